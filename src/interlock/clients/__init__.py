@@ -1,0 +1,1 @@
+"""Effects without decisions: one package for each protocol that the platform speaks."""

@@ -1,0 +1,170 @@
+"""The context file: every address, trust root and credential reference, and nothing else.
+
+Files of an estate use stable names (``https://git/acme/env-dev``, ``registry.acme.test/acme/payments``,
+``https://prod-cluster``); the context file maps them to where they answer, seen from this machine (``outside``)
+and from a build step or pod (``inside``). Users who outgrow a machine change this file, not theirs.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from interlock.errors import InputError, NotFoundError
+from interlock.formats import yaml
+
+View = Literal["outside", "inside"]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Endpoint(_Model):
+    """One address. ``name`` is what files write: a URL prefix, or a registry host."""
+
+    name: str
+    outside: str
+    inside: str
+    ca: Path | None = None
+    """PEM file of the CA that signs its certificate; None for plain HTTP on loopback or a public CA."""
+
+
+class Identity(_Model):
+    """A person or service account, with references to its credentials (paths, never values)."""
+
+    forge: Path | None = None
+    """File that holds the forge token."""
+    tickets: Path | None = None
+    """File that holds the ticket system's token."""
+    ssh: Path | None = None
+    """OpenSSH private key that signs this identity's commits; ``<path>.pub`` is beside it."""
+    email: str = ""
+
+
+class Keys(_Model):
+    """Trust roots (public) and, where this machine holds them, the private halves."""
+
+    seal: Path
+    """OpenPGP certificate of the seal key."""
+    seal_secret: Path | None = None
+    release: Path
+    """PEM of the image-signature key."""
+    release_secret: Path | None = None
+    attest: Path
+    """PEM of the statements' key."""
+    attest_secret: Path | None = None
+    forge: Path
+    """OpenPGP certificate with which the forge signs merge commits."""
+
+
+class Stores(_Model):
+    """Where the controller keeps what it alone writes."""
+
+    evidence: Path
+    ledger: Path
+    index: Path
+
+
+class Context(_Model):
+    """See the module. Relative paths are relative to the file's folder."""
+
+    apiVersion: Literal["interlock.dev/v1alpha1"] = "interlock.dev/v1alpha1"  # noqa: N815
+    kind: Literal["Context"] = "Context"
+    name: Name
+    organisation: Name
+    """The forge organisation that owns the estate's repositories."""
+    forge: Endpoint
+    registry: Endpoint
+    tickets: Endpoint
+    clusters: dict[str, Endpoint]
+    """By name; ``hub`` runs Tekton and Argo CD, the others are one per environment."""
+    kubeconfig: Path
+    identities: dict[str, Identity] = Field(default_factory=dict)
+    keys: Keys
+    stores: Stores
+    webhook: Endpoint
+    """Where the controller listens for the forge's webhooks."""
+    webhook_secret: Path | None = None
+    advisories: Path | None = None
+    """Folder with OSV records; each file says when the folder was refreshed in ``manifest.json``."""
+
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        return (self.forge, self.registry, self.tickets, *self.clusters.values())
+
+    def resolve(self, address: str, *, view: View = "outside") -> str:
+        """``address`` as files write it -> where it answers. An address with no mapping is returned as it is."""
+        for endpoint in sorted(self.endpoints(), key=lambda item: -len(item.name)):
+            if address == endpoint.name or address.startswith(endpoint.name.rstrip("/") + "/"):
+                target = endpoint.outside if view == "outside" else endpoint.inside
+                return target.rstrip("/") + address[len(endpoint.name.rstrip("/")) :]
+        return address
+
+    def repository(self, name: str) -> str:
+        """The stable URL of one of the estate's repositories."""
+        return f"{self.forge.name.rstrip('/')}/{self.organisation}/{name}"
+
+    def identity(self, name: str) -> Identity:
+        try:
+            return self.identities[name]
+        except KeyError:
+            known = ", ".join(sorted(self.identities))
+            raise NotFoundError("identity-unknown", f"no identity {name!r}", expected=f"one of: {known}") from None
+
+    def secret(self, path: Path | None, *, what: str) -> str:
+        """The text of a credential file. Raises NotFoundError ``credential-missing``."""
+        if path is None or not path.is_file():
+            raise NotFoundError(
+                "credential-missing",
+                f"no credential for {what}",
+                where=str(path or "context file"),
+                todo="see context.yaml",
+            )
+        return path.read_text().strip()
+
+
+def load_context(path: Path) -> Context:
+    """Read a context file. Raises NotFoundError ``context-missing``, InputError ``context-invalid``."""
+    if not path.is_file():
+        raise NotFoundError(
+            "context-missing",
+            "no context file",
+            where=str(path),
+            todo="run `interlock local up`, or name one with --context",
+        )
+    document = yaml.load(path.read_bytes(), file=str(path))
+    try:
+        context = Context.model_validate(document.value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InputError(
+            "context-invalid", first["msg"], got=first.get("input"), where=document.where(*first["loc"])
+        ) from error
+    return _absolute(context, path.parent.resolve())
+
+
+def _absolute(context: Context, base: Path) -> Context:
+    def fix(value: object) -> object:
+        if isinstance(value, Path):
+            return base / value
+        if isinstance(value, _Model):
+            return value.model_copy(update={name: fix(getattr(value, name)) for name in type(value).model_fields})
+        if isinstance(value, dict):
+            return {key: fix(item) for key, item in value.items()}
+        return value
+
+    fixed = fix(context)
+    assert isinstance(fixed, Context)  # noqa: S101 - narrows for the type checker
+    return fixed
+
+
+def write_context(context: Context, path: Path) -> None:
+    """Write ``context`` so that a crash leaves the old file or the new one."""
+    scratch = path.with_suffix(".new")
+    scratch.write_text(
+        "# Written by `interlock local up`.\n" + yaml.dump(context.model_dump(mode="json", exclude_none=True))
+    )
+    scratch.replace(path)

@@ -1,0 +1,1 @@
+"""Pure knowledge of the formats: no network, process, clock, randomness or environment."""

@@ -1,0 +1,1 @@
+"""Stand-ins for the engines on one machine: each serves the real protocol and executes the same YAML."""

@@ -1,0 +1,1 @@
+"""The platform: it speaks only real protocols and never imports an engine."""

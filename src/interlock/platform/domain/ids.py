@@ -1,0 +1,21 @@
+"""Identifiers, each of its own type so that one cannot stand where another is meant."""
+
+from typing import NewType
+
+PersonId = NewType("PersonId", str)
+"""The bank's id of a human being: what approvals are compared on, never accounts."""
+TeamId = NewType("TeamId", str)
+ServiceName = NewType("ServiceName", str)
+"""A DNS label (RFC 1123)."""
+EnvironmentName = NewType("EnvironmentName", str)
+CommitId = NewType("CommitId", str)
+"""Full hexadecimal id of a git commit."""
+ObjectId = NewType("ObjectId", str)
+"""Full hexadecimal id of a git blob or tree."""
+Digest = NewType("Digest", str)
+"""``sha256:`` and 64 lower-case hexadecimal digits."""
+RecordNumber = NewType("RecordNumber", str)
+"""Number of a change record, such as CHG0030001."""
+CheckId = NewType("CheckId", str)
+ReasonCode = NewType("ReasonCode", str)
+"""Kebab-case and stable; see docs/reference/reason-codes.md."""
