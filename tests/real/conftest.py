@@ -1,0 +1,23 @@
+"""Real clients of the field. A test that needs one is skipped, visibly, where it is absent."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+
+import pytest
+
+
+@pytest.fixture
+def client() -> Callable[[str], str]:
+    """``client("cosign")`` is the path of that program, or a skip that names it (see .ci/run)."""
+
+    def find(name: str) -> str:
+        folder = os.environ.get("INTERLOCK_REAL_CLIENTS", "")
+        path = shutil.which(name, path=os.pathsep.join(filter(None, [folder, os.environ.get("PATH", "")])))
+        if path is None:
+            pytest.skip(f"real client absent: {name}")
+        return path
+
+    return find
