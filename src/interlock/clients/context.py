@@ -40,6 +40,8 @@ class Identity(_Model):
     """File that holds the forge token."""
     tickets: Path | None = None
     """File that holds the ticket system's token."""
+    registry: Path | None = None
+    """File that holds the registry's token."""
     ssh: Path | None = None
     """OpenSSH private key that signs this identity's commits; ``<path>.pub`` is beside it."""
     email: str = ""
@@ -83,6 +85,9 @@ class Context(_Model):
     clusters: dict[str, Endpoint]
     """By name; ``hub`` runs Tekton and Argo CD, the others are one per environment."""
     kubeconfig: Path
+    """Contexts are named ``<identity>@<cluster>``."""
+    bootstrap_kubeconfig: Path | None = None
+    """The administrator's, used once by `platform init`; absent where somebody else installs Argo CD and Tekton."""
     identities: dict[str, Identity] = Field(default_factory=dict)
     keys: Keys
     stores: Stores

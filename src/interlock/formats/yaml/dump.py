@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
-from interlock.errors import InputError
-from interlock.formats.yaml.load import scalar
+from interlock.errors import InputError, Location
+from interlock.formats.yaml.load import plain
 
 
 class _Dumper(yaml.SafeDumper):
@@ -23,9 +23,8 @@ def _string(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
     if "\n" in value:
         return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|")
     node = dumper.represent_scalar("tag:yaml.org,2002:str", value)
-    probe = yaml.ScalarNode("", value, yaml.Mark("", 0, 0, 0, None, None))
     try:
-        ambiguous = not isinstance(scalar(probe, ""), str)
+        ambiguous = not isinstance(plain(value, Location("")), str)
     except InputError:
         ambiguous = True
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style='"') if ambiguous else node

@@ -58,19 +58,19 @@ def _find(node: yaml.Node | None, path: Path, file: str) -> yaml.ScalarNode:
 
 
 def _written(value: str, *, quoted: bool) -> str:
-    if not quoted:
-        try:
-            node = yaml.compose(value, Loader=yaml.SafeLoader)
-            plain = (
-                isinstance(node, yaml.ScalarNode)
-                and node.style not in ("'", '"', "|", ">")
-                and node.end_mark.index == len(value)
-            )
-            if plain and scalar(node, "") == value and "\n" not in value and " #" not in value and ": " not in value:
-                return value
-        except (yaml.YAMLError, InputError):
-            pass
-    return json.dumps(value, ensure_ascii=False)
+    return value if not quoted and _reads_back_plain(value) else json.dumps(value, ensure_ascii=False)
+
+
+def _reads_back_plain(value: str) -> bool:
+    if "\n" in value or " #" in value or ": " in value:
+        return False
+    try:
+        node = yaml.compose(value, Loader=yaml.SafeLoader)
+        if not isinstance(node, yaml.ScalarNode) or node.style or node.end_mark.index != len(value):
+            return False
+        return scalar(node, "") == value
+    except (yaml.YAMLError, InputError):
+        return False
 
 
 def _dotted(path: Path) -> str:

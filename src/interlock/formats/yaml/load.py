@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
@@ -102,16 +102,19 @@ def _refuse_deep_flow(text: str, file: str) -> None:
 def _compose_all(text: str) -> Iterator[yaml.Node | None]:
     for event in yaml.parse(text, Loader=yaml.CSafeLoader):
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            mark = event.start_mark
-            raise yaml.MarkedYAMLError(None, None, "anchors and aliases are not allowed: write the value out", mark)
-        if getattr(event, "tag", None):
-            raise yaml.MarkedYAMLError(None, None, f"tag {event.tag!r} is not allowed", event.start_mark)
+            raise _marked("anchors and aliases are not allowed: write the value out", event)
+        if tag := getattr(event, "tag", None):
+            raise _marked(f"tag {tag!r} is not allowed", event)
     loader = yaml.CSafeLoader(text)
     try:
         while loader.check_node():
             yield loader.get_node()
     finally:
         loader.dispose()
+
+
+def _marked(problem: str, event: yaml.Event) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=cast(yaml.Mark, event.start_mark))
 
 
 def _document(root: yaml.Node, file: str) -> Document:
@@ -140,7 +143,7 @@ def _value(node: yaml.Node, path: Path, file: str, positions: dict[Path, Locatio
         return result
     if isinstance(node, yaml.SequenceNode):
         return [_value(item, (*path, index), file, positions) for index, item in enumerate(node.value)]
-    return scalar(node, file)
+    return scalar(cast(yaml.ScalarNode, node), file)
 
 
 def scalar(node: yaml.ScalarNode, file: str) -> str | int | float | bool | None:
@@ -148,7 +151,11 @@ def scalar(node: yaml.ScalarNode, file: str) -> str | int | float | bool | None:
     text = str(node.value)
     if node.style in ("'", '"', "|", ">"):
         return text
-    where = Location(file, node.start_mark.line + 1, node.start_mark.column + 1)
+    return plain(text, Location(file, node.start_mark.line + 1, node.start_mark.column + 1))
+
+
+def plain(text: str, where: Location) -> str | int | float | bool | None:
+    """The value of a plain scalar; InputError ``yaml-ambiguous`` where the dialects differ."""
     if text in _NULL:
         return None
     if text in _BOOL:

@@ -1,0 +1,45 @@
+# `make demo` plays the tutorial, `make test` runs the tests, `make check` is what CI checks besides.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+T      ?= tests
+
+.PHONY: demo test check format bench lock docs clean
+
+demo: $(VENV)/installed  ## Set everything up, play the tutorial's story, leave the engines running
+	@PATH="$(abspath $(BIN)):$$PATH" $(PYTHON) docs/tutorial/play.py
+
+test: $(VENV)/installed  ## Set everything up and pass the tests (T=path for a part)
+	@$(BIN)/pytest $(T)
+
+check: $(VENV)/installed  ## Format, lint, types, import contracts, generated reference
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python docs/reference/generate.py --check
+
+format: $(VENV)/installed  ## Format, and fix what can be fixed
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+docs: $(VENV)/installed  ## Write the generated part of docs/reference
+	@$(BIN)/python docs/reference/generate.py
+
+bench: $(VENV)/installed  ## Measure; results go to bench/results.md
+	@$(BIN)/python bench/run.py
+
+lock: $(VENV)/installed  ## Pin every dependency by hash, without naming an index
+	@$(BIN)/pip install --quiet uv
+	@$(BIN)/uv pip compile pyproject.toml --extra local --extra dev --universal --python-version 3.11 \
+	    --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
