@@ -1,0 +1,17 @@
+"""Proof: why what runs may run, answerable at any time from primary evidence.
+
+Two stores hold what would otherwise evaporate. :mod:`~interlock.platform.proof.evidence` keeps facts as they were
+read, named by the digest of their bytes; :mod:`~interlock.platform.proof.ledger` keeps, in order, what was checked,
+decided and applied, and names its evidence by digest. :mod:`~interlock.platform.proof.capture` turns what clients
+return into evidence; :mod:`~interlock.platform.proof.attest` signs statements about a finished pipeline run.
+
+:mod:`~interlock.platform.proof.chain` walks the thirteen links backwards from a running object. No link ever reads a
+stored verdict: each is computed from its evidence whenever somebody asks. :mod:`~interlock.platform.proof.forward`
+walks from a change record to what runs because of it.
+
+==================  =================================================================================================
+captured fact       decides; when the live source now says otherwise, the link is invalid
+unreachable source  is noted in the link; the link is unknown when nothing was captured
+altered evidence    turns every link that cites it by digest, and no other
+==================  =================================================================================================
+"""
