@@ -1,0 +1,68 @@
+"""Change records as read from the ticket system, in the platform's words (the mapping is the estate's)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from interlock.platform.domain.ids import Digest, RecordNumber
+
+
+class RecordState(StrEnum):
+    """Where a record is in its life. Raw states are mapped by configuration: change models differ by company."""
+
+    NEW = "new"
+    ASSESS = "assess"
+    AUTHORIZE = "authorize"
+    SCHEDULED = "scheduled"
+    IMPLEMENT = "implement"
+    REVIEW = "review"
+    CLOSED = "closed"
+    CANCELED = "canceled"
+    UNMAPPED = "unmapped"
+    """The estate's mapping does not name the raw state: nothing may be concluded from it."""
+
+
+class RecordApprovalState(StrEnum):
+    REQUESTED = "requested"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordApproval:
+    """One approver's answer (ServiceNow: a row of ``sysapproval_approver``), never the summary field alone."""
+
+    account: str
+    state: RecordApprovalState
+    shown: Digest | None = None
+    """Digest of the record's fields when this answer was first seen; None when it has not been captured."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRecord:
+    """A record as read. Times are UTC; ``fields`` are what the approver is shown, canonical names -> text."""
+
+    number: RecordNumber
+    type: str
+    raw_state: str
+    state: RecordState
+    approval: str
+    """The summary field, raw."""
+    requested_by: str
+    """Account that the record says asked for the change."""
+    opened_by: str
+    start: datetime | None
+    end: datetime | None
+    configuration_item: str
+    on_hold: bool
+    conflict: str
+    """Raw conflict status, empty when the system has none."""
+    delivery: str
+    """Which delivery it was opened for (the ``correlation_id`` that the platform wrote)."""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    approvals: tuple[RecordApproval, ...] = ()
+    modification: str = ""
+    """The system's own counter of modifications."""
