@@ -14,7 +14,7 @@ from typing import TypeAlias
 from interlock.errors import InputError
 from interlock.platform.domain.ids import Digest
 
-Json: TypeAlias = "None | bool | int | float | str | Sequence[Json] | Mapping[str, Json]"
+Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 
 
 def encode(value: object) -> bytes:

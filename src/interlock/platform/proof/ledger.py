@@ -171,9 +171,7 @@ class Ledger:
             if entry.encode() != line or not entry.authentic(self._key):
                 return Report(size, head, Fault(number, "ledger-entry-altered", f"entry {number} was altered"))
             if entry.sequence != number or entry.previous != head:
-                return Report(
-                    size, head, Fault(number, "ledger-order", f"entry {number} does not follow its neighbour")
-                )
+                return Report(size, head, Fault(number, "ledger-order", f"entry {number} is out of order"))
             head, size = entry.id, number
             if checkpoint and number == checkpoint.size and head != checkpoint.head:
                 return Report(size, head, Fault(number, "ledger-rewritten", "the checkpoint signs another entry here"))

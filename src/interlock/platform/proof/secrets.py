@@ -8,19 +8,8 @@ from collections.abc import Mapping
 from interlock.errors import RefusedError
 
 _NAMES = frozenset(
-    [
-        "password",
-        "passwd",
-        "token",
-        "secret",
-        "authorization",
-        "privatekey",
-        "apikey",
-        "clientsecret",
-        "accesstoken",
-        "refreshtoken",
-        "sessionid",
-    ]
+    {"password", "passwd", "token", "secret", "authorization", "privatekey", "apikey", "clientsecret", "accesstoken"}
+    | {"refreshtoken", "sessionid"}
 )
 _VALUES = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----"
