@@ -1,6 +1,6 @@
-"""SSHSIG: signatures by SSH keys over arbitrary data (OpenSSH ``PROTOCOL.sshsig``), as ``ssh-keygen -Y sign`` makes them.
+"""SSHSIG: signatures by SSH keys over arbitrary data (OpenSSH ``PROTOCOL.sshsig``): ``ssh-keygen -Y sign``.
 
-Git uses the namespace ``git``. SHA-1 signatures (``ssh-rsa``) are refused; security-key types (``sk-…``) are not supported.
+Git uses the namespace ``git``. SHA-1 signatures (``ssh-rsa``) and security-key types (``sk-…``) are refused.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ class Verified:
 
     kind: Literal["openpgp", "ssh"]
     fingerprint: str
-    """OpenPGP: of the primary key, 40 (v4) or 64 (v6) lower-case hex digits. SSH: ``SHA256:<base64>`` as ssh-keygen -l."""
+    """OpenPGP: of the primary key, 40 (v4) or 64 (v6) lower-case hex digits. SSH: ``SHA256:…`` as ssh-keygen -l."""
     signing_key: str
     """The key or subkey that made the signature; equals ``fingerprint`` for SSH."""
 

@@ -1,0 +1,385 @@
+"""A git repository on disk: a bare clone (``Repository.clone_mirror``) or a work clone (``Repository.clone``)."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from interlock.clients.git import binary
+from interlock.errors import ConflictError, InputError, NotFoundError, RefusedError
+from interlock.formats.signatures import commit as commits
+
+_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """One path that differs between two trees.
+
+    ``status``: ``A`` added, ``M`` modified, ``D`` deleted, ``T`` type changed; a rename is a deletion and an addition.
+    Modes are as git writes them (``100644``, ``120000`` symbolic link, ``160000`` submodule, ``000000`` absent); the id
+    of an absent side is None.
+    """
+
+    path: str
+    status: str
+    old_id: str | None
+    new_id: str | None
+    old_mode: str
+    new_mode: str
+
+
+@dataclass(frozen=True, slots=True)
+class TreeEntry:
+    """One entry of a tree; ``type`` is ``blob``, ``tree`` or ``commit`` (submodule); ``path`` from the tree's root."""
+
+    path: str
+    mode: str
+    type: str
+    id: str
+
+
+@dataclass(frozen=True)
+class Repository:
+    """Methods may be called from several threads. Objects that are written stay unreachable until a ref is pushed.
+
+    A revision is a full or short id, ``HEAD``, a full ref name, or a branch; a tag comes last, so that one cannot
+    hide a branch. NotFoundError ``git-revision-unknown`` when there is none; also the errors of ``binary.run``.
+    """
+
+    path: Path
+
+    # -- clones ------------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def clone_mirror(cls, url: str, path: Path, token: str | None = None) -> Repository:
+        """A bare clone whose refs equal the remote's after each ``fetch``. An existing clone of ``url`` is fetched."""
+        return cls._clone(url, path, token, bare=True)
+
+    @classmethod
+    def clone(cls, url: str, path: Path, token: str | None = None) -> Repository:
+        """A clone with a work tree, for people and build steps; ``fetch`` updates ``refs/remotes/origin/*``."""
+        return cls._clone(url, path, token, bare=False)
+
+    @classmethod
+    def init(cls, path: Path, *, bare: bool = True) -> Repository:
+        """A new, empty repository with ``main`` as its branch."""
+        flags = ["--bare"] if bare else []
+        binary.run(["init", "--quiet", "--initial-branch=main", "--template=", *flags, "--", str(path)])
+        return cls(path)
+
+    @classmethod
+    def _clone(cls, url: str, path: Path, token: str | None, *, bare: bool) -> Repository:
+        if urlsplit(url).username or urlsplit(url).password:
+            raise InputError("git-url-invalid", "credentials belong in the token, not in the URL")
+        if path.exists():
+            repository = cls(path)
+            if repository._config("remote.origin.url") != url:
+                raise ConflictError("git-clone-differs", "another repository is here", where=str(path), expected=url)
+            repository._write_credentials(url, token)
+            repository.fetch()
+            return repository
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        try:
+            repository = cls.init(scratch, bare=bare)
+            refspec = "+refs/*:refs/*" if bare else "+refs/heads/*:refs/remotes/origin/*"
+            repository._git("config", "remote.origin.url", url)
+            repository._git("config", "remote.origin.fetch", refspec)
+            repository._write_credentials(url, token)
+            repository.fetch()
+            if not bare:
+                repository._check_out(token)
+            scratch.rename(path)
+        except BaseException:
+            shutil.rmtree(scratch, ignore_errors=True)
+            raise
+        return cls(path)
+
+    def fetch(self) -> None:
+        """Bring every ref of the remote here and drop those that it no longer has."""
+        self._remote("fetch", "--quiet", "--prune", "--no-write-fetch-head", "--no-auto-gc", "origin")
+
+    # -- reading -----------------------------------------------------------------------------------------------------
+
+    def resolve(self, revision: str) -> str:
+        """The commit that ``revision`` names, as a full id."""
+        return self._object(revision, "commit")
+
+    def tree(self, revision: str) -> str:
+        """Id of the tree of a commit (or of a tree)."""
+        return self._object(revision, "tree")
+
+    def refs(self, prefix: str = "refs/heads/") -> dict[str, str]:
+        """Full ref name -> object id."""
+        out = self._git("for-each-ref", "--format=%(objectname) %(refname)", prefix).decode()
+        return {name: oid for oid, name in (line.split(" ", 1) for line in out.splitlines())}
+
+    def read(self, revision: str, path: str) -> bytes | None:
+        """Content of a file; None when there is no such path.
+
+        Raises InputError ``git-not-a-file`` for a folder, symbolic link or submodule: never follow what a link says.
+        """
+        entry = self._entry(revision, path)
+        if entry is None:
+            return None
+        if entry.type != "blob" or entry.mode == "120000":
+            raise InputError("git-not-a-file", "not a regular file", got=f"mode {entry.mode}", where=path)
+        return self._git("cat-file", "blob", entry.id)
+
+    def blob(self, object_id: str) -> bytes:
+        """Content of a blob by its id."""
+        return self._git("cat-file", "blob", _object_id(object_id))
+
+    def ls_tree(self, revision: str, path: str = "", *, recursive: bool = True) -> list[TreeEntry]:
+        """Entries below the folder ``path`` ("" is the root); none when there is no such folder.
+
+        Recursive listings hold blobs and submodules only.
+        """
+        flags = ["-r"] if recursive else []
+        target = ["--", binary.check_path(path.rstrip("/")) + "/"] if path else []
+        return self._list(flags, self.tree(revision), target)
+
+    def object_id(self, revision: str, path: str) -> str | None:
+        """Id of the blob or tree at ``path``; None when there is none."""
+        entry = self._entry(revision, path)
+        return entry.id if entry else None
+
+    def object_ids(self, tree: str, paths: Iterable[str]) -> dict[str, str | None]:
+        """``object_id`` for many paths of one tree or commit."""
+        wanted = [binary.check_path(path.rstrip("/")) for path in paths]
+        if not wanted:
+            return {}
+        found = {entry.path: entry.id for entry in self._list(["-t"], self.tree(tree), ["--", *wanted])}
+        return {path: found.get(path) for path in wanted}
+
+    def commit(self, revision: str) -> commits.Commit:
+        """The commit object, parsed; its payload and signature are the raw bytes."""
+        object_id = self.resolve(revision)
+        return commits.parse(self._git("cat-file", "commit", object_id), id=object_id)
+
+    def log(self, range: str, *, first_parent: bool = False, limit: int | None = None) -> list[commits.Commit]:
+        """Commits of ``A..B`` or reachable from ``B``, newest first."""
+        old, dots, new = range.rpartition("..")
+        revisions = [f"^{self.resolve(old)}", self.resolve(new)] if dots else [self.resolve(range)]
+        flags = (["--first-parent"] if first_parent else []) + ([f"--max-count={limit}"] if limit is not None else [])
+        ids = self._git("rev-list", "--topo-order", *flags, *revisions, "--").decode().split()
+        return self._commits(ids)
+
+    def is_ancestor(self, ancestor: str, descendant: str) -> bool:
+        """Whether ``ancestor`` is reachable from ``descendant`` (a commit is its own ancestor)."""
+        pair = [self.resolve(ancestor), self.resolve(descendant)]
+        return binary.run(["merge-base", "--is-ancestor", *pair], folder=self.path, accept=(0, 1)).returncode == 0
+
+    def merge_base(self, one: str, other: str) -> str | None:
+        """The best common ancestor; None for unrelated histories."""
+        pair = [self.resolve(one), self.resolve(other)]
+        done = binary.run(["merge-base", *pair], folder=self.path, accept=(0, 1))
+        return done.stdout.decode().strip() or None
+
+    def diff(self, base: str, head: str) -> list[FileChange]:
+        """Paths that differ between the trees of two commits, in path order."""
+        flags = ["-r", "-z", "--raw", "--no-renames", "--no-abbrev", "--no-ext-diff"]
+        out = self._git("diff-tree", *flags, self.tree(base), self.tree(head)).decode(errors="surrogateescape")
+        words = out.split("\0")
+        changes = []
+        for meta, path in zip(words[0:-1:2], words[1::2], strict=True):
+            old_mode, new_mode, old_id, new_id, status = meta.lstrip(":").split(" ")
+            changes.append(
+                FileChange(path, status[:1], _present(old_id, old_mode), _present(new_id, new_mode), old_mode, new_mode)
+            )
+        return changes
+
+    def merge_tree(self, base: str, head: str) -> str:
+        """The tree that merging ``head`` into ``base`` gives. Raises ConflictError ``merge-conflict``."""
+        pair = [self.resolve(base), self.resolve(head)]
+        flags = ["--write-tree", "--name-only", "--messages"]
+        done = binary.run(["merge-tree", *flags, *pair], folder=self.path, accept=(0, 1))
+        lines = done.stdout.decode(errors="replace").splitlines()
+        if done.returncode:
+            paths = ", ".join(lines[1 : lines.index("")] if "" in lines else lines[1:])
+            raise ConflictError("merge-conflict", f"{head[:12]} does not merge into {base[:12]}", got=paths[:300])
+        return lines[0]
+
+    # -- writing -----------------------------------------------------------------------------------------------------
+
+    def write_tree(self, files: Mapping[str, bytes | None], base: str | None = None) -> str:
+        """A tree: that of ``base`` (commit or tree; None is empty) with ``files`` set, or removed where None.
+
+        New files are regular files (100644); a file that exists keeps its mode, except that a link becomes a file.
+        """
+        base_tree = self.tree(base) if base else None
+        old = {entry.path: entry for entry in self._list([], base_tree, ["--", *files])} if base_tree and files else {}
+        zero = "0" * 40
+        lines = []
+        for path, content in files.items():
+            binary.check_path(path)
+            if content is None:
+                lines.append(f"0 {zero}\t{path}\0")
+            else:
+                blob = self._git("hash-object", "-w", "--stdin", stdin=content).decode().strip()
+                mode = old[path].mode if path in old and old[path].mode.startswith("100") else "100644"
+                lines.append(f"{mode} {blob}\t{path}\0")
+        with tempfile.TemporaryDirectory(prefix="interlock-index-") as scratch:
+            extra = {"GIT_INDEX_FILE": str(Path(scratch) / "index")}
+            if base_tree:
+                self._git("read-tree", base_tree, extra=extra)
+            self._git("update-index", "-z", "--index-info", stdin="".join(lines).encode(), extra=extra)
+            return self._git("write-tree", extra=extra).decode().strip()
+
+    def commit_tree(
+        self,
+        tree: str,
+        parents: Sequence[str],
+        message: str,
+        *,
+        author: tuple[str, str] | commits.Identity,
+        date: datetime | None = None,
+        committer: tuple[str, str] | commits.Identity | None = None,
+        sign: Callable[[bytes], str] | None = None,
+    ) -> str:
+        """Write a commit object and return its id; no ref moves.
+
+        ``author`` and ``committer`` (default: the author) are (name, email) with ``date``, or whole identities.
+        ``sign`` gets the payload and returns an armored signature.
+        """
+        when = date or datetime.now(UTC)
+        by = _identity(author, when)
+        committed_by = by if committer is None else _identity(committer, when)
+        payload = commits.build(tree, parents, message, author=by, committer=committed_by)
+        if sign is not None:
+            signature = sign(payload)
+            payload = commits.build(tree, parents, message, author=by, committer=committed_by, signature=signature)
+        return self._git("hash-object", "-t", "commit", "-w", "--stdin", stdin=payload).decode().strip()
+
+    def push(self, refspec: str, *, expected_old: str | None = None) -> None:
+        """Push one refspec (``<sha>:refs/heads/x``, ``:refs/heads/x`` deletes). Never forces.
+
+        ``expected_old``: the value the remote ref must have now ("" = must not exist); the update still has to be a
+        fast forward. Raises ConflictError ``git-push-stale``, RefusedError ``git-push-refused`` with the remote's text.
+        """
+        source, _, target = refspec.partition(":")
+        if not target.startswith("refs/") or source.startswith("+"):
+            raise InputError("git-refspec-invalid", "not a refspec", got=refspec, expected="<commit>:refs/heads/<name>")
+        flags = []
+        if expected_old is not None:
+            # A lease alone would allow any rewrite of the expected commit.
+            if source and expected_old and not self.is_ancestor(expected_old, source):
+                raise ConflictError("git-push-stale", f"{target} would not be fast-forwarded", got=expected_old)
+            flags.append(f"--force-with-lease={target}:{expected_old}")
+        done = self._remote("push", "--porcelain", "--no-verify", *flags, "origin", refspec, accept=(0, 1, 128))
+        if done.returncode == 0:
+            return
+        answer, text = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
+        if "[rejected]" in answer:
+            raise ConflictError("git-push-stale", f"{target} was moved by somebody else", got=answer.strip()[-300:])
+        if "[remote rejected]" in answer:
+            said = [line.removeprefix("remote:").strip() for line in text.splitlines() if line.startswith("remote:")]
+            reason = " | ".join(filter(None, said)) or answer.strip()
+            raise RefusedError("git-push-refused", f"the forge refused the push to {target}", got=reason[-600:])
+        raise binary.failure("push", text)
+
+    # -- inside ------------------------------------------------------------------------------------------------------
+
+    @property
+    def _folder(self) -> Path:
+        inner = self.path / ".git"
+        return inner if inner.is_dir() else self.path
+
+    @property
+    def _credentials(self) -> Path:
+        return self._folder / "interlock-credentials"
+
+    def _write_credentials(self, url: str, token: str | None) -> None:
+        """Git offers the token to the origin of ``url`` only, and follows no redirect away from it."""
+        if token is None:
+            return
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not re.fullmatch(r"[\x21-\x7e]+", token):
+            raise InputError("git-url-invalid", "a token needs an http(s) URL and printable characters", got=url)
+        secret = base64.b64encode(f"token:{token}".encode()).decode()
+        section = f'[http "{parts.scheme}://{parts.netloc}/"]\n\textraHeader = Authorization: Basic {secret}\n'
+        scratch = self._credentials.with_suffix(f".{os.getpid()}")
+        scratch.unlink(missing_ok=True)
+        with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(section)
+        scratch.replace(self._credentials)
+
+    def _check_out(self, token: str | None) -> None:
+        listing = self._remote("ls-remote", "--symref", "origin", "HEAD").stdout.decode()
+        match = re.search(r"^ref: refs/heads/(\S+)\tHEAD$", listing, re.M)
+        branch = match[1] if match else "main"
+        if f"refs/remotes/origin/{branch}" in self.refs("refs/remotes/origin/"):
+            self._git("checkout", "--quiet", "-B", branch, "--track", f"origin/{branch}")
+
+    def _config(self, key: str) -> str:
+        return binary.run(["config", "--get", key], folder=self.path, accept=(0, 1)).stdout.decode().strip()
+
+    def _entry(self, revision: str, path: str) -> TreeEntry | None:
+        found = self._list([], self.tree(revision), ["--", binary.check_path(path)])
+        return found[0] if found else None
+
+    def _list(self, flags: Sequence[str], tree: str, target: Sequence[str]) -> list[TreeEntry]:
+        out = self._git("ls-tree", "-z", "--full-tree", *flags, tree, *target).decode(errors="surrogateescape")
+        entries = []
+        for line in out.split("\0")[:-1]:
+            meta, path = line.split("\t", 1)
+            mode, kind, object_id = meta.split(" ")
+            entries.append(TreeEntry(path, mode, kind, object_id))
+        return entries
+
+    def _object(self, revision: str, kind: str) -> str:
+        binary.check_revision(revision)
+        name = re.split(r"[@^~]", revision, maxsplit=1)[0]
+        if _ID.fullmatch(name) or name == "HEAD" or name.startswith("refs/"):
+            candidates = [revision]
+        else:
+            candidates = [f"{prefix}{revision}" for prefix in ("refs/heads/", "refs/remotes/", "refs/tags/")]
+            candidates += [revision] if re.fullmatch(r"[0-9a-f]{7,64}", name) else []
+        for candidate in candidates:
+            # The peeling suffix makes rev-parse look the object up: it accepts any 40 hex digits without one.
+            expression = f"{candidate}^{{{kind}}}"
+            done = binary.run(["rev-parse", "--verify", "--quiet", expression], folder=self.path, accept=(0, 1, 128))
+            object_id = done.stdout.decode().strip()
+            if done.returncode == 0 and _ID.fullmatch(object_id):
+                return object_id
+        raise NotFoundError("git-revision-unknown", "no such revision", got=revision, where=str(self.path))
+
+    def _commits(self, ids: Sequence[str]) -> list[commits.Commit]:
+        out = self._git("cat-file", "--batch", stdin="".join(f"{item}\n" for item in ids).encode())
+        found, position = [], 0
+        for object_id in ids:
+            end = out.index(b"\n", position)
+            size = int(out[position:end].rsplit(b" ", 1)[1])
+            found.append(commits.parse(out[end + 1 : end + 1 + size], id=object_id))
+            position = end + 1 + size + 1
+        return found
+
+    def _git(self, *arguments: str, stdin: bytes = b"", extra: Mapping[str, str] | None = None) -> bytes:
+        return binary.run(arguments, folder=self.path, stdin=stdin, extra=extra).stdout
+
+    def _remote(self, *arguments: str, accept: Sequence[int] = (0,)) -> binary.Completed:
+        config = self._credentials if self._credentials.is_file() else None
+        return binary.run(arguments, folder=self.path, config=config, accept=accept, timeout=binary.REMOTE_TIMEOUT)
+
+
+def _identity(value: tuple[str, str] | commits.Identity, when: datetime) -> commits.Identity:
+    return value if isinstance(value, commits.Identity) else commits.Identity(value[0], value[1], when)
+
+
+def _object_id(value: str) -> str:
+    if not _ID.fullmatch(value):
+        raise InputError("git-object-id-invalid", "not a full object id", got=value[:100])
+    return value
+
+
+def _present(object_id: str, mode: str) -> str | None:
+    return None if mode == "000000" else object_id
