@@ -1,1 +1,113 @@
-"""Interlock on the command line."""
+"""Interlock on the command line: one file a noun, imported only when its command is called.
+
+Exit codes: 0 done · 1 the answer is no (a proof or gate that does not hold) · 2 bad input or usage · 3 not found ·
+4 refused or overtaken by another change · 5 a service did not answer · 70 our fault.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from interlock.errors import InterlockError, InternalError
+
+# name -> (module, attribute); the attribute is a Typer application (a group) or a function (one command).
+COMMANDS = {
+    "local": ("interlock.cli.local", "app"),
+    "platform": ("interlock.cli.platform", "app"),
+    "service": ("interlock.cli.service", "app"),
+    "promote": ("interlock.cli.delivery", "promote"),
+    "approve": ("interlock.cli.delivery", "approve"),
+    "reject": ("interlock.cli.delivery", "reject"),
+    "revert": ("interlock.cli.delivery", "revert"),
+    "gate": ("interlock.cli.delivery", "gate"),
+    "wait": ("interlock.cli.wait", "wait"),
+    "trace": ("interlock.cli.trace", "trace"),
+    "status": ("interlock.cli.status", "status"),
+    "changes": ("interlock.cli.status", "changes"),
+    "ledger": ("interlock.cli.ledger", "app"),
+}
+
+
+class Commands(TyperGroup):
+    """Finds a command's module when it is asked for, so that `interlock promote` does not pay for the rest."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute = COMMANDS[cmd_name]
+        found: Any = getattr(importlib.import_module(module), attribute)
+        if not isinstance(found, typer.Typer):
+            application = typer.Typer(add_completion=False)
+            application.command(cmd_name)(found)
+            found = application
+        command = typer.main.get_command(found)
+        command.name = cmd_name
+        return command
+
+
+app = typer.Typer(
+    cls=Commands,
+    name="interlock",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Self-service GitOps delivery: nothing reaches a cluster except through git, and only when its proof holds.",
+)
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    ctx: typer.Context,
+    version: bool = typer.Option(False, "--version", help="Print the version and exit."),
+) -> None:
+    if version:
+        from interlock import __version__
+
+        typer.echo(f"interlock {__version__}")
+        raise typer.Exit
+    if ctx.invoked_subcommand is None:
+        typer.echo(ctx.get_help())
+
+
+def main() -> None:
+    """Entry point. An error is printed with what was got, expected, where and what to do, and sets the exit code."""
+    try:
+        app()
+    except InterlockError as error:
+        _report(error)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`): not an error of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    except Exception as error:
+        if os.environ.get("INTERLOCK_DEBUG"):
+            raise
+        _report(
+            InternalError(
+                "internal",
+                f"{type(error).__name__}: {error}",
+                todo="this is our fault: set INTERLOCK_DEBUG=1, run it again, and report what it prints",
+            )
+        )
+        sys.exit(InternalError.exit_code)
+
+
+def _report(error: InterlockError) -> None:
+    if "--json" in sys.argv:
+        import json
+
+        print(json.dumps({"error": error.as_dict()}, indent=2), file=sys.stderr)
+        return
+    for label, text in error.lines():
+        print(f"{label + ':':10}{text}", file=sys.stderr)

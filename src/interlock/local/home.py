@@ -25,6 +25,9 @@ class Home:
     def port(self, name: str) -> int:
         return self.port_base + _OFFSETS[name]
 
+    def ports(self) -> dict[str, int]:
+        return {name: self.port(name) for name in _OFFSETS}
+
     @property
     def context(self) -> Path:
         return self.folder / "context.yaml"

@@ -194,7 +194,7 @@ def read_state(run_folder: Path) -> Published | None:
 def _is_supervisor(pid: int) -> bool:
     """Whether ``pid`` is one: a pid that was reused by another program is not."""
     try:
-        return b"interlock.local" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        return b"interlock.local\0" in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return False
 

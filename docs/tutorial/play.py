@@ -1,0 +1,133 @@
+"""Play the tutorial: run the commands of its pages in order, and nothing else.
+
+    python3 docs/tutorial/play.py [--home FOLDER] [--stop] [PAGE...]
+
+A block that begins with ```sh is run by bash; ```sh exit=4 is expected to end with that code. All blocks share
+one working folder. On a terminal a line shows progress; elsewhere everything is printed plainly. Standard library
+only: what a person types is what is run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+PAGES = ("1-to-production.md", "2-refusals.md")
+BLOCK = re.compile(r"^```sh(?P<options>[^\n]*)\n(?P<script>.*?)^```$|^## (?P<title>.+)$", re.M | re.S)
+
+
+@dataclass(frozen=True)
+class Block:
+    title: str
+    script: str
+    exit_code: int
+
+
+def blocks(page: Path) -> Iterator[Block]:
+    """The page's runnable blocks, each with the heading that it stands under."""
+    title = page.stem
+    for match in BLOCK.finditer(page.read_text()):
+        if match["title"]:
+            title = match["title"]
+            continue
+        code = re.search(r"exit=(\d+)", match["options"])
+        yield Block(title, match["script"], int(code[1]) if code else 0)
+
+
+class Screen:
+    """What the person sees: a progress line on a terminal, plain text elsewhere."""
+
+    def __init__(self) -> None:
+        self.live = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+        self.title = ""
+
+    def heading(self, title: str) -> None:
+        if title != self.title:
+            self.title = title
+            print(self._style("1", f"\n{title}"), flush=True)
+
+    def command(self, script: str) -> None:
+        for line in script.strip().splitlines():
+            print(self._style("36", f"  $ {line}"), flush=True)
+
+    def output(self, line: str) -> None:
+        print(f"    {line}", flush=True)
+
+    def done(self, seconds: float, code: int) -> None:
+        note = f"exit code {code}, as it should be; " if code else ""
+        print(self._style("2", f"    {note}{seconds:.1f} s"), flush=True)
+
+    def _style(self, code: str, text: str) -> str:
+        return f"\033[{code}m{text}\033[0m" if self.live else text
+
+
+def run(block: Block, *, folder: Path, environment: dict[str, str], screen: Screen) -> None:
+    started = time.monotonic()
+    screen.heading(block.title)
+    screen.command(block.script)
+    process = subprocess.Popen(
+        ["bash", "-euo", "pipefail", "-c", block.script],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        screen.output(line.rstrip())
+    if process.wait() != block.exit_code:
+        sys.exit(f"\nThis ended with exit code {process.returncode}, expected {block.exit_code}:\n{block.script}")
+    screen.done(time.monotonic() - started, block.exit_code)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Play the tutorial.")
+    parser.add_argument("--home", type=Path, default=ROOT / ".interlock", help="folder of the demo; emptied at start")
+    parser.add_argument("--stop", action="store_true", help="stop the engines at the end")
+    parser.add_argument("pages", nargs="*", default=PAGES)
+    options = parser.parse_args()
+
+    folder: Path = options.home.absolute()
+    environment = os.environ | {"INTERLOCK_HOME": str(folder / "home"), "NO_COLOR": "1", "COLUMNS": "120"}
+    if (folder / "home" / "context.yaml").exists():
+        subprocess.run(["interlock", "local", "reset", "--yes"], env=environment, check=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    work = folder / "work"
+    work.mkdir(parents=True)
+
+    started = time.monotonic()
+    screen = Screen()
+    try:
+        for name in options.pages:
+            for block in blocks(HERE / name):
+                run(block, folder=work, environment=environment, screen=screen)
+    finally:
+        if options.stop:
+            subprocess.run(["interlock", "local", "down"], env=environment, check=False)
+    print(f"\nPlayed in {time.monotonic() - started:.0f} s.")
+    if not options.stop:
+        print(
+            f"""
+The engines are still running. Look around:
+    export INTERLOCK_HOME={folder / "home"} PATH="{ROOT / ".venv" / "bin"}:$PATH"
+    interlock trace prod/payments
+    kubectl --kubeconfig "$INTERLOCK_HOME/kubeconfig" --context dana@hub get applications -n argocd
+Change {work / "payments"}, push, and follow it with `interlock status`.
+Stop them with `interlock local down`; delete everything with `interlock local reset`."""
+        )
+
+
+if __name__ == "__main__":
+    main()
