@@ -25,7 +25,8 @@ def write_identity_config(
 
     ``ssh_key`` is the private key; every commit and tag is signed with it, by our own ``sshsign`` (no ssh-keygen
     needed) through the small program ``<path>.sshsign`` that is written beside. The token in ``token_file`` is offered
-    to ``token_url``'s origin only. ``allowed_signers`` (ssh-keygen(1), ALLOWED SIGNERS) lets ``git log --show-signature`` name signers.
+    to ``token_url``'s origin only. ``allowed_signers`` (ssh-keygen(1), ALLOWED SIGNERS) lets
+    ``git log --show-signature`` name signers.
     """
     parts = urlsplit(token_url)
     if parts.scheme not in ("http", "https") or not parts.netloc or "@" in parts.netloc:
