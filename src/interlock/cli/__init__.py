@@ -46,7 +46,7 @@ class Commands(TyperGroup):
         module, attribute = COMMANDS[cmd_name]
         found: Any = getattr(importlib.import_module(module), attribute)
         if not isinstance(found, typer.Typer):
-            application = typer.Typer(add_completion=False)
+            application = typer.Typer(add_completion=False, rich_markup_mode=None)
             application.command(cmd_name)(found)
             found = application
         command = typer.main.get_command(found)
@@ -59,6 +59,7 @@ app = typer.Typer(
     name="interlock",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     help="Self-service GitOps delivery: nothing reaches a cluster except through git, and only when its proof holds.",
 )
 

@@ -10,7 +10,11 @@ import typer
 from interlock.cli.options import JsonOption, print_json
 from interlock.local import home as homes
 
-app = typer.Typer(no_args_is_help=True, help="The engines on this machine: forge, clusters, Tekton, Argo CD, registry.")
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="The engines on this machine: forge, clusters, Tekton, Argo CD, registry.",
+)
 
 HomeOption = Annotated[
     Path | None,

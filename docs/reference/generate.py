@@ -1,0 +1,70 @@
+"""Write what the reference says of the code, from the code; ``--check`` fails where they differ (part of `make check`)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+os.environ |= {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
+
+from typer.main import get_command  # noqa: E402
+from typer.testing import CliRunner  # noqa: E402
+
+from interlock import cli  # noqa: E402
+from interlock.platform.checks import reasons  # noqa: E402
+
+HERE = Path(__file__).resolve().parent
+HEADER = "<!-- Written by docs/reference/generate.py (make docs): edit the code, not this page. -->\n\n"
+
+
+def pages() -> dict[str, str]:
+    return {"cli.md": HEADER + _cli(), "reason-codes.md": HEADER + _reasons()}
+
+
+def _cli() -> str:
+    text = "# Commands\n\n" + (cli.__doc__ or "").split("\n\n", 1)[1].strip() + "\n"
+    for name in _commands(get_command(cli.app), ()):
+        result = CliRunner().invoke(cli.app, [*name, "--help"], prog_name="interlock")
+        if result.exit_code:
+            raise SystemExit(f"interlock {' '.join(name)} --help failed: {result.output}{result.exception!r}")
+        title = " ".join(("interlock", *name))
+        lines = "\n".join(line.rstrip() for line in result.output.strip().splitlines())
+        text += f"\n## `{title}`\n\n```\n{lines}\n```\n"
+    return text
+
+
+def _commands(command: Any, name: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    yield name
+    if hasattr(command, "list_commands"):
+        for child in command.list_commands(None):
+            yield from _commands(command.get_command(None, child), (*name, child))
+
+
+def _reasons() -> str:
+    rows = "\n".join(
+        f"| `{code}` | {reason.explanation} | {reason.remedy} |" for code, reason in sorted(reasons.REASONS.items())
+    )
+    return (
+        "# Reason codes\n\nWhat a check or a link of the proof answers. Codes are stable: match on them.\n\n"
+        f"| code | meaning | what to do |\n|---|---|---|\n{rows}\n"
+    )
+
+
+def main() -> None:
+    check = "--check" in sys.argv
+    stale = []
+    for name, text in pages().items():
+        path = HERE / name
+        if check and (not path.is_file() or path.read_text() != text):
+            stale.append(name)
+        elif not check:
+            path.write_text(text)
+    if stale:
+        raise SystemExit(f"docs/reference is not what the code says: {', '.join(stale)}; run `make docs`")
+
+
+if __name__ == "__main__":
+    main()
