@@ -43,7 +43,7 @@ class Delivery:
 
 
 def branch(kind: DeliveryKind, service: ServiceName, suffix: str = "", *, pipeline: bool = False) -> str:
-    """The head branch of a delivery: ``onboard/<service>``, ``bump/…`` (the pipeline's), ``promote/…``, ``revert/…``."""
+    """The head branch: ``onboard/<service>``, ``bump/…`` (the pipeline's), ``promote/…``, ``revert/…``."""
     prefix = {
         DeliveryKind.ONBOARDING: "onboard",
         DeliveryKind.IMAGE: "bump" if pipeline else "promote",

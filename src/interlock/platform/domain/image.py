@@ -80,9 +80,9 @@ class ImageFacts:
     """Everything read about one image; each fact may be unread on its own."""
 
     reference: ImageReference
-    media_type: str | None | Unread
+    media_type: str | Unread | None
     """Of the manifest at the digest; None when the registry has no such manifest."""
-    tag_digest: Digest | None | Unread
+    tag_digest: Digest | Unread | None
     """What the tag points to now; None when there is no such tag."""
     missing_blobs: tuple[Digest, ...] | Unread = ()
     """Blobs that the manifest names and the registry does not have."""

@@ -1,0 +1,34 @@
+"""The estate: ``platform.yaml``, ``people.yaml``, the registered services, and the layout of env repos.
+
+Public interface::
+
+    estate = load(files, commit=sealed_commit)          # files of the platform repo, path -> bytes
+    estate.environment("prod").rules.approvals
+    protection.required(estate)                         # what the forge must enforce
+    sample.sample(...)                                  # the files that `interlock platform init` writes
+    layout.set_image(data, tag, digest, file=path)      # the edit that an image delivery is
+
+Files are strict: unknown fields, duplicate keys and contradictions are errors with file:line:column.
+"""
+
+from interlock.platform.estate.estate import Estate, Keys, load, load_service
+from interlock.platform.estate.people import FileSource, PeopleSource
+from interlock.platform.estate.platform import PLATFORM, Environment, Platform, Requirement, Rules
+from interlock.platform.estate.sample import sample
+from interlock.platform.estate.service import Service
+
+__all__ = [
+    "PLATFORM",
+    "Environment",
+    "Estate",
+    "FileSource",
+    "Keys",
+    "PeopleSource",
+    "Platform",
+    "Requirement",
+    "Rules",
+    "Service",
+    "load",
+    "load_service",
+    "sample",
+]

@@ -1,0 +1,156 @@
+"""The estate as one value: read from one commit of the platform repo, checked as a whole."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from interlock.errors import InputError, NotFoundError
+from interlock.platform.domain.ids import CommitId
+from interlock.platform.domain.people import People
+from interlock.platform.estate import service as services
+from interlock.platform.estate.model import parse, refuse
+from interlock.platform.estate.people import FileSource, PeopleSource
+from interlock.platform.estate.platform import PLATFORM, Environment, Platform
+from interlock.platform.estate.service import Service
+from interlock.platform.estate.windows import Freeze
+
+_SERVICE = re.compile(r"services/([^/]+)\.yaml")
+KEYS = ("keys/seal.asc", "keys/forge.asc", "keys/release.pem", "keys/attest.pem")
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Trust roots as the platform repo states them: OpenPGP certificates (armored) and PEM public keys."""
+
+    seal: str
+    forge: str
+    release: str
+    attest: str
+
+
+@dataclass(frozen=True)
+class Estate:
+    """Rules, people, services and keys; ``commit`` is the platform-repo commit they were read from."""
+
+    platform: Platform
+    people: People
+    services: Mapping[str, Service]
+    keys: Keys
+    commit: CommitId
+
+    def environment(self, name: str) -> Environment:
+        """Raises NotFoundError ``environment-unknown``. ``platform`` is the platform repo's."""
+        if name == PLATFORM:
+            return self._platform()
+        for item in self.platform.environments:
+            if item.name == name:
+                return item
+        known = ", ".join(item.name for item in self.platform.environments)
+        raise NotFoundError("environment-unknown", f"no environment {name!r}", expected=f"one of: {known}")
+
+    def by_repository(self, repository: str) -> Environment:
+        """The environment whose repo is ``owner/name``. Raises NotFoundError ``environment-unknown``."""
+        for item in (*self.platform.environments, self._platform()):
+            if repository == self.repository(item):
+                return item
+        raise NotFoundError("environment-unknown", "no environment is delivered from this repository", got=repository)
+
+    def previous(self, environment: Environment) -> Environment | None:
+        """The environment that ``environment`` is promoted from."""
+        items = self.platform.environments
+        found = [before for before, item in itertools.pairwise(items) if item.name == environment.name]
+        return found[0] if found else None
+
+    def repository(self, environment: Environment) -> str:
+        """``owner/name`` of its repo on the forge."""
+        return f"{self.platform.organisation}/{environment.repository}"
+
+    def url(self, repository: str) -> str:
+        """The stable URL of one of the estate's repositories, such as ``https://git/acme/env-dev``."""
+        return f"{self.platform.git}/{self.platform.organisation}/{repository}"
+
+    def service(self, name: str) -> Service:
+        """Raises NotFoundError ``service-unknown``."""
+        try:
+            return self.services[name]
+        except KeyError:
+            raise NotFoundError(
+                "service-unknown",
+                f"service {name!r} is not registered",
+                where=services.path(name),
+                todo=f"`interlock service create {name}` registers it in the platform repo",
+            ) from None
+
+    def pipeline(self, shape: str) -> str | None:
+        """The golden path's Pipeline for a shape."""
+        return next((item.pipeline for item in self.platform.golden_paths if item.shape == shape), None)
+
+    def freezes(self, environment: Environment, now: datetime) -> tuple[Freeze, ...]:
+        return tuple(item for item in self.platform.freezes if item.covers(environment.name, now))
+
+    def _platform(self) -> Environment:
+        own = self.platform.platform
+        every = tuple(dict.fromkeys(basis for item in self.platform.environments for basis in item.bases))
+        return Environment(
+            name=PLATFORM, repository=own.repository, cluster=own.cluster, sealed=True, bases=every, rules=own.rules
+        )
+
+
+def load(files: Mapping[str, bytes], *, commit: CommitId, people: PeopleSource | None = None) -> Estate:
+    """Read an estate from the files of its platform repo (path -> bytes; other files are ignored).
+
+    ``people`` replaces ``people.yaml`` as the source of people. Raises InputError ``estate-*`` or ``yaml-*`` with
+    file:line:column, NotFoundError ``estate-file-missing``.
+    """
+    platform = parse(Platform, _file(files, "platform.yaml"), file="platform.yaml")
+    known = (people or FileSource(_file(files, "people.yaml"))).people()
+    teams = {item.id for item in platform.teams}
+    for person in known.persons:
+        if unknown := person.teams - teams:
+            raise InputError(
+                "estate-inconsistent",
+                f"{person.id} is in a team that platform.yaml does not have",
+                got=", ".join(sorted(unknown)),
+                expected=", ".join(sorted(teams)),
+                where="people.yaml",
+            )
+    found: dict[str, Service] = {}
+    for path in sorted(files):
+        match = _SERVICE.fullmatch(path)
+        if match:
+            found[match[1]] = load_service(files[path], file=path, platform=platform, people=known)
+    keys = [_file(files, path).decode("utf-8", errors="replace") for path in KEYS]
+    return Estate(platform, known, found, Keys(*keys), commit)
+
+
+def load_service(data: bytes, *, file: str, platform: Platform, people: People) -> Service:
+    """One registered service, consistent with the estate. Raises InputError ``estate-*``."""
+    service = parse(Service, data, file=file)
+    if file != services.path(service.name):
+        raise refuse("the file is not named after its service", data=data, file=file, path=("name",), got=service.name)
+    if service.team not in {item.id for item in platform.teams}:
+        raise refuse("no such team in platform.yaml", data=data, file=file, path=("team",), got=service.team)
+    if service.shape not in {item.shape for item in platform.golden_paths}:
+        raise refuse("no golden path for this shape", data=data, file=file, path=("shape",), got=service.shape)
+    owner = next((item for item in people.persons if item.id == service.owner), None)
+    if owner is None or service.team not in owner.teams:
+        raise refuse(
+            "the owner is no person of the service's team", data=data, file=file, path=("owner",), got=service.owner
+        )
+    expected = f"{platform.registry}/{service.name}"
+    if service.image != expected:
+        raise refuse(
+            f"the image repository is not {expected}", data=data, file=file, path=("image",), got=service.image
+        )
+    return service
+
+
+def _file(files: Mapping[str, bytes], path: str) -> bytes:
+    try:
+        return files[path]
+    except KeyError:
+        raise NotFoundError("estate-file-missing", "the platform repo lacks a file", where=path) from None

@@ -1,0 +1,58 @@
+"""Where things stand in an env repo (design section 5), and the edit that an image delivery is."""
+
+from __future__ import annotations
+
+from interlock.errors import InputError
+from interlock.formats import yaml
+from interlock.platform.domain.ids import Digest
+from interlock.platform.domain.image import ImageReference
+
+TAG = ("image", "tag")
+DIGEST = ("image", "digest")
+
+
+def values(service: str, environment: str) -> str:
+    """The one file that an image delivery changes."""
+    return f"apps/{service}/values.{environment}.yaml"
+
+
+def application(service: str) -> str:
+    return f"argocd/{service}.yaml"
+
+
+def chart(service: str) -> str:
+    """Folder of the service's own chart."""
+    return f"apps/{service}"
+
+
+def image_in(data: bytes, *, file: str) -> ImageReference:
+    """The ``image`` mapping of a values file. Raises InputError ``yaml-*`` or ``values-image`` with the position."""
+    document = yaml.load(data, file=file)
+    image = document.value.get("image") if isinstance(document.value, dict) else None
+    if not isinstance(image, dict) or set(image) != {"repository", "tag", "digest"}:
+        raise InputError(
+            "values-image",
+            "image must be a mapping of repository, tag and digest",
+            got=sorted(image) if isinstance(image, dict) else type(image).__name__,
+            where=document.where("image"),
+        )
+    for key, value in image.items():
+        if not isinstance(value, str):
+            raise InputError(
+                "values-image",
+                f"image.{key} must be text",
+                got=value,
+                where=document.where("image", key),
+                todo='quote it: ""',
+            )
+    return ImageReference(image["repository"], image["tag"], Digest(image["digest"]))
+
+
+def set_image(data: bytes, tag: str, digest: Digest, *, file: str) -> bytes:
+    """``data`` with exactly the image's tag and digest replaced; every other byte stays. Raises InputError."""
+    image_in(data, file=file)
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError("yaml-encoding", "not UTF-8", got=str(error), where=file) from error
+    return yaml.set_scalars(text, {TAG: tag, DIGEST: digest}, file=file).encode()

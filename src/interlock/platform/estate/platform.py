@@ -1,0 +1,167 @@
+"""``platform.yaml``: environments in their order, rules, windows, teams, and how the outside systems are spoken to."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+
+from interlock.platform.domain.ids import EnvironmentName
+from interlock.platform.domain.record import RecordState
+from interlock.platform.domain.verdict import Basis
+from interlock.platform.estate.model import Duration, ImageRepository, Label, Model, Text
+from interlock.platform.estate.windows import Freeze, Window
+
+PLATFORM = EnvironmentName("platform")
+"""The platform repo is delivered like an environment of this name."""
+
+
+class Requirement(Model):
+    """Approvals that a delivery needs. Each person counts once in a delivery, for one requirement."""
+
+    who: Literal["platform-reviewer", "service-owner", "other-team"]
+    count: int = Field(default=1, ge=1, le=10)
+
+
+class Rules(Model):
+    """What the gate demands of a delivery into one environment."""
+
+    approvals: tuple[Requirement, ...] = ()
+    change_record: bool = Field(alias="changeRecord", default=False)
+    signed_commits: bool = Field(alias="signedCommits", default=True)
+    image: Literal["exists", "signed", "attested"] = "attested"
+    """``signed`` adds the release key's signature; ``attested`` adds SBOM, scan and provenance statements."""
+    isolation: tuple[Literal["bubblewrap", "container", "unshare", "none"], ...] = ("bubblewrap", "container")
+    """How the build's steps must have been isolated."""
+    healthy_before: bool = Field(alias="healthyBefore", default=True)
+    """The digest must be Synced and Healthy in the previous environment."""
+    scan_max_age: Duration | None = Field(alias="scanMaxAge", default=None)
+
+
+class Environment(Model):
+    """One environment: an env repo, a cluster, and the rules of its gate."""
+
+    name: Label
+    repository: Label
+    cluster: Annotated[str, StringConstraints(pattern=r"^https://[a-z0-9.-]+(:[0-9]+)?$")]
+    sealed: bool
+    """Applications track branch ``sealed``; else they track ``main``."""
+    prune: bool = False
+    """Whether Argo CD may delete what left the repository."""
+    bases: tuple[Basis, ...] = Field(min_length=1)
+    """How facts may have been obtained; a real prod accepts only ``executed``."""
+    rules: Rules
+    windows: tuple[Window, ...] = ()
+    """Weekly change windows; none means: always open."""
+
+    @property
+    def branch(self) -> str:
+        """What Applications track."""
+        return "sealed" if self.sealed else "main"
+
+
+class PlatformRepository(Model):
+    """The platform repo and its gate: kind ``onboarding`` registers a service."""
+
+    repository: Label = "platform"
+    cluster: Annotated[str, StringConstraints(pattern=r"^https://[a-z0-9.-]+(:[0-9]+)?$")] = "https://hub-cluster"
+    rules: Rules
+
+
+class Team(Model):
+    id: Label
+    name: Text
+
+
+class Advisories(Model):
+    max_age: Duration = Field(alias="maxAge", default="5d", validate_default=True)
+    """An advisory folder older than this gives ``unknown``, never a pass."""
+
+
+class GoldenPath(Model):
+    shape: Label
+    pipeline: Label
+    """The one Pipeline that builds services of this shape."""
+
+
+class Tickets(Model):
+    """How records of the change-management system are read (research/audit_portal.md 3.1)."""
+
+    system: Literal["servicenow"] = "servicenow"
+    number: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2,10}$")] = "CHG"
+    """Prefix of record numbers."""
+    types: tuple[Text, ...] = Field(default=("normal", "standard", "emergency"), min_length=1)
+    """Types of record that may carry a delivery."""
+    states: dict[RecordState, tuple[str, ...]]
+    """The platform's words -> the raw states that mean them."""
+    deliverable: tuple[RecordState, ...] = (RecordState.SCHEDULED, RecordState.IMPLEMENT)
+    """States in which a delivery may be merged."""
+    approved: tuple[str, ...] = ("approved",)
+    rejected: tuple[str, ...] = ("rejected",)
+    """Raw values of the approval summary field."""
+    conflict_clear: tuple[str, ...] = Field(alias="conflictClear", default=("", "No Conflict"))
+    window: Duration = Field(default="2h", validate_default=True)
+    """Length of the window that the platform writes into a record that it opens."""
+
+    @model_validator(mode="after")
+    def _one_meaning(self) -> Tickets:
+        raw = [value for values in self.states.values() for value in values]
+        if RecordState.UNMAPPED in self.states or len(raw) != len(set(raw)):
+            raise ValueError("states: every raw state has one meaning, and `unmapped` is none")
+        return self
+
+    def state(self, raw: str) -> RecordState:
+        return next((state for state, values in self.states.items() if raw in values), RecordState.UNMAPPED)
+
+
+class Accounts(Model):
+    """Forge accounts that are no people."""
+
+    platform: Text = "interlock"
+    """The only account that may merge and push ``sealed``."""
+    pipeline: Text = "interlock-ci"
+    """Opens bump pull requests; can neither review nor merge."""
+    reader: Text = "argocd"
+
+
+class Platform(Model):
+    """The file. Environments stand in promotion order."""
+
+    api_version: Literal["interlock.dev/v1alpha1"] = Field(alias="apiVersion")
+    kind: Literal["Platform"]
+    organisation: Label
+    git: Annotated[str, StringConstraints(pattern=r"^https://[a-z0-9.-]+$")] = "https://git"
+    registry: ImageRepository
+    """Prefix of the services' image repositories."""
+    builder: Text
+    """Builder id that provenance must name."""
+    source_integrity: Literal["signatureKeys", "sourceIntegrity"] = Field(alias="sourceIntegrity")
+    """Which field of an AppProject demands the seal; see estate/argocd.py."""
+    platform: PlatformRepository
+    environments: tuple[Environment, ...] = Field(min_length=1)
+    freezes: tuple[Freeze, ...] = ()
+    teams: tuple[Team, ...] = Field(min_length=1)
+    golden_paths: tuple[GoldenPath, ...] = Field(alias="goldenPaths", min_length=1)
+    advisories: Advisories = Advisories()
+    tickets: Tickets
+    accounts: Accounts = Accounts()
+
+    @model_validator(mode="after")
+    def _unique(self) -> Platform:
+        for what, found in (
+            ("environment", [item.name for item in self.environments]),
+            ("repository", [self.platform.repository, *(item.repository for item in self.environments)]),
+            ("cluster", [self.platform.cluster, *(item.cluster for item in self.environments)]),
+            ("team", [item.id for item in self.teams]),
+            ("shape", [item.shape for item in self.golden_paths]),
+        ):
+            twice = {item for item in found if found.count(item) > 1}
+            if twice:
+                raise ValueError(f"{what} {', '.join(sorted(twice))} appears twice")
+        known = {item.name for item in self.environments}
+        if PLATFORM in known:
+            raise ValueError("environment `platform` is the platform repo's own name")
+        for freeze in self.freezes:
+            if unknown := set(freeze.environments) - known - {PLATFORM}:
+                raise ValueError(f"freeze {freeze.name!r} names no environment: {', '.join(sorted(unknown))}")
+        return self

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
+
+from interlock.platform import estate
+from interlock.platform.estate.sample import PEOPLE
+
+
+def public_key() -> str:
+    key = ed25519.Ed25519PrivateKey.generate().public_key()
+    return key.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).decode()
+
+
+@pytest.fixture(scope="session")
+def repositories() -> dict[str, dict[str, bytes]]:
+    return estate.sample(
+        keys=estate.Keys(seal="SEAL\n", forge="FORGE\n", release="RELEASE\n", attest="ATTEST\n"),
+        seal_key_ids=["0123456789ABCDEF"],
+        ssh_keys={person.id: [public_key()] for person in PEOPLE},
+        chart={"Chart.yaml": b"name: service\n", "templates/_service.tpl": b""},
+        catalog={"catalog/tasks/git-clone.yaml": b"kind: Task\n"},
+        builder="https://interlock.dev/builder",
+    )
+
+
+@pytest.fixture
+def files(repositories: dict[str, dict[str, bytes]]) -> dict[str, bytes]:
+    service = estate.Service(
+        name="payments",
+        shape="ace-flow",
+        team="payments",
+        owner="sam",
+        repository="payments",
+        image="registry.acme.test/integration/payments",
+        configuration_item="payments",
+    )
+    return {**repositories["platform"], "services/payments.yaml": service.file()}
