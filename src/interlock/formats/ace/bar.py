@@ -26,11 +26,13 @@ _SUFFIX = {
 }
 
 # CreateBarMojo.java of ot4i/ace-maven-plugin, plus what IBM-built BARs were seen to hold.
-_INCLUDED = frozenset({
-    *(".msgflow", ".subflow", ".esql", ".map", ".descriptor", ".policyxml", ".xsl", ".xslt", ".xml", ".jar"),
-    *(".json", ".yaml", ".yml", ".xsd", ".wsdl", ".xsdzip", ".tblxmi", ".dictionary", ".idl"),
-    *(".inadapter", ".outadapter", ".insca", ".outsca"),
-})
+_INCLUDED = frozenset(
+    {
+        *(".msgflow", ".subflow", ".esql", ".map", ".descriptor", ".policyxml", ".xsl", ".xslt", ".xml", ".jar"),
+        *(".json", ".yaml", ".yml", ".xsd", ".wsdl", ".xsdzip", ".tblxmi", ".dictionary", ".idl"),
+        *(".inadapter", ".outadapter", ".insca", ".outsca"),
+    }
+)
 SWEPT = frozenset({"pom.xml", "build.xml", "server.conf.yaml"})
 """Files that IBM's tools sweep in by their suffix although no integration server reads them there."""
 

@@ -34,14 +34,18 @@ _Found = tuple[str, Severity, int, str]
 def _identity(flow: Flow) -> Iterator[_Found]:
     ids: dict[str, int] = {}
     labels: dict[str, int] = {}
-    for xmi_id, line in [(node.id, node.line) for node in flow.nodes] + [(item.id, item.line) for item in flow.connections]:
+    for xmi_id, line in [(node.id, node.line) for node in flow.nodes] + [
+        (item.id, item.line) for item in flow.connections
+    ]:
         if xmi_id in ids:
             message = f"xmi:id {xmi_id!r} is used already at line {ids[xmi_id]}"
             yield "node-id-duplicate", Severity.ERROR, line, message
         ids.setdefault(xmi_id, line)
     for node in flow.nodes:
         if node.label in labels:
-            message = f"two nodes are labelled {node.label!r} (line {labels[node.label]}): overrides cannot tell them apart"
+            message = (
+                f"two nodes are labelled {node.label!r} (line {labels[node.label]}): overrides cannot tell them apart"
+            )
             yield "node-label-duplicate", Severity.ERROR, node.line, message
         labels.setdefault(node.label, node.line)
 

@@ -6,10 +6,26 @@ import re
 from dataclasses import dataclass
 
 from interlock.errors import InputError
+from interlock.formats import yaml
 
-_LABEL = re.compile(r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$")
-_PERSON = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$")
-_REGISTRY = re.compile(r"^[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[a-z0-9]+([._-][a-z0-9]+)*)+$")
+_LABEL = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
+_PERSON = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+_REGISTRY = re.compile(r"[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[a-z0-9]+([._-][a-z0-9]+)*)+")
+
+
+def _require_label(what: str, value: str) -> None:
+    try:
+        # `on`, `no` and `null` are labels too, and some reader of the generated files would take them for another type.
+        plain = yaml.load(value, file=what).value == value
+    except InputError:
+        plain = False
+    if not _LABEL.fullmatch(value) or not plain:
+        raise InputError(
+            "name-invalid",
+            f"the {what} name is no usable DNS label",
+            got=repr(value),
+            expected="a-z, 0-9 and -, starting with a letter, at most 63, no word that YAML reads otherwise",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +42,15 @@ class Service:
     """Image repositories' prefix, such as ``registry.acme.test/integration``."""
     git: str = "https://git"
     """Stable prefix of the forge, as files write it."""
+    configuration_item: str = ""
+    """The service's CI in the CMDB; its name when empty."""
 
     def __post_init__(self) -> None:
         for what, value in (("service", self.name), ("team", self.team), ("organisation", self.organisation)):
-            if not _LABEL.match(value):
-                raise InputError(
-                    "name-invalid", f"the {what} name is no DNS label", got=value, expected="a-z, 0-9 and -, at most 63"
-                )
-        if not _PERSON.match(self.owner):
+            _require_label(what, value)
+        if not _PERSON.fullmatch(self.owner):
             raise InputError("name-invalid", "the owner is no person id", got=self.owner)
-        if not _REGISTRY.match(self.registry):
+        if not _REGISTRY.fullmatch(self.registry):
             raise InputError(
                 "registry-invalid",
                 "no image repository prefix",
@@ -65,10 +80,11 @@ class Environment:
     """Branch that Applications track: ``sealed`` where only proven commits may sync, else ``main``."""
     prune: bool
     """Whether Argo CD may delete what left the repository; never in prod."""
+    repository: str = ""
+    """Name of its env repo; ``env-<name>`` when empty."""
 
     def __post_init__(self) -> None:
-        if not _LABEL.match(self.name):
-            raise InputError("name-invalid", "the environment name is no DNS label", got=self.name)
+        _require_label("environment", self.name)
 
 
 def environment(name: str, *, cluster: str | None = None) -> Environment:
