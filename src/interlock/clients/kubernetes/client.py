@@ -212,7 +212,7 @@ class KubernetesClient:
         return self.request("POST", path, params=self._write(dry_run, field_manager), body=obj)
 
     def replace(self, obj: Object, *, dry_run: bool = False, field_manager: str | None = None) -> Object:
-        """PUT. Raises ConflictError ``kubernetes-conflict`` when ``metadata.resourceVersion`` is not the current one."""
+        """PUT. Raises ConflictError ``kubernetes-conflict`` when ``metadata.resourceVersion`` is not current."""
         return self._put(obj, None, dry_run, field_manager)
 
     def replace_status(self, obj: Object, *, field_manager: str | None = None) -> Object:
