@@ -8,16 +8,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from interlock.formats.sigstore import PrivateKey
 from interlock.platform.proof.keys import AttestKey
 
 
 @pytest.fixture
 def now() -> Callable[[], datetime]:
-    start, ticks = datetime(2026, 5, 4, 12, 0, tzinfo=UTC), iter(range(10_000))
+    start, ticks = datetime(2026, 5, 4, 12, 0, tzinfo=UTC), iter(range(100_000))
     return lambda: start + timedelta(seconds=next(ticks))
 
 
 @pytest.fixture(scope="session")
 def attest_key() -> AttestKey:
-    secret = ec.generate_private_key(ec.SECP256R1())
-    return AttestKey(secret.public_key(), secret)
+    secret = PrivateKey(ec.generate_private_key(ec.SECP256R1()))
+    return AttestKey(secret.public, secret)

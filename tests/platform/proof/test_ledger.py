@@ -13,10 +13,10 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from interlock.errors import ConflictError, IntegrityError, NotFoundError, RefusedError
+from interlock.formats.sigstore import PrivateKey
 from interlock.platform.domain.ids import Digest
 from interlock.platform.proof import entries
 from interlock.platform.proof.keys import AttestKey, load
@@ -167,8 +167,8 @@ def test_swapped_entries_are_seen(ledger: Ledger, path: Path) -> None:
 
 
 def test_a_ledger_rewritten_without_the_key_is_seen(ledger: Ledger, path: Path, now: Clock) -> None:
-    secret = ec.generate_private_key(ec.SECP256R1())
-    forged = Ledger(path.with_name("forged"), AttestKey(secret.public_key(), secret), now=now)
+    secret = PrivateKey(ec.generate_private_key(ec.SECP256R1()))
+    forged = Ledger(path.with_name("forged"), AttestKey(secret.public, secret), now=now)
     fill(ledger), fill(forged)
     path.write_bytes(forged.path.read_bytes())
     fault = ledger.verify().fault
@@ -265,15 +265,8 @@ for number in range(10**6):
 
 
 def test_kill_9_loses_nothing_that_was_acknowledged(tmp_path: Path, attest_key: AttestKey, now: Clock) -> None:
-    assert attest_key.secret is not None
-    (tmp_path / "pub").write_bytes(
-        attest_key.public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    )
-    (tmp_path / "key").write_bytes(
-        attest_key.secret.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    )
+    (tmp_path / "pub").write_bytes(attest_key.public.pem)
+    (tmp_path / "key").write_bytes(attest_key.private.pem)
     acknowledged: list[str] = []
     for turn in range(3):
         with subprocess.Popen(
