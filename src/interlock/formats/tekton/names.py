@@ -1,0 +1,47 @@
+"""Names that upstream derives: TaskRuns of a PipelineRun, claims of a volumeClaimTemplate; labels and annotations."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+LABEL_PIPELINE = "tekton.dev/pipeline"
+LABEL_PIPELINE_RUN = "tekton.dev/pipelineRun"
+LABEL_PIPELINE_RUN_UID = "tekton.dev/pipelineRunUID"
+LABEL_PIPELINE_TASK = "tekton.dev/pipelineTask"
+LABEL_MEMBER_OF = "tekton.dev/memberOf"
+LABEL_TASK = "tekton.dev/task"
+LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
+ANNOTATION_ON_ERROR = "pipeline.tekton.dev/pipeline-task-on-error"
+ANNOTATION_NETWORK = "interlock.dev/network"
+"""On a Task: space-separated endpoint names that its steps may reach; none without it."""
+ANNOTATION_CAPABILITIES = "interlock.dev/capabilities"
+"""On a TaskRun: JSON of what was enforced and which tools ran, written by the engine."""
+
+_LONGEST = 63
+_DIGEST = 32
+_HEAD = _LONGEST - _DIGEST
+
+
+def child(parent: str, suffix: str) -> str:
+    """knative.dev/pkg/kmeta ChildName: ``parent + suffix``, shortened with an MD5 past 63 characters."""
+    if len(parent) <= _LONGEST - len(suffix):
+        return parent + suffix
+    if len(suffix) >= _HEAD:
+        digest = hashlib.md5((parent + suffix).encode(), usedforsecurity=False).hexdigest()
+        name = parent[:_HEAD] + digest
+        name += suffix[: _LONGEST - len(name)]
+        return re.sub(r"[^a-zA-Z0-9]+$", "", name)
+    digest = hashlib.md5(parent.encode(), usedforsecurity=False).hexdigest()
+    return f"{parent[: _HEAD - len(suffix)]}{digest}{suffix}"
+
+
+def task_run(pipeline_run: str, pipeline_task: str) -> str:
+    """Name of the TaskRun of a PipelineTask (resources/pipelinerunresolution.go getNewRunNames)."""
+    return child(pipeline_run, f"-{pipeline_task}")
+
+
+def claim(template_name: str, workspace: str, owner_uid: str) -> str:
+    """Name of the claim made from a volumeClaimTemplate (volumeclaim/pvchandler.go)."""
+    digest = hashlib.sha256((workspace + owner_uid).encode()).hexdigest()[:10]
+    return f"{template_name or 'pvc'}-{digest}"

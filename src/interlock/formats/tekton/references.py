@@ -1,0 +1,62 @@
+"""References to results of tasks: ``$(tasks.T.results.R)``, with ``[i]``, ``[*]`` or ``.key`` (internal/resultref)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from interlock.formats.tekton import substitution
+from interlock.formats.tekton.pipeline import PipelineTask
+
+_INDEX = re.compile(r"\[([0-9]+|\*)\]")
+
+
+@dataclass(frozen=True, slots=True)
+class ResultRef:
+    """A reference to a result of a PipelineTask. ``star`` is ``[*]``: all of an array or object."""
+
+    task: str
+    result: str
+    index: int | None = None
+    star: bool = False
+    key: str = ""
+
+
+def parse(expression: str) -> ResultRef | None:
+    """``tasks.T.results.R…`` without ``$()``; None if it is another kind of reference."""
+    parts = expression.split(".")
+    if len(parts) not in (4, 5) or parts[0] not in ("tasks", "finally") or parts[2] != "results":
+        return None
+    if len(parts) == 5:
+        return ResultRef(parts[1], parts[3], key=parts[4])
+    found = _INDEX.search(parts[3])
+    name = _INDEX.sub("", parts[3])
+    if found is None:
+        return ResultRef(parts[1], name)
+    return ResultRef(parts[1], name, star=True) if found[1] == "*" else ResultRef(parts[1], name, index=int(found[1]))
+
+
+def of_task(task: PipelineTask) -> list[ResultRef]:
+    """Every result reference that orders a PipelineTask: in its params, when and embedded steps (PipelineTaskResultRefs)."""
+    expressions: list[str] = []
+    for param in task.params or []:
+        expressions += substitution.references(param.value)
+    for condition in task.when or []:
+        expressions += substitution.references(condition.input)
+        expressions += substitution.references(condition.values or [])
+    for step in (task.task_spec.steps if task.task_spec else None) or []:
+        expressions += [found for text in _strings(step.to_object()) for found in substitution.references(text)]
+    return list(dict.fromkeys(ref for ref in map(parse, expressions) if ref is not None))
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _strings(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _strings(item)
