@@ -111,32 +111,31 @@ def _bomb(message: str, got: object, limit: object, where: str) -> InputError:
     return InputError("archive-bomb", message, got=got, expected=f"<= {limit}", where=where)
 
 
-NESTED = (".bar", ".appzip", ".shlibzip", ".libzip", ".jar", ".war", ".ear", ".rar", ".par", ".zip")
+NESTED = (".bar", ".appzip", ".shlibzip", ".libzip", ".jar", ".war", ".ear")
+"""Archives whose content an integration server or class loader reads."""
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
-    """A file somewhere in a nest of archives; ``path`` joins the archives' paths with ``!/`` as Java does."""
+class Archive:
+    """One archive of a nest; ``path`` joins the archives' paths with ``!/`` as Java does."""
 
     path: str
     data: bytes
+    files: Mapping[str, bytes]
 
 
-def walk(data: bytes, *, where: str, limits: Limits | None = None) -> Iterator[Member]:
-    """Every file at any depth, archives before what is in them. Raises as `read`, and at once for the first archive."""
+def walk(data: bytes, *, where: str, limits: Limits | None = None) -> Iterator[Archive]:
+    """The archive and every one nested in it, outer ones first. Raises as `read`, within one budget for the nest."""
     budget = Budget(limits or Limits())
     pending = [(where, data, 1)]
     while pending:
         place, content, depth = pending.pop()
         if depth > budget.limits.depth:
             raise _bomb("archives nested too deeply", depth, budget.limits.depth, place)
-        nested = []
-        for path, member in read(content, where=place, budget=budget).items():
-            inner = f"{place}!/{path}"
-            yield Member(inner, member)
-            if path.lower().endswith(NESTED):
-                nested.append((inner, member, depth + 1))
-        pending.extend(reversed(nested))
+        files = read(content, where=place, budget=budget)
+        yield Archive(place, content, files)
+        inner = [(f"{place}!/{path}", files[path], depth + 1) for path in files if path.lower().endswith(NESTED)]
+        pending.extend(reversed(inner))
 
 
 def write(files: Mapping[str, bytes], *, first: Iterable[str] = ()) -> bytes:

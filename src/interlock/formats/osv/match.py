@@ -160,7 +160,7 @@ def _inside(ecosystem: str, span: tuple[Event, ...], version: Ordered) -> Hit:
     for bound, event in _sorted(ordered):
         if event.kind == "introduced" and bound <= version:
             vulnerable = True
-        elif event.kind == "fixed" and bound <= version or event.kind == "last_affected" and bound < version:
+        elif (event.kind == "fixed" and bound <= version) or (event.kind == "last_affected" and bound < version):
             vulnerable = False
     return Hit.AFFECTED if vulnerable else Hit.UNAFFECTED
 

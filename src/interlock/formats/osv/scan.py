@@ -53,12 +53,8 @@ def scan(
     index = Index(advisories.records)
     doubts: list[Doubt] = []
     if not advisories.is_current(now, max_age):
-        doubts.append(
-            Doubt(
-                "advisories-stale",
-                f"the advisories of {advisories.source} are {_days(advisories.age(now))} old, {_days(max_age)} are allowed",
-            )
-        )
+        age = _days(advisories.age(now))
+        doubts.append(Doubt("advisories-stale", f"{advisories.source}: {age} old, {_days(max_age)} are allowed"))
     matches: list[Match] = []
     count = 0
     for package in packages:
