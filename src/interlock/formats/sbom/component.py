@@ -39,7 +39,7 @@ class Component:
     @property
     def possible(self) -> bool:
         """Whether the group is unknown: an advisory for the same artifact may or may not be about this component."""
-        return self.kind == "library" and not self.group
+        return self.identity in (Identity.MANIFEST, Identity.FILE_NAME)
 
     @property
     def purl(self) -> str:

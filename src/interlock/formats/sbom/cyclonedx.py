@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -132,7 +132,7 @@ def validate(data: bytes, *, file: str) -> dict[str, Any]:
     return dict(document)
 
 
-def _problems(document: dict[str, Any]) -> Iterable[str]:
+def _problems(document: dict[str, Any]) -> Iterator[str]:
     if document["bomFormat"] != "CycloneDX" or document["specVersion"] not in ("1.4", "1.5", "1.6"):
         yield "no CycloneDX document of a version that is read here"
     if not _SERIAL.fullmatch(

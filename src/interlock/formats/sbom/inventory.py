@@ -39,14 +39,9 @@ def _components(item: archive.Archive) -> Iterator[Component]:
     digest = hashlib.sha256(item.data).hexdigest()
     if suffix in _PROJECTS:
         kind = "application" if suffix == ".appzip" else "library"
-        yield Component(kind, name, "", _project_group(kind), digest, Identity.WORKSPACE, (item.path,))
+        yield Component(kind, name, "", "", digest, Identity.WORKSPACE, (item.path,))
     elif suffix.lower() in _JARS:
         yield from _jar(name, item.files, digest, item.path)
-
-
-def _project_group(kind: str) -> str:
-    # ACE projects are no Maven artifacts; the group keeps a library project from being matched by its bare name.
-    return "" if kind == "application" else "ace-project"
 
 
 def _jar(name: str, files: Mapping[str, bytes], digest: str, path: str) -> Iterator[Component]:
