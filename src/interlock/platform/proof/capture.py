@@ -34,16 +34,17 @@ def capture_reviews(
     repository: str,
     pull: object,
     reviews: Iterable[object],
-    people: Mapping[str, object],
+    results: Mapping[int, Mapping[str, str]],
     reader: str,
     now: datetime,
 ) -> Digest:
     """A pull request with all its reviews as the forge gave them.
 
-    ``people`` maps each account that takes part (author, reviewers, commit signers) to what the directory said of it
-    then: person id and teams. Both are needed to judge approvals later, when either may have changed.
+    ``results`` maps the id of each review to the result (path -> object id) that the platform bound it to when it
+    first saw it: what the approval holds for.
     """
-    body = {"pull": pull, "reviews": list(reviews), "people": dict(people)}
+    bound = {str(review): dict(result) for review, result in results.items()}
+    body = {"pull": pull, "reviews": list(reviews), "results": bound}
     return capture(store, REVIEWS, f"{repository}/pulls/{_number(pull)}", body, reader=reader, now=now)
 
 

@@ -4,7 +4,7 @@
 kind            subject                      body                                            evidence
 ==============  ===========================  ==============================================  =======================
 run-read        image digest                 service, run, uid, image, source, commit        run, task/<task>
-attested        image digest                 run uid, statements by name                     run
+attested        image digest                 uid, statements by name
 merged          <environment>/<service>      what was decided about which merge, see below   merge, reviews, record
 sealed          <environment>/<service>      repository, seal, merge, decision
 synced          <environment>/<service>      application, revision                           sync
@@ -145,7 +145,6 @@ def attested(
     digest: Digest,
     uid: str,
     statements: Mapping[str, Mapping[str, Any]],
-    evidence: Mapping[str, Digest],
 ) -> Entry:
     """Write which statements about the image were signed and pushed.
 
@@ -157,5 +156,4 @@ def attested(
         digest,
         key=f"attested/{digest}/{uid}",
         body={"uid": uid, "statements": {name: dict(item) for name, item in statements.items()}},
-        evidence=evidence,
     )

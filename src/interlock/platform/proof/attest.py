@@ -1,0 +1,137 @@
+"""Attesting a finished run: read it, keep it as evidence, sign what it shows, and push the statements.
+
+Only the controller does this, after the run has ended: no task can attest the run that it is a part of. The act may
+be killed and repeated at any point: the same run gives the same statements, and each is pushed once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from interlock.clients.registry import RegistryClient
+from interlock.errors import IntegrityError, RefusedError
+from interlock.formats.oci import Descriptor, reference
+from interlock.formats.sigstore import Statement, referrers, statement, verify
+from interlock.formats.sigstore.verify import Signed
+from interlock.platform.domain.ids import Digest
+from interlock.platform.domain.image import StatementKind
+from interlock.platform.proof import canonical, capture, kinds
+from interlock.platform.proof.entries import Entry
+from interlock.platform.proof.evidence import EvidenceStore, moment
+from interlock.platform.proof.keys import AttestKey
+from interlock.platform.proof.ledger import Ledger
+from interlock.platform.proof.statements import documents, provenance
+from interlock.platform.proof.statements.run import FinishedRun
+
+PREDICATES = {
+    StatementKind.PROVENANCE: statement.SLSA_PROVENANCE,
+    StatementKind.SBOM: statement.CYCLONEDX,
+    StatementKind.SCAN: statement.VULNERABILITIES,
+}
+"""What each kind of statement is called on the wire."""
+
+
+def attest(
+    run: FinishedRun,
+    *,
+    registry: RegistryClient,
+    key: AttestKey,
+    store: EvidenceStore,
+    ledger: Ledger,
+    source: str,
+    reader: str,
+    now: Callable[[], datetime],
+    builder: str = provenance.BUILDER,
+) -> Entry:
+    """Sign provenance, SBOM and scan of the run's image; the ledger's entry ``attested``.
+
+    ``source`` is the stable address of the cluster, ``reader`` the account that read the run. Raises RefusedError
+    ``run-unfinished`` or ``run-failed``; NotFoundError ``run-result-missing`` or the registry's; IntegrityError
+    ``digest-mismatch`` when a document is not what the run's result names, ``attest-subject`` when the run's results
+    do not name its image; UnreachableError.
+    """
+    if not run.finished:
+        raise RefusedError("run-unfinished", "a run that has not ended cannot be attested", where=run.name)
+    if not run.succeeded:
+        raise RefusedError("run-failed", "a run that failed is not attested", where=run.name)
+    image, digest = run.image, run.digest("IMAGE_DIGEST")
+    done = ledger.by_key(f"attested/{digest}/{run.uid}")
+    if done is not None:
+        return done
+    repository = reference.parse(image).repository
+    manifest = registry.manifest(repository, digest)
+    subject = Descriptor(manifest.image.media_type, manifest.digest, len(manifest.bytes))
+    texts = {name: run.digest(result) for name, result in _RESULTS.items()}
+    bodies = {name: registry.blob(repository, text) for name, text in texts.items()}
+    statements = {
+        StatementKind.PROVENANCE: _provenance(run, digest, builder),
+        StatementKind.SBOM: documents.sbom(image, digest, bodies[StatementKind.SBOM]),
+        StatementKind.SCAN: documents.scan(image, digest, bodies[StatementKind.SCAN], run, builder=builder),
+    }
+    evidence = capture.capture_run(store, source=source, run=run.run, task_runs=run.task_runs, reader=reader, now=now())
+    kinds.run_read(
+        ledger,
+        image=image,
+        digest=digest,
+        service=str((run.run["metadata"].get("labels") or {}).get("interlock.dev/service", "")),
+        run=run.name,
+        uid=run.uid,
+        source=run.result("CHAINS-GIT_URL"),
+        commit=run.commit,
+        evidence=evidence,
+    )
+    created = moment(str(run.status["completionTime"]))
+    pushed = {
+        str(name): {**_push(registry, repository, made, subject, key, created), "document": texts.get(name)}
+        for name, made in statements.items()
+    }
+    return kinds.attested(ledger, digest=digest, uid=run.uid, statements=pushed)
+
+
+_RESULTS = {StatementKind.SBOM: "SBOM_DIGEST", StatementKind.SCAN: "SCAN_DIGEST"}
+
+
+def _provenance(run: FinishedRun, digest: Digest, builder: str) -> Statement:
+    value = provenance.provenance(run, builder=builder)
+    subjects = tuple(statement.Subject(item["digest"], item["name"]) for item in value["subject"])
+    made = Statement(value["predicateType"], subjects, value["predicate"])
+    if not made.about(digest):
+        raise IntegrityError(
+            "attest-subject",
+            "the run's type hints do not name its image",
+            got=", ".join(item["name"] for item in value["subject"]),
+            expected=f"{run.image}@{digest}",
+            where=f"PipelineRun {run.name}",
+        )
+    return made
+
+
+def _push(
+    registry: RegistryClient,
+    repository: str,
+    made: Statement,
+    subject: Descriptor,
+    key: AttestKey,
+    created: datetime,
+) -> Mapping[str, Any]:
+    """Push ``made`` unless an equal statement by our key is there (signatures need not be deterministic)."""
+    found = registry.bundles(repository, subject.digest)
+    outcome = verify.verify(found, key=key.public, subject=subject.digest, predicate_type=made.predicate_type)
+    existing = [item.source for item in outcome.verified if item.payload == made.to_bytes()]
+    if existing:
+        bundle = next(item for item in found if item.source == existing[0])
+        return _named(made, bundle.source, bundle)
+    content = referrers.attach(made, subject=subject, key=key.private, created=created)
+    name = registry.push(repository, content)
+    data = next(data for data in content.blobs.values() if data != b"{}")
+    return _named(made, name, Signed(data, source=name))
+
+
+def _named(made: Statement, manifest: str, bundle: Signed) -> Mapping[str, Any]:
+    return {
+        "predicateType": made.predicate_type,
+        "manifest": manifest,
+        "bundle": canonical.digest(bundle.data),
+    }
