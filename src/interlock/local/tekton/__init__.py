@@ -1,0 +1,13 @@
+"""The Tekton stand-in: watches PipelineRuns and TaskRuns on a cluster and executes them as sandboxed local processes.
+
+Run as ``python -m interlock.local.tekton --config FILE`` (`config.Config`). Modules, bottom to top:
+
+- `config`: the file; `masking`: secrets out of a stream; `journal`: what a TaskRun has done, surviving kill -9.
+- `system`: the read-only part of every sandbox; `sandbox`: one step's view of the machine as bubblewrap arguments.
+- `forwarding`, `bridge`: the two halves of a step's way to the few addresses it may reach.
+- `process`: one sandboxed process, its log, its limits.
+- `storage`: claims and folders; `inputs`: the Secrets and ConfigMaps a TaskRun reads; `capabilities`: what it may claim.
+- `task_run`, `pipeline_run`: one run each, from object to finished status; `engine`: the watches and the workers.
+
+Everything that can be decided without a machine is in `interlock.formats.tekton`.
+"""

@@ -1,0 +1,45 @@
+"""The engine's configuration file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+HostPort = Annotated[str, StringConstraints(pattern=r"^(127\.0\.0\.1|localhost|[a-z0-9.-]+):[0-9]{1,5}$")]
+
+
+class Config(BaseModel):
+    """See the fields. Relative paths are relative to the process's working folder; the supervisor writes absolute ones."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    server: str
+    """Base URL of the cluster's API."""
+    token_file: Path | None = None
+    """File with the bearer token of the engine's service account."""
+    ca_file: Path | None = None
+    """PEM of the CA that signs the API's certificate."""
+    data: Path
+    """Folder that the engine alone writes: logs, claims, journals."""
+    namespace: str | None = None
+    """The one namespace to act on; all of them without it."""
+    names: dict[str, str] = Field(default_factory=dict)
+    """Stable address prefix -> where it answers; steps read it from the file that $INTERLOCK_NAMES names."""
+    endpoints: dict[str, HostPort] = Field(default_factory=dict)
+    """Endpoint name, as Tasks write it in the annotation ``interlock.dev/network`` -> address."""
+    images: dict[str, Literal["installed-toolbox"]] = Field(default_factory=dict)
+    """Image reference -> what executes its steps."""
+    host_images: list[str] = Field(default_factory=list)
+    """Image references whose steps run with this machine's own shell and tools: an explicit choice, said in status."""
+    toolbox: Path | None = None
+    """The executable behind ``interlock-toolbox``; None is the one of this installation."""
+    allow_weaker_isolation: bool = False
+    """Run steps as plain processes where bubblewrap cannot work; such runs say so and a real prod refuses them."""
+    parallel: int | None = None
+    """How many TaskRuns run at a time; None is the number of cores."""
+    default_timeout: str = "1h0m0s"
+    """Limit of a run that sets none (upstream's default-timeout-minutes)."""
+    logs_port: int | None = None
+    """Loopback port that serves step logs; None serves none, 0 picks one."""
