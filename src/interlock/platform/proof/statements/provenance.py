@@ -15,7 +15,7 @@ from interlock.errors import InputError, RefusedError
 from interlock.platform.proof import canonical
 from interlock.platform.proof.statements import capabilities, hints
 from interlock.platform.proof.statements.hints import Descriptor
-from interlock.platform.proof.statements.run import FinishedRun, Object
+from interlock.platform.proof.statements.run import PIPELINE_TASK, FinishedRun, Object
 
 PREDICATE_TYPE = "https://slsa.dev/provenance/v1"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
@@ -145,12 +145,13 @@ def _internal(run: FinishedRun) -> dict[str, Any]:
     flags = (run.status.get("provenance") or {}).get("featureFlags")
     if flags:
         parameters["tekton-pipelines-feature-flags"] = flags
-    records = {}
-    for task_run in run.executed():
-        record = capabilities.read(task_run)
-        if (task_run["metadata"].get("annotations") or {}).get(capabilities.ANNOTATION) is not None:
-            task = task_run["metadata"]["labels"]["tekton.dev/pipelineTask"]
-            records[task] = {"isolation": record.isolation, "network": list(record.network)}
+    # All tasks or none: a task without a record ran with an isolation that nobody vouches for.
+    tasks = list(run.executed())
+    recorded = any(capabilities.ANNOTATION in (task["metadata"].get("annotations") or {}) for task in tasks)
+    records = {
+        task["metadata"]["labels"][PIPELINE_TASK]: {"isolation": record.isolation, "network": list(record.network)}
+        for task, record in ((task, capabilities.read(task)) for task in tasks if recorded)
+    }
     if records:
         parameters[CAPABILITIES] = records
     return parameters

@@ -1,0 +1,102 @@
+"""What a link is: an id, a claim, and a judgement that cites its evidence while it looks at it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar, TypeVar
+
+from interlock.errors import InputError, IntegrityError, InterlockError, NotFoundError, UnreachableError
+from interlock.platform.domain.ids import CheckId, Digest, ReasonCode
+from interlock.platform.domain.verdict import Basis, Evidence, Finding, Verdict
+
+if TYPE_CHECKING:
+    from interlock.platform.proof.walk import Walk
+
+T = TypeVar("T")
+OK = "ok"
+NOT_REQUIRED = "not-required"
+_RESTORE = "restore what is missing or altered from its backup, and find out who changed it"
+
+
+class Link(ABC):
+    """One link of the chain. Subclasses say ``id`` and ``claim``, and judge."""
+
+    id: ClassVar[str]
+    claim: ClassVar[str]
+    """What holds when the verdict is valid, as a sentence."""
+
+    @abstractmethod
+    def judge(self, walk: Walk, draft: Draft) -> Finding:
+        """Look at the facts of ``walk``, cite in ``draft`` what is relied on, and return one of its verdicts.
+
+        Errors of reading may be raised: :meth:`examine` turns them into a verdict.
+        """
+
+    def examine(self, walk: Walk) -> Finding:
+        """The finding; never raises for what sources can answer or fail to answer."""
+        draft = Draft(self.id, self.claim)
+        try:
+            return self.judge(walk, draft)
+        except InterlockError as error:
+            return draft.failed(error)
+
+
+class Draft:
+    """A finding in the making."""
+
+    def __init__(self, id: str, claim: str) -> None:
+        self._id, self._claim = CheckId(id), claim
+        self._evidence: list[Evidence] = []
+        self._notes: list[str] = []
+        self.basis = Basis.EXECUTED
+
+    def cite(self, what: str, source: str, digest: str | None = None) -> None:
+        """Rely on a piece of evidence. Cite before reading it, so that a failure names it too."""
+        item = Evidence(what, source, Digest(digest) if digest else None)
+        if item not in self._evidence:
+            self._evidence.append(item)
+
+    def note(self, text: str) -> None:
+        self._notes.append(text)
+
+    def live(self, what: str, read: Callable[[], T]) -> T | None:
+        """A live fact that only confirms what was captured: a source that does not answer is noted."""
+        try:
+            return read()
+        except UnreachableError as error:
+            self.note(f"{what} not reached ({error.code}), captured facts decide")
+            return None
+
+    def valid(self, detail: str = "", *, reason: str = OK) -> Finding:
+        return self._finding(Verdict.VALID, reason, detail, "")
+
+    def invalid(self, reason: str, detail: str, *, remedy: str = _RESTORE) -> Finding:
+        return self._finding(Verdict.INVALID, reason, detail, remedy)
+
+    def unknown(self, reason: str, detail: str, *, remedy: str) -> Finding:
+        return self._finding(Verdict.UNKNOWN, reason, detail, remedy)
+
+    def adopt(self, finding: Finding) -> Finding:
+        """The verdict of a check, as this link's."""
+        return self._finding(finding.verdict, finding.reason, finding.detail, finding.remedy, finding.evidence)
+
+    def failed(self, error: InterlockError) -> Finding:
+        """Altered or malformed evidence is invalid; what is missing or could not be read is unknown."""
+        verdict = Verdict.INVALID if isinstance(error, IntegrityError | InputError) else Verdict.UNKNOWN
+        remedy = error.todo or (_RESTORE if isinstance(error, IntegrityError | NotFoundError) else "ask again later")
+        return self._finding(verdict, error.code, str(error), remedy)
+
+    def _finding(
+        self, verdict: Verdict, reason: str, detail: str, remedy: str, more: tuple[Evidence, ...] = ()
+    ) -> Finding:
+        return Finding(
+            id=self._id,
+            claim=self._claim,
+            verdict=verdict,
+            reason=ReasonCode(reason),
+            detail="; ".join(filter(None, [detail, *self._notes])),
+            basis=self.basis,
+            evidence=(*self._evidence, *(item for item in more if item not in self._evidence)),
+            remedy=remedy,
+        )

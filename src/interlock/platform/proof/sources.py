@@ -1,0 +1,34 @@
+"""Where a trace reads: the two stores, the trust roots, and a client for each live system, made when first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from interlock.clients.forge import ForgeClient
+from interlock.clients.git import Repository
+from interlock.clients.kubernetes import KubernetesClient
+from interlock.clients.registry import RegistryClient
+from interlock.clients.tickets import TicketsClient
+from interlock.platform.proof.evidence import EvidenceStore
+from interlock.platform.proof.ledger import Ledger
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Each callable may raise: then what it would have told is unknown, and the other links are still judged."""
+
+    store: EvidenceStore
+    ledger: Ledger
+    seal: str
+    """OpenPGP certificate of the seal key: the one trust root; release, attest and forge keys are read from the sealed
+    platform commit that was in force."""
+    cluster: Callable[[str], KubernetesClient]
+    """By the cluster's stable URL, such as ``https://prod-cluster``."""
+    mirror: Callable[[str], Repository]
+    """By the repository's name in the organisation, fetched."""
+    forge: Callable[[], ForgeClient]
+    registry: Callable[[], RegistryClient]
+    tickets: Callable[[], TicketsClient]
+    platform: str = "platform"
+    """Name of the platform repo."""
