@@ -33,10 +33,13 @@ def up(
     timeout: Annotated[float, typer.Option(help="Seconds to wait until every engine is ready.")] = 60.0,
 ) -> None:
     """Start the engines: a forge, a registry, a ticket system, and a cluster each for hub, dev, test and prod."""
-    from interlock.local import lifecycle
+    from interlock.local import lifecycle, provision
+    from interlock.platform import catalog
 
-    report = lifecycle.up(_home(home, port_base), timeout=timeout)
-    typer.echo(report)
+    where = _home(home, port_base)
+    options = provision.Options(toolbox_image=catalog.toolbox_image())
+    engines = lifecycle.up(where, options, timeout=timeout)
+    typer.echo(f"{len(engines)} engines are ready; data, context file and kubeconfig are in {where.folder}")
 
 
 @app.command()

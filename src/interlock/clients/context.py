@@ -59,8 +59,6 @@ class Keys(_Model):
     attest: Path
     """PEM of the statements' key."""
     attest_secret: Path | None = None
-    forge: Path
-    """OpenPGP certificate with which the forge signs merge commits."""
 
 
 class Stores(_Model):
@@ -93,7 +91,10 @@ class Context(_Model):
     stores: Stores
     webhook: Endpoint
     """Where the controller listens for the forge's webhooks."""
+    argocd_webhook: Endpoint | None = None
+    """Argo CD's own (``/api/webhook`` of argocd-server)."""
     webhook_secret: Path | None = None
+    """File with the secret that both check deliveries against."""
     advisories: Path | None = None
     """Folder with OSV records; each file says when the folder was refreshed in ``manifest.json``."""
 
@@ -164,12 +165,3 @@ def _absolute(context: Context, base: Path) -> Context:
     fixed = fix(context)
     assert isinstance(fixed, Context)  # noqa: S101 - narrows for the type checker
     return fixed
-
-
-def write_context(context: Context, path: Path) -> None:
-    """Write ``context`` so that a crash leaves the old file or the new one."""
-    scratch = path.with_suffix(".new")
-    scratch.write_text(
-        "# Written by `interlock local up`.\n" + yaml.dump(context.model_dump(mode="json", exclude_none=True))
-    )
-    scratch.replace(path)

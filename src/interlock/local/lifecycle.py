@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,12 +19,14 @@ from interlock.local.home import Home
 _POLL_SECONDS = 0.05
 
 
-def up(home: Home, *, timeout: float, clock: Callable[[], float] = time.monotonic) -> Mapping[str, object]:
+def up(
+    home: Home, options: provision.Options, *, timeout: float, clock: Callable[[], float] = time.monotonic
+) -> Mapping[str, Mapping[str, object]]:
     """Provision the data folder on first use, start the supervisor, and wait until every engine is ready.
 
     Returns the engines as `status` does. Raises UnreachableError ``engines-not-ready`` naming those that are not.
     """
-    home = provision.provision(home)
+    home = provision.provision(home, options)
     if supervisor.read_state(home.run) is None:
         _refuse_taken_ports(home)
         _spawn(home)
@@ -65,9 +68,12 @@ def down(home: Home, *, timeout: float = 15.0) -> bool:
 def reset(home: Home) -> None:
     """Stop, then delete the data folder. Refuses a folder that `local up` did not make."""
     if home.folder.exists() and not home.context.exists():
-        raise RefusedError("not-a-home", "not a data folder of ours", where=str(home.folder), todo="name it with --home")
+        raise RefusedError(
+            "not-a-home", "not a data folder of ours", where=str(home.folder), todo="name it with --home"
+        )
     down(home)
-    shutil.rmtree(home.folder, ignore_errors=False) if home.folder.exists() else None
+    if home.folder.exists():
+        shutil.rmtree(home.folder)
 
 
 def _spawn(home: Home) -> None:
@@ -85,8 +91,6 @@ def _spawn(home: Home) -> None:
 
 
 def _refuse_taken_ports(home: Home) -> None:
-    import socket
-
     for name, port in home.ports().items():
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

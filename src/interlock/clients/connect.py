@@ -1,0 +1,91 @@
+"""From a context file to clients: one place that knows which credential opens what."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar, cast
+
+from interlock.clients.context import Context
+from interlock.clients.forge import ForgeClient
+from interlock.clients.git import Repository
+from interlock.clients.kubernetes import KubernetesClient
+from interlock.clients.registry import RegistryClient
+from interlock.clients.tickets import TicketsClient
+from interlock.errors import NotFoundError
+from interlock.formats import yaml
+
+Client = TypeVar("Client")
+
+PLATFORM = "interlock"
+"""The platform's own identity in every system."""
+
+
+class Connections:
+    """Clients of one context, made when first asked for and kept. Thread-safe. ``clones`` holds git mirrors."""
+
+    def __init__(self, context: Context, *, clones: Path) -> None:
+        self.context = context
+        self._clones = clones
+        self._lock = threading.RLock()
+        self._kept: dict[tuple[str, ...], object] = {}
+
+    def forge(self, identity: str = PLATFORM) -> ForgeClient:
+        token = self.context.secret(self.context.identity(identity).forge, what=f"{identity} on the forge")
+        return self._keep(("forge", identity), lambda: ForgeClient(self.context.forge.outside, token))
+
+    def tickets(self, identity: str = PLATFORM) -> TicketsClient:
+        token = self.context.secret(self.context.identity(identity).tickets, what=f"{identity} on the ticket system")
+        return self._keep(("tickets", identity), lambda: TicketsClient(self.context.tickets.outside, token))
+
+    def registry(self, identity: str | None = PLATFORM) -> RegistryClient:
+        """Reads need no identity."""
+        token = None
+        if identity is not None:
+            token = self.context.secret(self.context.identity(identity).registry, what=f"{identity} on the registry")
+        url = self.context.registry.outside
+        return self._keep(("registry", identity or ""), lambda: RegistryClient(url, token=token))
+
+    def cluster(self, name: str, identity: str = PLATFORM, *, kubeconfig: Path | None = None) -> KubernetesClient:
+        """``identity``'s client of the cluster of that name (``hub``, ``prod``...)."""
+        endpoint = self.context.clusters.get(name)
+        if endpoint is None:
+            known = ", ".join(sorted(self.context.clusters))
+            raise NotFoundError("cluster-unknown", f"no cluster {name!r}", expected=f"one of: {known}")
+        path = kubeconfig or self.context.kubeconfig
+        token = kubeconfig_token(path, f"{identity}@{name}")
+        return self._keep(
+            ("cluster", name, identity, str(path)),
+            lambda: KubernetesClient(endpoint.outside, token=token, ca_file=endpoint.ca),
+        )
+
+    def mirror(self, repository: str, identity: str = PLATFORM) -> Repository:
+        """A mirror of one of the organisation's repositories, fetched now."""
+        with self._lock:
+            path = self._clones / f"{identity}-{repository}.git"
+            if path.is_dir():
+                mirror = Repository(path)
+                mirror.fetch()
+                return mirror
+            token = self.context.secret(self.context.identity(identity).forge, what=f"{identity} on the forge")
+            url = self.context.resolve(self.context.repository(repository)) + ".git"
+            return Repository.clone_mirror(url, path, token)
+
+    def _keep(self, key: tuple[str, ...], make: Callable[[], Client]) -> Client:
+        with self._lock:
+            if key not in self._kept:
+                self._kept[key] = make()
+            return cast(Client, self._kept[key])
+
+
+def kubeconfig_token(path: Path, context: str) -> str:
+    """The bearer token of a kubeconfig's context. Raises NotFoundError ``kubeconfig-context``."""
+    if not path.is_file():
+        raise NotFoundError("kubeconfig-missing", "no kubeconfig", where=str(path))
+    value = yaml.load(path.read_bytes(), file=str(path)).value
+    user = next((item["context"]["user"] for item in value["contexts"] if item["name"] == context), None)
+    token = next((item["user"].get("token") for item in value["users"] if item["name"] == user), None)
+    if token is None:
+        raise NotFoundError("kubeconfig-context", f"no token for context {context!r}", where=str(path))
+    return str(token)
