@@ -25,7 +25,10 @@ def test_comments_and_layout_survive() -> None:
 
 
 def test_an_empty_value_is_filled() -> None:
-    assert yaml.set_scalars("image:\n  tag: # none yet\n", {("image", "tag"): "a"}, file="f") == "image:\n  tag: a # none yet\n"
+    assert (
+        yaml.set_scalars("image:\n  tag: # none yet\n", {("image", "tag"): "a"}, file="f")
+        == "image:\n  tag: a # none yet\n"
+    )
 
 
 @pytest.mark.parametrize("path", [("image", "name"), ("image",), ("replicas", 0)])

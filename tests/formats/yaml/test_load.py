@@ -14,7 +14,9 @@ def refusal(text: str | bytes) -> InputError:
     return caught.value
 
 
-@pytest.mark.parametrize("scalar", ["no", "Yes", "on", "y", "0755", "0o17", "0x1F", "1_000", "12345678e90", "1e3", ".5", "5."])
+@pytest.mark.parametrize(
+    "scalar", ["no", "Yes", "on", "y", "0755", "0o17", "0x1F", "1_000", "12345678e90", "1e3", ".5", "5."]
+)
 @pytest.mark.parametrize("place", ["a: {}", "- {}", "{}: 1"])
 def test_ambiguous_plain_scalars_are_refused_wherever_they_stand(scalar: str, place: str) -> None:
     assert refusal(place.replace("{}", scalar)).code == "yaml-ambiguous"
@@ -29,7 +31,16 @@ def test_times_dates_and_special_floats_are_refused(scalar: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("1", 1), ("-7", -7), ("1.5", 1.5), ("true", True), ("null", None), ("~", None), ("main-0a1b", "main-0a1b"), ("'no'", "no")],
+    [
+        ("1", 1),
+        ("-7", -7),
+        ("1.5", 1.5),
+        ("true", True),
+        ("null", None),
+        ("~", None),
+        ("main-0a1b", "main-0a1b"),
+        ("'no'", "no"),
+    ],
 )
 def test_scalars_that_all_dialects_agree_on(text: str, value: object) -> None:
     assert yaml.load(f"a: {text}", file="f.yaml").value == {"a": value}
@@ -65,7 +76,11 @@ def test_one_document_means_one() -> None:
     with pytest.raises(InputError) as caught:
         yaml.load("a: 1\n---\nb: 2\n", file="f.yaml")
     assert caught.value.code == "yaml-documents"
-    assert [document.value for document in yaml.load_all("a: 1\n---\n---\nb: 2\n", file="f")] == [{"a": 1}, None, {"b": 2}]
+    assert [document.value for document in yaml.load_all("a: 1\n---\n---\nb: 2\n", file="f")] == [
+        {"a": 1},
+        None,
+        {"b": 2},
+    ]
 
 
 def test_positions_of_values_and_of_their_nearest_parent() -> None:
@@ -76,7 +91,9 @@ def test_positions_of_values_and_of_their_nearest_parent() -> None:
 
 plain_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"])),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(codec="ascii", exclude_categories=["Cc"])), inner),
+    lambda inner: (
+        st.lists(inner) | st.dictionaries(st.text(st.characters(codec="ascii", exclude_categories=["Cc"])), inner)
+    ),
     max_leaves=12,
 )
 
