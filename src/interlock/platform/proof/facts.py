@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar, overload
+from typing import Any, Generic, TypeVar, cast, overload
 
 from interlock.errors import InterlockError
 
@@ -30,14 +30,17 @@ class fact(Generic[T]):  # noqa: N801 - used as a decorator
     def __get__(self, instance: object | None, owner: type) -> fact[T] | T:
         if instance is None:
             return self
-        kept = instance.__dict__.get(self._name)
-        if kept is None:
+        if self._name not in instance.__dict__:
             try:
-                kept = (self._read(instance), None)
+                instance.__dict__[self._name] = self._read(instance)
             except InterlockError as error:
-                kept = (None, error)
-            instance.__dict__[self._name] = kept
-        value, error = kept
-        if error is not None:
-            raise error
-        return value  # type: ignore[no-any-return]
+                instance.__dict__[self._name] = _Raised(error)
+        kept = instance.__dict__[self._name]
+        if isinstance(kept, _Raised):
+            raise kept.error
+        return cast(T, kept)
+
+
+class _Raised:
+    def __init__(self, error: InterlockError) -> None:
+        self.error = error

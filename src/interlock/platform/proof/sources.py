@@ -1,4 +1,4 @@
-"""Where a trace reads: the two stores, the trust roots, and a client for each live system, made when first asked for."""
+"""Where a trace reads: the two stores, the trust root, and a client for each live system."""
 
 from __future__ import annotations
 

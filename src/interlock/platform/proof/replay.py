@@ -1,0 +1,98 @@
+"""The gate's checks, judged again from captured facts: the rules are written once, in ``checks``."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from interlock.platform.checks import Check, GateFacts, RecordFacts, RevertFacts, rules
+from interlock.platform.domain.change import Change, CommitFacts
+from interlock.platform.domain.classification import Classification
+from interlock.platform.domain.ids import CommitId, ObjectId
+from interlock.platform.domain.image import ImageFacts
+from interlock.platform.domain.pull import PullRequest
+from interlock.platform.domain.result import ResultIds
+from interlock.platform.domain.verdict import Finding, Verdict
+from interlock.platform.proof.link import NOT_REQUIRED, Draft
+from interlock.platform.proof.walk import Walk
+
+
+def demanded(walk: Walk, *types: type[Check]) -> tuple[Check, ...]:
+    """The checks of these types that the rules in force demand of this delivery."""
+    first = walk.estate.previous(walk.rules) is None
+    table = rules(walk.kind, walk.rules, first=first, restores=_restores(walk))
+    return tuple(item for item in table if isinstance(item, types))
+
+
+def judged(walk: Walk, draft: Draft, checks: tuple[Check, ...], facts: GateFacts) -> Finding:
+    """The first finding that is not valid, or all of them as one; ``not-required`` without checks."""
+    if not checks:
+        return draft.valid(f"{walk.name} does not ask for it", reason=NOT_REQUIRED)
+    findings = [item.judge(facts) for item in checks]
+    worst = [item for item in findings if item.verdict is Verdict.INVALID]
+    worst += [item for item in findings if item.verdict is Verdict.UNKNOWN]
+    if worst:
+        return draft.adopt(worst[0])
+    return draft.valid("; ".join(dict.fromkeys(item.detail for item in findings if item.detail)))
+
+
+def people_facts(walk: Walk, *, record: RecordFacts | None = None) -> GateFacts:
+    """What the checks of approvals and record look at: captured reviews and commits, the result from git."""
+    read = walk.reviews_read
+    merge = walk.merge
+    paths = list(walk.decision.body["result"]) if walk.decision else []
+    result = walk.repository.object_ids(merge.id, paths)
+    return _facts(
+        walk,
+        now=read.now,
+        pull=read.pull,
+        commits=read.commits,
+        reviews=read,
+        result=ResultIds.of({path: ObjectId(found) if found else None for path, found in result.items()}),
+        record=record,
+    )
+
+
+def image_facts(walk: Walk, image: ImageFacts) -> GateFacts:
+    """What the checks of the image look at. Ages are judged at the merge, whose time the forge signed."""
+    return _facts(walk, now=walk.merge.committer.when, image=image)
+
+
+def _facts(
+    walk: Walk,
+    *,
+    now: datetime,
+    pull: PullRequest | None = None,
+    commits: tuple[CommitFacts, ...] = (),
+    reviews: object = None,
+    result: ResultIds | None = None,
+    record: RecordFacts | None = None,
+    image: ImageFacts | None = None,
+) -> GateFacts:
+    read = walk.reviews_read if reviews is not None else None
+    merge = walk.merge
+    base = CommitId(merge.parents[0]) if merge.parents else CommitId(merge.id)
+    head = CommitId(merge.parents[1]) if len(merge.parents) > 1 else CommitId(merge.id)
+    nobody = PullRequest(walk.estate.repository(walk.rules), 0, "", "", head, "", "main", open=False)
+    return GateFacts(
+        now=now,
+        estate=walk.estate,
+        environment=walk.rules,
+        pull=pull or nobody,
+        change=Change(base, head, base, ObjectId(merge.tree), (), (), commits=commits),
+        classification=Classification(walk.kind, walk.service_name),
+        result=result or ResultIds.of({}),
+        reviews=read.reviews if read else (),
+        approvals=read.approvals if read else (),
+        source=read.source if read else (),
+        record=record or RecordFacts(None),
+        image=image,
+        revert=RevertFacts(None, None, restores=True) if _restores(walk) else None,
+    )
+
+
+def _restores(walk: Walk) -> bool:
+    """Whether the merge gave exactly what had been sealed before: recomputed from git, not read from the capture."""
+    commit = walk.delivering
+    if not walk.environment.sealed or len(commit.parents) < 2:
+        return False
+    return walk.repository.commit(commit.parents[0]).tree == walk.merge.tree

@@ -1,0 +1,331 @@
+"""The way from a running object back: which commit, seal, merge, decision, build and source belong to it.
+
+A walk only finds; links judge. Each step is a fact that is read once and may fail for itself. Nothing that a ledger
+entry claims is believed here: entries say where to look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from interlock.clients.git import Repository
+from interlock.errors import InputError, IntegrityError, NotFoundError, UnreachableError
+from interlock.formats.oci import reference
+from interlock.formats.signatures import Commit, Verified, verify_commit
+from interlock.platform.domain.delivery import DeliveryKind
+from interlock.platform.domain.ids import CommitId, Digest, EnvironmentName, ServiceName
+from interlock.platform.domain.image import ImageReference
+from interlock.platform.domain.result import service_paths
+from interlock.platform.estate import Environment, Estate, Service, layout
+from interlock.platform.estate import load as load_estate
+from interlock.platform.estate.argocd import CI_NAMESPACE, NAMESPACE
+from interlock.platform.proof import capture, kinds
+from interlock.platform.proof.entries import Entry
+from interlock.platform.proof.facts import fact
+from interlock.platform.proof.sources import Sources
+
+Object = Mapping[str, Any]
+SEAL_TRAILER = "Argocd-gpg-seal"
+SEALED = "refs/heads/sealed"
+MAIN = "refs/heads/main"
+
+
+class Walk:
+    """One service in one environment, as everything is now."""
+
+    def __init__(
+        self, sources: Sources, environment: EnvironmentName, service: ServiceName, *, now: Callable[[], datetime]
+    ) -> None:
+        self.sources = sources
+        self.name = environment
+        self.service_name = service
+        self.now = now()
+        self.subject = kinds.subject(environment, service)
+
+    # The estate: as sealed now (to find things), and as it was when the delivery was decided (to judge them).
+
+    @fact
+    def platform(self) -> Repository:
+        return self.sources.mirror(self.sources.platform)
+
+    @fact
+    def estate_now(self) -> Estate:
+        """As the tip of the platform repo's ``sealed`` says."""
+        return self._estate(CommitId(self.platform.resolve(SEALED)))
+
+    @fact
+    def environment(self) -> Environment:
+        return self.estate_now.environment(self.name)
+
+    @fact
+    def estate(self) -> Estate:
+        """The rules that were in force: the sealed platform commit that the decision names.
+
+        Where the decision cannot be read the rules of now are used: links that rest on the decision say so, and
+        those of the image need not fail with it.
+        """
+        decision = self._decision_or_none
+        if decision is None:
+            return self.estate_now
+        named = decision.body.get("platformCommit")
+        if not named:
+            raise InputError("rules-unknown", "the decision names no platform commit", where=decision.id)
+        return self._estate(CommitId(str(named)))
+
+    @fact
+    def rules(self) -> Environment:
+        """The environment with the rules that were in force."""
+        return self.estate.environment(self.name)
+
+    @fact
+    def service(self) -> Service:
+        return self.estate_now.service(self.service_name)
+
+    # What runs.
+
+    @fact
+    def application(self) -> Object:
+        """The Application, live."""
+        hub = self.sources.cluster(self.estate_now.platform.platform.cluster)
+        return hub.get("argoproj.io/v1alpha1", "Application", self.application_name, NAMESPACE)
+
+    @property
+    def application_name(self) -> str:
+        return f"{self.service_name}-{self.name}"
+
+    @fact
+    def workload(self) -> Object:
+        """The Deployment, live."""
+        cluster = self.sources.cluster(self.environment.cluster)
+        return cluster.get("apps/v1", "Deployment", self.service_name, self.service_name)
+
+    @fact
+    def pods(self) -> list[Object]:
+        """Pods that the Deployment selects, live."""
+        labels = (self.workload["spec"].get("selector") or {}).get("matchLabels") or {}
+        selector = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+        cluster = self.sources.cluster(self.environment.cluster)
+        return list(cluster.list("v1", "Pod", namespace=self.service_name, label_selector=selector).items)
+
+    @fact
+    def running(self) -> ImageReference:
+        """The image of the service's container. Raises InputError ``workload-image``."""
+        found = [
+            parsed
+            for container in self.workload["spec"]["template"]["spec"]["containers"]
+            if (parsed := reference.parse(str(container.get("image", "")))).name == self.service.image
+        ]
+        if len(found) != 1 or not found[0].digest:
+            raise InputError(
+                "workload-image",
+                "the Deployment does not run one image of the service, by digest",
+                got=", ".join(str(item) for item in found) or "none",
+                expected=f"{self.service.image}:<tag>@sha256:…",
+            )
+        return ImageReference(found[0].name, found[0].tag or "", Digest(found[0].digest))
+
+    @fact
+    def synced(self) -> Entry | None:
+        """The newest captured sync of the revision that is synced now, or of one with the same content."""
+        entries = self.sources.ledger.find(kinds.SYNCED, self.subject)
+        try:
+            revision = str(self.application.get("status", {}).get("sync", {}).get("revision", ""))
+        except UnreachableError:
+            return entries[-1] if entries else None
+        exact = [item for item in entries if item.body.get("revision") == revision]
+        return exact[-1] if exact else self._equivalent(entries, revision)
+
+    def _equivalent(self, entries: list[Entry], revision: str) -> Entry | None:
+        """A capture of another revision counts while this service's paths are the same in both."""
+        for entry in reversed(entries):
+            captured = str(entry.body.get("revision", ""))
+            try:
+                if self.repository.is_ancestor(captured, revision) and self.ids(captured) == self.ids(revision):
+                    return entry
+            except NotFoundError:
+                continue
+        return None
+
+    # From the synced revision to the delivery that made it.
+
+    @fact
+    def repository(self) -> Repository:
+        """The environment's repository."""
+        return self.sources.mirror(self.environment.repository)
+
+    @fact
+    def revision(self) -> CommitId:
+        """What is synced: live, or as captured where the hub does not answer."""
+        try:
+            revision = self.application.get("status", {}).get("sync", {}).get("revision")
+        except UnreachableError:
+            if self.synced is None:
+                raise
+            revision = self.synced.body.get("revision")
+        return CommitId(self.repository.resolve(str(revision or "never-synced")))
+
+    @fact
+    def desired(self) -> ImageReference:
+        """The image in the service's values at the synced revision. Raises NotFoundError ``values-missing``."""
+        path = layout.values(self.service_name, self.name)
+        data = self.repository.read(self.revision, path)
+        if data is None:
+            raise NotFoundError("values-missing", "the synced revision has no values of this service", where=path)
+        return layout.image_in(data, file=path)
+
+    @fact
+    def delivering(self) -> Commit:
+        """The commit of the tracked branch since which the service's paths are what is synced."""
+        history = self.repository.log(self.revision, first_parent=True)
+        wanted = self.ids(self.revision)
+        decided = next((item for item in history if self._may_deliver(item)), None)
+        if decided is not None and self.ids(decided.id) == wanted and self._changed(decided):
+            return decided
+        found = history[0]
+        for commit in history[1:]:
+            if self.ids(commit.id) != wanted:
+                break
+            found = commit
+        return found
+
+    def _may_deliver(self, commit: Commit) -> bool:
+        """By its decision: an answer that saves a comparison, never one that is relied on."""
+        name = trailer(commit)
+        return name is not None and self._subjects.get(name) == self.subject
+
+    @fact
+    def _subjects(self) -> dict[str, str]:
+        return {entry.id: entry.subject for entry in self.sources.ledger.find(kinds.MERGED)}
+
+    def _changed(self, commit: Commit) -> bool:
+        return not commit.parents or self.ids(commit.parents[0]) != self.ids(commit.id)
+
+    @fact
+    def merge(self) -> Commit:
+        """The commit of ``main`` that the delivering commit stands for: itself where the environment has no seals."""
+        commit = self.delivering
+        return self.repository.commit(commit.parents[-1]) if self.environment.sealed and commit.parents else commit
+
+    @fact
+    def decision(self) -> Entry | None:
+        """The ledger's entry about the merge; None where there is no seal and a person pushed the commit directly.
+
+        Raises NotFoundError ``ledger-entry-missing``, IntegrityError ``ledger-entry-altered`` or ``seal-trailer``.
+        """
+        if self.environment.sealed:
+            name = trailer(self.delivering)
+            if name is None:
+                raise IntegrityError("seal-trailer", "the seal names no decision", where=self.delivering.id)
+            return self.sources.ledger.get(Digest(name))
+        found = self.sources.ledger.find(kinds.MERGED, self.subject)
+        entry = next((item for item in found if item.body.get("merge") == self.merge.id), None)
+        if entry is None and len(self.merge.parents) > 1:
+            raise NotFoundError(
+                "ledger-entry-missing", "the ledger has no decision about this merge", got=self.merge.id
+            )
+        return entry
+
+    @fact
+    def kind(self) -> DeliveryKind:
+        """What was decided as; direct commits are judged by the rules of an image delivery."""
+        decision = self._decision_or_none
+        return DeliveryKind(str(decision.body["kind"])) if decision else DeliveryKind.IMAGE
+
+    @property
+    def _decision_or_none(self) -> Entry | None:
+        try:
+            return self.decision
+        except (IntegrityError, NotFoundError):
+            return None
+
+    @fact
+    def reviews_read(self) -> capture.ReviewsRead:
+        """As read at the decision. Raises the evidence store's errors."""
+        return capture.REVIEWS_READ.validate_python(self._captured("reviews")["read"])
+
+    @fact
+    def record_read(self) -> capture.RecordRead:
+        return capture.RECORD_READ.validate_python(self._captured("record")["read"])
+
+    def _captured(self, name: str) -> Any:
+        return self.sources.store.get(self.evidence(name)).body
+
+    def evidence(self, name: str) -> Digest:
+        """The digest that the decision cites under ``name``. Raises NotFoundError ``evidence-not-cited``."""
+        decision = self.decision
+        if decision is None or name not in decision.evidence:
+            raise NotFoundError("evidence-not-cited", f"the decision cites no {name}", where=self.subject)
+        return decision.evidence[name]
+
+    # From the image to its build and source.
+
+    @fact
+    def image(self) -> ImageReference:
+        """What runs, or what is desired where the cluster does not answer."""
+        try:
+            return self.running
+        except UnreachableError:
+            return self.desired
+
+    @fact
+    def repository_in_registry(self) -> str:
+        return reference.parse(self.image.repository).repository
+
+    @fact
+    def attested(self) -> Entry:
+        """Raises NotFoundError ``ledger-entry-missing``."""
+        return self._newest(kinds.ATTESTED)
+
+    @fact
+    def run(self) -> Entry:
+        """The run that was attested, of several that built the same bytes. Raises NotFoundError."""
+        found = self.sources.ledger.find(kinds.RUN_READ, self.image.digest)
+        attested = {item.body.get("uid") for item in self.sources.ledger.find(kinds.ATTESTED, self.image.digest)}
+        chosen = [item for item in found if item.body.get("uid") in attested] or found
+        return chosen[-1] if chosen else self._newest(kinds.RUN_READ)
+
+    def _newest(self, kind: str) -> Entry:
+        found = self.sources.ledger.find(kind, self.image.digest)
+        if not found:
+            raise NotFoundError(
+                "ledger-entry-missing", f"the ledger has no entry {kind} of this image", got=self.image.digest
+            )
+        return found[-1]
+
+    @fact
+    def pipeline_run(self) -> Object:
+        """The PipelineRun, live; clusters delete finished runs. Raises NotFoundError."""
+        hub = self.sources.cluster(self.estate_now.platform.platform.cluster)
+        return hub.get("tekton.dev/v1", "PipelineRun", str(self.run.body.get("run")), CI_NAMESPACE)
+
+    @fact
+    def app(self) -> Repository:
+        return self.sources.mirror(self.service.repository)
+
+    # Helpers.
+
+    def ids(self, commit: str) -> Mapping[str, str | None]:
+        """Object ids of everything in the env repo that decides what the service runs."""
+        return self.repository.object_ids(commit, service_paths(self.service_name))
+
+    def _estate(self, commit: CommitId) -> Estate:
+        repository = self.platform
+        if not repository.is_ancestor(commit, SEALED):
+            raise IntegrityError("rules-unsealed", "the rules are of a commit that was never sealed", got=commit)
+        answer = verify_commit(repository.commit(commit), certificates=[self.sources.seal])
+        if not isinstance(answer, Verified):
+            raise IntegrityError(
+                "rules-unsealed", "the commit that the rules are of is no seal", got=f"{commit}: {answer.reason}"
+            )
+        wanted = ("platform.yaml", "people.yaml", "services/", "keys/")
+        entries = repository.ls_tree(commit)
+        files = {item.path: repository.blob(item.id) for item in entries if item.path.startswith(wanted)}
+        return load_estate(files, commit=commit)
+
+
+def trailer(commit: Commit) -> str | None:
+    """The ledger entry that a seal names, when it names exactly one."""
+    found = [value for key, value in commit.trailers if key == SEAL_TRAILER]
+    return found[0] if len(found) == 1 else None
