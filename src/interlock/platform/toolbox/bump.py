@@ -1,0 +1,180 @@
+"""Verb ``git-pr-bump``: a pull request on an env repo that changes an image's tag and digest, and nothing else."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from interlock.clients.forge import ForgeClient, PullRequest
+from interlock.clients.git import Repository
+from interlock.errors import ConflictError, InputError, NotFoundError
+from interlock.formats.oci import Reference
+from interlock.formats.signatures.sshsig import sign as sign_ssh
+from interlock.platform.domain.ids import Digest
+from interlock.platform.domain.image import ImageReference
+from interlock.platform.estate import layout
+from interlock.platform.toolbox import images
+from interlock.platform.toolbox import world as worlds
+from interlock.platform.toolbox.results import Results
+from interlock.platform.toolbox.world import World
+
+TOOL = f"interlock-bump {worlds.VERSION}"
+AUTHOR = ("interlock-ci", "interlock-ci@users.noreply.interlock.dev")
+_ENVIRONMENT = re.compile(r"env-([a-z0-9]([a-z0-9-]*[a-z0-9])?)")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Which file of which repository is changed."""
+
+    base_url: str
+    """Of the forge's API and git server, without the repository."""
+    owner: str
+    repository: str
+    environment: str
+    service: str
+    path: str
+
+
+def target(world: World, env_repo: str, image: Reference) -> Target:
+    """From the parameters alone: the service is the image repository's last name, the environment the env repo's.
+
+    Raises InputError ``bump-env-repo``.
+    """
+    parts = urlsplit(env_repo)
+    names = parts.path.strip("/").removesuffix(".git").split("/")
+    found = _ENVIRONMENT.fullmatch(names[-1])
+    if parts.scheme not in ("http", "https") or len(names) < 2 or found is None:
+        raise InputError(
+            "bump-env-repo",
+            "not an env repo",
+            got=env_repo,
+            expected="https://<forge>/<organisation>/env-<environment>",
+        )
+    real = world.resolve(env_repo.rstrip("/").removesuffix(".git"))
+    base, owner, repository = real.rsplit("/", 2)
+    service = image.repository.rpartition("/")[2]
+    environment = found.group(1)
+    return Target(base, owner, repository, environment, service, layout.values(service, environment))
+
+
+def bump(
+    world: World,
+    results: Results,
+    *,
+    env_repo: str,
+    image_name: str,
+    digest: str = "",
+    token_file: Path | None = None,
+    signing_key: Path | None = None,
+    author: tuple[str, str] = AUTHOR,
+) -> PullRequest | None:
+    """Open the pull request, or find the one that a run before this one opened; None when nothing is to change.
+
+    The tag is resolved at the registry unless ``digest`` is given, and the image must exist there. Raises
+    NotFoundError ``bump-not-onboarded`` (no values file), InputError ``bump-repository`` (the file names another
+    image repository), ConflictError ``bump-branch`` (the branch exists with other content), and the errors of forge,
+    git and registry.
+    """
+    ref = images.parse(image_name, digest)
+    if ref.tag is None:
+        raise InputError("image-reference", "the image needs a tag", got=image_name)
+    place = target(world, env_repo, ref)
+    with images.connect(world, ref) as remote:
+        found = images.read(remote, ref)
+    url = f"{place.base_url}/{place.owner}/{place.repository}"
+    token = worlds.git_token(world, url, token_file)
+    branch = f"bump/{place.service}/{ref.tag}"
+    with tempfile.TemporaryDirectory(prefix="interlock-bump-") as scratch, ForgeClient(place.base_url, token) as forge:
+        repository = Repository.clone_mirror(url, Path(scratch) / "mirror", token)
+        base = repository.resolve("refs/heads/main")
+        changed = _edited(repository, base, place, ref, found.descriptor.digest)
+        if changed is None:
+            world.say(f"git-pr-bump: {place.environment} has {ref.tag} of {place.service} already")
+            return _report(results, None)
+        existing = repository.refs().get(f"refs/heads/{branch}")
+        if existing is None:
+            tree = repository.write_tree({place.path: changed}, base)
+            commit = repository.commit_tree(
+                tree,
+                [base],
+                f"{place.service}: {ref.tag} to {place.environment}\n\n{found.pinned}\n",
+                author=author,
+                date=world.now(),
+                sign=_signer(signing_key),
+            )
+            repository.push(f"{commit}:refs/heads/{branch}", expected_old="")
+        elif repository.read(existing, place.path) != changed or _other_changes(repository, base, existing, place.path):
+            raise ConflictError(
+                "bump-branch",
+                "the branch exists with other content",
+                got=existing,
+                where=f"{place.repository} {branch}",
+                todo="delete the branch, or push a new commit to the app repo",
+            )
+        pull = _pull(forge, place, branch, ref, found, world)
+    return _report(results, pull)
+
+
+def _edited(repository: Repository, base: str, place: Target, ref: Reference, digest: str) -> bytes | None:
+    """The values file with the new tag and digest; None when it says so already."""
+    data = repository.read(base, place.path)
+    if data is None:
+        raise NotFoundError(
+            "bump-not-onboarded",
+            f"{place.service} is not onboarded in {place.environment}",
+            where=f"{place.repository}: {place.path}",
+            todo="merge the onboarding pull request first",
+        )
+    current = layout.image_in(data, file=place.path)
+    if current.repository != ref.name:
+        raise InputError(
+            "bump-repository",
+            "the values file names another image repository",
+            got=ref.name,
+            expected=current.repository,
+        )
+    wanted = ImageReference(ref.name, str(ref.tag), Digest(digest))
+    return None if current == wanted else layout.set_image(data, wanted.tag, wanted.digest, file=place.path)
+
+
+def _other_changes(repository: Repository, base: str, head: str, path: str) -> bool:
+    start = repository.merge_base(base, head)
+    return start is None or any(change.path != path for change in repository.diff(start, head))
+
+
+def _signer(key: Path | None) -> Callable[[bytes], str] | None:
+    if key is None or not key.is_file():
+        return None
+    private = key.read_bytes()
+    return lambda payload: sign_ssh(private, payload)
+
+
+def _pull(
+    forge: ForgeClient, place: Target, branch: str, ref: Reference, found: images.Image, world: World
+) -> PullRequest:
+    for item in forge.pulls(place.owner, place.repository, state="open"):
+        if item.head_ref == branch and item.base_ref == "main":
+            world.say(f"git-pr-bump: pull request {item.number} is open already")
+            return item
+    pull = forge.create_pull(
+        place.owner,
+        place.repository,
+        head=branch,
+        base="main",
+        title=f"{place.service}: {ref.tag} to {place.environment}",
+        body=f"Image `{ref.name}:{ref.tag}`\nDigest `{found.descriptor.digest}`\n\nChanges tag and digest in "
+        f"`{place.path}`, nothing else. Opened by {TOOL}.\n",
+    )
+    world.say(f"git-pr-bump: opened pull request {pull.number} on {place.repository}")
+    return pull
+
+
+def _report(results: Results, pull: PullRequest | None) -> PullRequest | None:
+    results.write("PULL_REQUEST", str(pull.number) if pull else "")
+    results.write("TOOL", TOOL)
+    return pull

@@ -1,0 +1,33 @@
+"""Tekton results: small files whose paths the Task hands in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from interlock.errors import InputError
+
+
+class Results:
+    """Where each result goes. A result that the Task does not declare is not written, and that is no error."""
+
+    def __init__(self, paths: Mapping[str, Path]) -> None:
+        self._paths = dict(paths)
+
+    @classmethod
+    def parse(cls, arguments: list[str]) -> Results:
+        """From ``NAME=PATH`` arguments. Raises InputError ``result-argument``."""
+        paths: dict[str, Path] = {}
+        for argument in arguments:
+            name, equals, path = argument.partition("=")
+            if not name or not equals or not path:
+                raise InputError("result-argument", "not a result", got=argument, expected="NAME=PATH")
+            paths[name] = Path(path)
+        return cls(paths)
+
+    def write(self, name: str, value: str | Mapping[str, object]) -> None:
+        """Without a trailing newline: Tekton takes content verbatim. A mapping becomes compact JSON."""
+        if (path := self._paths.get(name)) is not None:
+            text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, separators=(",", ":"))
+            path.write_text(text, encoding="utf-8")
