@@ -18,7 +18,7 @@ Completed = subprocess.CompletedProcess[bytes]
 LOCAL_TIMEOUT = 120.0
 REMOTE_TIMEOUT = 300.0
 
-_SETTINGS = (
+SETTINGS = (
     "core.hooksPath=/dev/null",
     "core.fsync=all",
     "gc.auto=0",
@@ -72,7 +72,7 @@ def run(
     ``git-unauthenticated``/``git-forbidden``, NotFoundError ``git-not-found``, UnreachableError ``git-unreachable``.
     A missing binary is InternalError ``git-missing``.
     """
-    settings = [word for setting in _SETTINGS for word in ("-c", setting)]
+    settings = [word for setting in SETTINGS for word in ("-c", setting)]
     try:
         done = subprocess.run(
             ["git", *settings, *arguments],

@@ -8,7 +8,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -56,6 +56,8 @@ class Repository:
     """
 
     path: Path
+    environment: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Extra variables for git; a server looks into a push's quarantine with them (git-receive-pack(1))."""
 
     # -- clones ------------------------------------------------------------------------------------------------------
 
@@ -123,12 +125,17 @@ class Repository:
         out = self._git("for-each-ref", "--format=%(objectname) %(refname)", prefix).decode()
         return {name: oid for oid, name in (line.split(" ", 1) for line in out.splitlines())}
 
+    def entry(self, revision: str, path: str) -> TreeEntry | None:
+        """What is at ``path``; None when there is nothing."""
+        found = self._list([], self.tree(revision), ["--", binary.check_path(path)])
+        return found[0] if found else None
+
     def read(self, revision: str, path: str) -> bytes | None:
         """Content of a file; None when there is no such path.
 
         Raises InputError ``git-not-a-file`` for a folder, symbolic link or submodule: never follow what a link says.
         """
-        entry = self._entry(revision, path)
+        entry = self.entry(revision, path)
         if entry is None:
             return None
         if entry.type != "blob" or entry.mode == "120000":
@@ -150,7 +157,7 @@ class Repository:
 
     def object_id(self, revision: str, path: str) -> str | None:
         """Id of the blob or tree at ``path``; None when there is none."""
-        entry = self._entry(revision, path)
+        entry = self.entry(revision, path)
         return entry.id if entry else None
 
     def object_ids(self, tree: str, paths: Iterable[str]) -> dict[str, str | None]:
@@ -166,23 +173,43 @@ class Repository:
         object_id = self.resolve(revision)
         return commits.parse(self._git("cat-file", "commit", object_id), id=object_id)
 
-    def log(self, range: str, *, first_parent: bool = False, limit: int | None = None) -> list[commits.Commit]:
+    def log(
+        self, range: str, *, first_parent: bool = False, limit: int | None = None, skip: int = 0
+    ) -> list[commits.Commit]:
         """Commits of ``A..B`` or reachable from ``B``, newest first."""
         old, dots, new = range.rpartition("..")
-        revisions = [f"^{self.resolve(old)}", self.resolve(new)] if dots else [self.resolve(range)]
-        flags = (["--first-parent"] if first_parent else []) + ([f"--max-count={limit}"] if limit is not None else [])
-        ids = self._git("rev-list", "--topo-order", *flags, *revisions, "--").decode().split()
-        return self._commits(ids)
+        return self.reachable(new, [old] if dots else [], first_parent=first_parent, limit=limit, skip=skip)
+
+    def reachable(
+        self,
+        new: str,
+        without: Iterable[str] = (),
+        *,
+        first_parent: bool = False,
+        limit: int | None = None,
+        skip: int = 0,
+    ) -> list[commits.Commit]:
+        """Commits reachable from ``new`` and from none of ``without``, newest first."""
+        flags = ["--first-parent"] if first_parent else []
+        flags += [f"--max-count={limit}"] if limit is not None else []
+        flags += [f"--skip={skip}"] if skip else []
+        revisions = [self.resolve(new), *(f"^{self.resolve(old)}" for old in without)]
+        return self._commits(self._git("rev-list", "--topo-order", *flags, *revisions, "--").decode().split())
+
+    def count(self, new: str, without: Iterable[str] = ()) -> int:
+        """How many commits ``reachable`` gives."""
+        revisions = [self.resolve(new), *(f"^{self.resolve(old)}" for old in without)]
+        return int(self._git("rev-list", "--count", *revisions, "--"))
 
     def is_ancestor(self, ancestor: str, descendant: str) -> bool:
         """Whether ``ancestor`` is reachable from ``descendant`` (a commit is its own ancestor)."""
         pair = [self.resolve(ancestor), self.resolve(descendant)]
-        return binary.run(["merge-base", "--is-ancestor", *pair], folder=self.path, accept=(0, 1)).returncode == 0
+        return self._run(["merge-base", "--is-ancestor", *pair], accept=(0, 1)).returncode == 0
 
     def merge_base(self, one: str, other: str) -> str | None:
         """The best common ancestor; None for unrelated histories."""
         pair = [self.resolve(one), self.resolve(other)]
-        done = binary.run(["merge-base", *pair], folder=self.path, accept=(0, 1))
+        done = self._run(["merge-base", *pair], accept=(0, 1))
         return done.stdout.decode().strip() or None
 
     def diff(self, base: str, head: str) -> list[FileChange]:
@@ -202,7 +229,7 @@ class Repository:
         """The tree that merging ``head`` into ``base`` gives. Raises ConflictError ``merge-conflict``."""
         pair = [self.resolve(base), self.resolve(head)]
         flags = ["--write-tree", "--name-only", "--messages"]
-        done = binary.run(["merge-tree", *flags, *pair], folder=self.path, accept=(0, 1))
+        done = self._run(["merge-tree", *flags, *pair], accept=(0, 1))
         lines = done.stdout.decode(errors="replace").splitlines()
         if done.returncode:
             paths = ", ".join(lines[1 : lines.index("")] if "" in lines else lines[1:])
@@ -259,6 +286,23 @@ class Repository:
             signature = sign(payload)
             payload = commits.build(tree, parents, message, author=by, committer=committed_by, signature=signature)
         return self._git("hash-object", "-t", "commit", "-w", "--stdin", stdin=payload).decode().strip()
+
+    def update_ref(self, ref: str, new: str | None, old: str | None = None) -> None:
+        """Move (or with None delete) a local ref. ``old``: what it must be now, ``""`` for absent.
+
+        Raises ConflictError ``git-ref-moved``.
+        """
+        binary.check_revision(ref)
+        zero = "0" * 40
+        arguments = ["-d", ref] if new is None else [ref, _object_id(new)]
+        arguments += [] if old is None else [old or zero]
+        done = self._run(["update-ref", "--no-deref", *arguments], accept=(0, 1, 128))
+        if done.returncode:
+            raise ConflictError("git-ref-moved", f"{ref} is not what it was", got=done.stderr.decode()[-300:].strip())
+
+    def set_head(self, branch: str) -> None:
+        """Make ``branch`` the one that clones check out."""
+        self._git("symbolic-ref", "HEAD", binary.check_revision(f"refs/heads/{branch}"))
 
     def push(self, refspec: str, *, expected_old: str | None = None) -> None:
         """Push one refspec (``<sha>:refs/heads/x``, ``:refs/heads/x`` deletes). Never forces.
@@ -321,11 +365,7 @@ class Repository:
             self._git("checkout", "--quiet", "-B", branch, "--track", f"origin/{branch}")
 
     def _config(self, key: str) -> str:
-        return binary.run(["config", "--get", key], folder=self.path, accept=(0, 1)).stdout.decode().strip()
-
-    def _entry(self, revision: str, path: str) -> TreeEntry | None:
-        found = self._list([], self.tree(revision), ["--", binary.check_path(path)])
-        return found[0] if found else None
+        return self._run(["config", "--get", key], accept=(0, 1)).stdout.decode().strip()
 
     def _list(self, flags: Sequence[str], tree: str, target: Sequence[str]) -> list[TreeEntry]:
         out = self._git("ls-tree", "-z", "--full-tree", *flags, tree, *target).decode(errors="surrogateescape")
@@ -347,7 +387,7 @@ class Repository:
         for candidate in candidates:
             # The peeling suffix makes rev-parse look the object up: it accepts any 40 hex digits without one.
             expression = f"{candidate}^{{{kind}}}"
-            done = binary.run(["rev-parse", "--verify", "--quiet", expression], folder=self.path, accept=(0, 1, 128))
+            done = self._run(["rev-parse", "--verify", "--quiet", expression], accept=(0, 1, 128))
             object_id = done.stdout.decode().strip()
             if done.returncode == 0 and _ID.fullmatch(object_id):
                 return object_id
@@ -363,8 +403,19 @@ class Repository:
             position = end + 1 + size + 1
         return found
 
+    def _run(
+        self,
+        arguments: Sequence[str],
+        *,
+        stdin: bytes = b"",
+        extra: Mapping[str, str] | None = None,
+        accept: Sequence[int] = (0,),
+    ) -> binary.Completed:
+        variables = {**self.environment, **(extra or {})}
+        return binary.run(arguments, folder=self.path, stdin=stdin, extra=variables, accept=accept)
+
     def _git(self, *arguments: str, stdin: bytes = b"", extra: Mapping[str, str] | None = None) -> bytes:
-        return binary.run(arguments, folder=self.path, stdin=stdin, extra=extra).stdout
+        return self._run(arguments, stdin=stdin, extra=extra).stdout
 
     def _remote(self, *arguments: str, accept: Sequence[int] = (0,)) -> binary.Completed:
         config = self._credentials if self._credentials.is_file() else None
