@@ -37,13 +37,15 @@ class RecordApproval:
 
     account: str
     state: RecordApprovalState
+    answered_at: datetime | None = None
+    """By the ticket system's clock."""
     shown: Digest | None = None
-    """Digest of the record's fields when this answer was first seen; None when it has not been captured."""
+    """Digest of the record's plan when this answer was first seen; None when it has not been captured."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeRecord:
-    """A record as read. Times are UTC; ``fields`` are what the approver is shown, canonical names -> text."""
+    """A record as read. Times are UTC."""
 
     number: RecordNumber
     type: str
@@ -62,7 +64,10 @@ class ChangeRecord:
     """Raw conflict status, empty when the system has none."""
     delivery: str
     """Which delivery it was opened for (the ``correlation_id`` that the platform wrote)."""
-    fields: Mapping[str, str] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """What the approver reads: the plan's text fields by their name in the ticket system."""
+    plan: Digest | None = None
+    """Digest of everything that an approver approves, times included."""
+    plan_changed_at: datetime | None = None
+    """Latest change of a planned field by the ticket system's history; None when it has none."""
     approvals: tuple[RecordApproval, ...] = ()
-    modification: str = ""
-    """The system's own counter of modifications."""

@@ -19,7 +19,7 @@ PLATFORM = EnvironmentName("platform")
 class Requirement(Model):
     """Approvals that a delivery needs. Each person counts once in a delivery, for one requirement."""
 
-    who: Literal["platform-reviewer", "service-owner", "other-team"]
+    who: Literal["platform-reviewer", "service-owner", "other-team", "anyone"]
     count: int = Field(default=1, ge=1, le=10)
 
 

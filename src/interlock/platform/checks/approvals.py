@@ -1,0 +1,249 @@
+"""Approvals: which reviews count, for whom, and what is still missing. People are compared, never accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from interlock.platform.checks import people as checks_people
+from interlock.platform.checks.check import Check
+from interlock.platform.checks.facts import GateFacts
+from interlock.platform.domain.approval import Approval
+from interlock.platform.domain.facts import Unread
+from interlock.platform.domain.ids import CommitId, PersonId, TeamId
+from interlock.platform.domain.people import People, Person, Role, System
+from interlock.platform.domain.pull import Review, ReviewState
+from interlock.platform.domain.result import ResultIds
+from interlock.platform.domain.verdict import Evidence, Finding
+from interlock.platform.estate import Requirement
+
+
+@dataclass(frozen=True)
+class Question:
+    """What reviews are judged against. ``teams`` are those of the service and of everybody it comes from."""
+
+    repository: str
+    base_ref: str
+    head: CommitId
+    result: ResultIds
+    people: People
+    now: datetime
+    owner: PersonId | None
+    teams: frozenset[TeamId]
+    initiators: frozenset[PersonId]
+    source_authors: frozenset[PersonId]
+    machines: frozenset[str]
+    """Accounts that are no people, case-folded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """A review that does not count, and why."""
+
+    account: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """``granted``: each person once, for the requirement that they meet."""
+
+    granted: tuple[tuple[str, Person], ...]
+    missing: tuple[str, ...]
+    ignored: tuple[Ignored, ...]
+    against: tuple[Person, ...]
+    """Who asks for changes."""
+
+
+def judge(
+    requirements: Sequence[Requirement], reviews: Sequence[Review], approvals: Sequence[Approval], question: Question
+) -> Outcome:
+    """Which of ``requirements`` the reviews meet.
+
+    Of each account the last review that says something counts; of each person every account. Time stamps decide
+    nothing but that order.
+    """
+    captured = {item.review: item for item in approvals}
+    latest = {
+        item.account.casefold(): item
+        for item in sorted(reviews, key=lambda item: (item.submitted_at, item.id))
+        if item.state is not ReviewState.COMMENT
+    }
+    good: dict[PersonId, Person] = {}
+    ignored: list[Ignored] = []
+    against: dict[PersonId, Person] = {}
+    for review in latest.values():
+        person = question.people.by_account(System.FORGE, review.account, question.now)
+        if review.state is ReviewState.CHANGES_REQUESTED:
+            if person is not None and not review.dismissed:
+                against[person.id] = person
+            continue
+        reason = _unfit(review, captured.get(review.id), person, question)
+        if reason or person is None:
+            ignored.append(Ignored(review.account, reason or "approval-by-unknown"))
+        else:
+            good[person.id] = person
+    wanted = [item.who for item in requirements for _ in range(item.count)]
+    granted = _assign(wanted, list(good.values()), question)
+    missing = tuple(who for index, who in enumerate(wanted) if index not in granted)
+    return Outcome(
+        tuple((who, granted[index]) for index, who in enumerate(wanted) if index in granted),
+        missing,
+        tuple(sorted(ignored, key=lambda item: item.account)),
+        tuple(against.values()),
+    )
+
+
+def _unfit(review: Review, approval: Approval | None, person: Person | None, question: Question) -> str | None:
+    """Why an approving review does not count; None when it does. The person is judged first: others cannot mend it."""
+    if review.account.casefold() in question.machines:
+        return "approval-by-machine"
+    if person is None:
+        return "approval-by-unknown"
+    if person.id in question.initiators:
+        return "approval-by-author"
+    if person.id in question.source_authors:
+        return "approval-by-source-author"
+    if review.stale or review.dismissed or review.commit != question.head:
+        return "approval-stale"
+    if not review.official:
+        return "approval-unofficial"
+    if approval is None or approval.account.casefold() != review.account.casefold():
+        return "approval-not-captured"
+    if approval.head != question.head:
+        return "approval-stale"
+    if (approval.repository, approval.base_ref) != (question.repository, question.base_ref):
+        return "approval-other-base"
+    if approval.result is None:
+        return "approval-ambiguous"
+    if not approval.holds_for(question.repository, question.base_ref, question.head, question.result):
+        return "approval-result-changed"
+    return None
+
+
+def _assign(wanted: Sequence[str], persons: Sequence[Person], question: Question) -> Mapping[int, Person]:
+    """A largest assignment of persons to requirements, each person once (augmenting paths)."""
+    holder: dict[int, Person] = {}
+
+    def place(person: Person, seen: set[int]) -> bool:
+        for index, who in enumerate(wanted):
+            if index in seen or not _meets(who, person, question):
+                continue
+            seen.add(index)
+            if index not in holder or place(holder[index], seen):
+                holder[index] = person
+                return True
+        return False
+
+    for person in sorted(persons, key=lambda item: item.id):
+        place(person, set())
+    return holder
+
+
+def _meets(who: str, person: Person, question: Question) -> bool:
+    match who:
+        case "service-owner":
+            return person.id == question.owner
+        case "platform-reviewer":
+            return Role.PLATFORM_REVIEWER in person.roles
+        case "other-team":
+            return bool(person.teams) and not person.teams & question.teams
+        case "anyone":
+            return True
+    return False
+
+
+def question(facts: GateFacts, result: ResultIds) -> Question:
+    """The question that the gate asks of this pull request's reviews."""
+    service, people = facts.service, facts.estate.people
+    initiators = checks_people.initiators(facts)
+    asking = [person for item in initiators if (person := people.get(item))]
+    teams = {team for person in asking for team in person.teams}
+    return Question(
+        repository=facts.pull.repository,
+        base_ref=facts.pull.base_ref,
+        head=facts.pull.head,
+        result=result,
+        people=people,
+        now=facts.now,
+        owner=PersonId(service.owner) if service else None,
+        teams=frozenset(teams | ({TeamId(service.team)} if service else set())),
+        initiators=initiators,
+        source_authors=checks_people.source_authors(facts),
+        machines=checks_people.machines(facts),
+    )
+
+
+def requirements(facts: GateFacts) -> tuple[Requirement, ...]:
+    """What the environment asks for. A revert that restores what is sealed changes nothing that runs and may touch no
+    service at all: it needs as many people, whoever they are."""
+    asked = facts.environment.rules.approvals
+    if not facts.restores:
+        return asked
+    return (Requirement(who="anyone", count=min(10, sum(item.count for item in asked))),) if asked else ()
+
+
+class ApprovalBy(Check):
+    """One requirement of the environment. All of them share one assignment: nobody counts for two."""
+
+    claim = "Approved for exactly this head and result, by people other than those it comes from."
+
+    def __init__(self, who: str) -> None:
+        self.who = who
+        self.id = f"approval-{who}"
+
+    def judge(self, facts: GateFacts) -> Finding:
+        for fact in (facts.reviews, facts.result):
+            if isinstance(fact, Unread):
+                return self.unread(fact)
+        assert not isinstance(facts.reviews, Unread) and not isinstance(facts.result, Unread)  # noqa: S101 - narrows
+        asked = question(facts, facts.result)
+        outcome = judge(requirements(facts), facts.reviews, facts.approvals, asked)
+        if self.who not in outcome.missing:
+            who = [person for requirement, person in outcome.granted if requirement == self.who]
+            evidence = tuple(
+                Evidence(f"review {item.review} by {item.account}", item.repository, item.evidence)
+                for item in facts.approvals
+            )
+            return self.valid(", ".join(person.name for person in who), evidence=evidence)
+        told = "; ".join(f"{item.account}: {item.reason}" for item in outcome.ignored)
+        detail = f"missing: {self.who}" + (f" ({told})" if told else "")
+        reasons = {item.reason for item in outcome.ignored}
+        nearest = next((code for code in _NEAREST if code in reasons), "approval-missing")
+        if nearest in _UNKNOWN:
+            return self.unknown(nearest, detail)
+        return self.invalid(nearest, detail)
+
+
+_UNKNOWN = ("approval-not-captured", "approval-by-unknown")
+# Of several ignored reviews, the reason that is nearest to counting is told.
+_NEAREST = (
+    "approval-not-captured",
+    "approval-ambiguous",
+    "approval-result-changed",
+    "approval-other-base",
+    "approval-stale",
+    "approval-by-author",
+    "approval-by-source-author",
+    "approval-by-unknown",
+    "approval-unofficial",
+    "approval-by-machine",
+)
+
+
+class NobodyAgainst(Check):
+    """A request for changes stands until its author reviews again or it is dismissed, also after a push."""
+
+    id = "nobody-against"
+    claim = "No reviewer asks for changes."
+
+    def judge(self, facts: GateFacts) -> Finding:
+        if isinstance(facts.reviews, Unread):
+            return self.unread(facts.reviews)
+        if isinstance(facts.result, Unread):
+            return self.unread(facts.result)
+        outcome = judge((), facts.reviews, facts.approvals, question(facts, facts.result))
+        if outcome.against:
+            return self.invalid("changes-requested", ", ".join(person.name for person in outcome.against))
+        return self.valid()
