@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints, model_validator
 from interlock.platform.domain.ids import EnvironmentName
 from interlock.platform.domain.record import RecordState
 from interlock.platform.domain.verdict import Basis
-from interlock.platform.estate.model import Duration, ImageRepository, Label, Model, Text
+from interlock.platform.estate.model import Duration, ImageRepository, Label, Model, PersonKey, Text
 from interlock.platform.estate.windows import Freeze, Window
 
 PLATFORM = EnvironmentName("platform")
@@ -71,6 +71,8 @@ class PlatformRepository(Model):
 class Team(Model):
     id: Label
     name: Text
+    owner: PersonKey | None = None
+    """Person id: who owns the team's new services unless `service create` names somebody else."""
 
 
 class Advisories(Model):

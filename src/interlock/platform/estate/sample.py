@@ -85,6 +85,7 @@ freezes: []
 teams:
   - id: payments
     name: Payments
+    owner: sam
   - id: ledger
     name: Ledger
   - id: platform

@@ -11,9 +11,9 @@ import contextlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
-import interlock.formats.signatures.sshsig as sshsig
 from interlock.clients.connect import PLATFORM, Connections
 from interlock.clients.context import Context
 from interlock.clients.forge import BranchProtection
@@ -21,18 +21,19 @@ from interlock.clients.git import Repository
 from interlock.errors import ConflictError, InputError, NotFoundError
 from interlock.formats import yaml
 from interlock.formats.signatures import Verified, openpgp
+from interlock.formats.signatures.sshsig import sign as ssh_sign
 from interlock.platform import catalog
 from interlock.platform.domain.ids import CommitId
 from interlock.platform.estate import Keys, argocd, estate, protection
 from interlock.platform.estate.sample import PEOPLE, sample
-from interlock.platform.proof import statements
+from interlock.platform.proof.statements import provenance
 from interlock.platform.setup import accounts
 
 _EVENTS = ("push", "pull_request", "pull_request_review", "status")
 
 
-def install(connections: Connections, *, now: Callable[[], datetime], scratch: Repository) -> Iterator[str]:
-    """Do what is missing; yields a line for each thing that was done. ``scratch`` is an empty bare repository.
+def install(connections: Connections, *, now: Callable[[], datetime], scratch: Path) -> Iterator[str]:
+    """Do what is missing; yields a line for each thing that was done. ``scratch`` is an empty folder.
 
     Raises the clients' errors; run it again to go on from there.
     """
@@ -97,7 +98,7 @@ def _sample(connections: Connections) -> dict[str, dict[str, bytes]]:
         ssh_keys=ssh_keys,
         chart=catalog.chart(),
         catalog=catalog.manifests(),
-        builder=statements.BUILDER,
+        builder=provenance.BUILDER,
         organisation=context.organisation,
         registry=f"{context.registry.name}/integration",
         advisories_max_age=_SAMPLE_ADVISORIES,
@@ -134,7 +135,7 @@ def _register_seal_key(connections: Connections, certificate: str) -> None:
 
 
 def _push_repository(
-    connections: Connections, name: str, files: Mapping[str, bytes], *, now: Callable[[], datetime], scratch: Repository
+    connections: Connections, name: str, files: Mapping[str, bytes], *, now: Callable[[], datetime], scratch: Path
 ) -> bool:
     """Create the repository with its first commit and first seal. False when both branches are there."""
     context, forge = connections.context, connections.forge()
@@ -148,7 +149,7 @@ def _push_repository(
         return False
     token = context.secret(context.identity(PLATFORM).forge, what="the platform on the forge")
     url = context.resolve(context.repository(name)) + ".git"
-    clone = Repository.clone_mirror(url, scratch.path.parent / f"init-{name}.git", token)
+    clone = Repository.clone_mirror(url, scratch / f"{name}.git", token)
     identity = context.identity(PLATFORM)
     author = ("Interlock", identity.email)
     if protection.MAIN not in present:
@@ -159,7 +160,7 @@ def _push_repository(
             f"Set up {name}\n\nWritten by `interlock platform init`.\n",
             author=author,
             date=now(),
-            sign=lambda payload: sshsig.sign(ssh, payload),
+            sign=lambda payload: ssh_sign(ssh, payload),
         )
         clone.push(f"{main}:refs/heads/{protection.MAIN}", expected_old="")
     main = forge.branch(organisation, name, protection.MAIN)

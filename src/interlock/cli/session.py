@@ -1,0 +1,51 @@
+"""What every command of the platform needs: the context, clients, and the estate as its last sealed commit says."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from interlock.cli import options
+from interlock.clients.connect import Connections
+from interlock.clients.context import Context
+from interlock.clients.forge import ForgeClient, PullRequest
+from interlock.errors import NotFoundError
+from interlock.platform import estate as estates
+from interlock.platform.domain.ids import CommitId
+from interlock.platform.estate import Environment, Estate
+
+_BRANCHES = ("onboard", "bump", "promote", "revert")
+
+
+class Session:
+    """One command's connections. Mirrors are kept beside the context file, apart from the controller's."""
+
+    def __init__(self, context_option: Path | None) -> None:
+        self.context: Context = options.load(context_option)
+        folder = options.context_path(context_option).parent / "cache" / "cli"
+        self.connections = Connections(self.context, clones=folder)
+
+    def estate(self, identity: str) -> Estate:
+        """Rules, people and services from the sealed platform commit, read as ``identity``."""
+        mirror = self.connections.mirror("platform", identity)
+        sealed = mirror.resolve("refs/heads/sealed")
+        files = {entry.path: mirror.blob(entry.id) for entry in mirror.ls_tree(sealed) if entry.type == "blob"}
+        return estates.load(files, commit=CommitId(sealed))
+
+    def open_pull(self, forge: ForgeClient, estate: Estate, environment: Environment, service: str) -> PullRequest:
+        """The newest open delivery of ``service`` into ``environment``. Raises NotFoundError ``delivery-unknown``."""
+        owner, _, name = estate.repository(environment).partition("/")
+        for pull in sorted(forge.pulls(owner, name), key=lambda item: -item.number):
+            kind, _, rest = pull.head_ref.partition("/")
+            if kind in _BRANCHES and rest.split("/")[0] == service:
+                return pull
+        raise NotFoundError(
+            "delivery-unknown",
+            f"no open delivery of {service} into {environment.name}",
+            where=f"{owner}/{name}",
+            todo="`interlock status` shows what is where",
+        )
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
