@@ -1,33 +1,98 @@
-"""Load the catalog's YAML and pin the toolbox image in it."""
+"""Load the catalog's YAML, and put into it what an estate decides: the toolbox image, ages, the first env repo."""
 
 from __future__ import annotations
 
+import hashlib
+import re
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Any
 
+from interlock.formats import yaml
 
-def toolbox_image() -> str:
+REPOSITORY = "registry.acme.test/platform/toolbox"
+ENV_REPO = "https://git/acme/env-dev"
+MAX_AGE = "5d"
+
+_TOOLBOX = (
+    "errors.py",
+    "formats",
+    "clients",
+    "platform/domain",
+    "platform/estate",
+    "platform/toolbox",
+)
+"""What the toolbox is made of, below the package ``interlock``."""
+
+
+@cache
+def toolbox_image(repository: str = REPOSITORY) -> str:
     """The toolbox image by digest: ``registry.acme.test/platform/toolbox@sha256:...``.
 
-    The digest is computed over the files of this very distribution, so that another toolbox is another reference.
+    The digest is computed over the files that the toolbox is made of, so that another toolbox is another reference.
     """
-    raise NotImplementedError
+    digest = hashlib.sha256()
+    root = files("interlock")
+    for name in _TOOLBOX:
+        for path, file in _walk(root / name, name):
+            data = file.read_bytes()
+            digest.update(f"{path}\0{len(data)}\0".encode() + data)
+    return f"{repository}@sha256:{digest.hexdigest()}"
 
 
-def tasks(*, image: str | None = None) -> list[dict[str, Any]]:
-    """The Task objects (``tekton.dev/v1``), every step on ``image`` (default: `toolbox_image`), ready to create."""
-    raise NotImplementedError
+def tasks(*, image: str | None = None, max_age: str = MAX_AGE) -> list[dict[str, Any]]:
+    """The Task objects (``tekton.dev/v1``), every step on ``image`` (default: `toolbox_image`), ready to create.
+
+    ``max_age`` is how old advisories may be where a run says nothing (``platform.yaml``, advisories.maxAge).
+    """
+    return _objects(manifests(image=image, max_age=max_age), "catalog/tasks/")
 
 
-def pipelines() -> list[dict[str, Any]]:
-    """The Pipeline objects: ``build-ace-flow``."""
-    raise NotImplementedError
+def pipelines(*, env_repo: str = ENV_REPO) -> list[dict[str, Any]]:
+    """The Pipeline objects: ``build-ace-flow``. ``env_repo`` is the first environment's, by its stable name."""
+    return _objects(manifests(env_repo=env_repo), "catalog/pipelines/")
 
 
-def manifests(*, image: str | None = None) -> dict[str, bytes]:
-    """The catalog as files of the platform repo (``catalog/tasks/<name>.yaml``, ``catalog/pipelines/<name>.yaml``)."""
-    raise NotImplementedError
+def manifests(*, image: str | None = None, max_age: str = MAX_AGE, env_repo: str = ENV_REPO) -> dict[str, bytes]:
+    """The catalog as files of the platform repo: ``catalog/tasks/<name>.yaml``, ``catalog/pipelines/<name>.yaml``."""
+    replacements = (
+        (r"^( +image: )toolbox$", image or toolbox_image()),
+        (r"(?<=\n    - name: max-age\n)((?: {6}.*\n)*? {6}default: )\S+$", max_age),
+        (r"(?<=\n    - name: env-repo\n)((?: {6}.*\n)*? {6}default: )\S+$", env_repo),
+    )
+    rendered: dict[str, bytes] = {}
+    for kind in ("tasks", "pipelines"):
+        for path, file in _walk(files(__package__) / kind, kind):
+            text = file.read_text(encoding="utf-8")
+            for pattern, value in replacements:
+                escaped = value.replace("\\", r"\\")
+                text = re.sub(pattern, rf"\g<1>{escaped}", text, flags=re.MULTILINE)
+            rendered[f"catalog/{path}"] = text.encode()
+    return dict(sorted(rendered.items()))
 
 
 def chart() -> dict[str, bytes]:
     """The library chart ``service``: file path relative to the chart's folder -> bytes."""
-    raise NotImplementedError
+    folder = files(__package__) / "charts" / "service"
+    return {path.removeprefix("service/"): file.read_bytes() for path, file in _walk(folder, "service")}
+
+
+def _objects(rendered: dict[str, bytes], prefix: str) -> list[dict[str, Any]]:
+    return [
+        dict(document.value)
+        for path, data in rendered.items()
+        if path.startswith(prefix)
+        for document in yaml.load_all(data, file=path)
+    ]
+
+
+def _walk(item: Traversable, path: str) -> Iterator[tuple[str, Traversable]]:
+    """The files at or below ``item``, sorted by path; caches and hidden files are no part of a distribution."""
+    if item.is_file():
+        yield path, item
+        return
+    for inner in sorted(item.iterdir(), key=lambda entry: entry.name):
+        if not inner.name.startswith((".", "__pycache__")) and not inner.name.endswith(".pyc"):
+            yield from _walk(inner, f"{path}/{inner.name}")

@@ -44,7 +44,7 @@ def build(
     digest = oci.sha256(data)
     results.write("BAR_PATH", target.relative_to(source.resolve()).as_posix())
     results.write("BAR_DIGEST", digest)
-    results.write("TOOL", TOOL)
+    results.tool(world, TOOL)
     world.say(f"ace-build-bar: {target.name} {digest} with {', '.join(packed.projects)}")
     return target
 

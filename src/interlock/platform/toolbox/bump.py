@@ -176,5 +176,5 @@ def _pull(
 
 def _report(results: Results, pull: PullRequest | None) -> PullRequest | None:
     results.write("PULL_REQUEST", str(pull.number) if pull else "")
-    results.write("TOOL", TOOL)
+    results.tool(world, TOOL)
     return pull

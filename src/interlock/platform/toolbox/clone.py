@@ -42,7 +42,7 @@ def clone(
     results.write("commit", commit.id)
     results.write("CHAINS-GIT_URL", url)
     results.write("CHAINS-GIT_COMMIT", commit.id)
-    results.write("TOOL", TOOL)
+    results.tool(world, TOOL)
     world.say(f"git-clone: {url} at {commit.id}")
     return source
 

@@ -52,7 +52,7 @@ def build(
         digest, tool = _push(world, ref, bar_image(name, data, origin)), TOOL
     results.write("IMAGE_URL", f"{ref.name}:{ref.tag}")
     results.write("IMAGE_DIGEST", digest)
-    results.write("TOOL", tool)
+    results.tool(world, tool)
     world.say(f"image-build: {ref.name}:{ref.tag}@{digest} by {tool}")
     return digest
 

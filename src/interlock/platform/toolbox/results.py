@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from interlock.errors import InputError
+from interlock.platform.toolbox.world import World
 
 
 class Results:
@@ -31,3 +32,8 @@ class Results:
         if (path := self._paths.get(name)) is not None:
             text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, separators=(",", ":"))
             path.write_text(text, encoding="utf-8")
+
+    def tool(self, world: World, name: str) -> None:
+        """The result TOOL, and the engine's list of tools: ``name version`` of what really ran."""
+        self.write("TOOL", name)
+        world.ran(name)

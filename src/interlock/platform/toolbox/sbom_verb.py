@@ -38,6 +38,6 @@ def attach(world: World, results: Results, *, image_name: str, digest: str = "")
         remote.client.push(remote.repository, made)
     result = oci.sha256(document)
     results.write("SBOM_DIGEST", result)
-    results.write("TOOL", f"{TOOL} {worlds.VERSION}")
+    results.tool(world, f"{TOOL} {worlds.VERSION}")
     world.say(f"sbom: {len(components)} components of {found.pinned}: {result}")
     return result

@@ -71,7 +71,7 @@ def scan(
         )
         remote.client.push(remote.repository, made)
     results.write("SCAN_DIGEST", oci.sha256(data))
-    results.write("TOOL", f"{TOOL} {worlds.VERSION}")
+    results.tool(world, f"{TOOL} {worlds.VERSION}")
     for item in report["findings"]:
         world.say(
             f"vulnerability-scan: {item['severity']} {item['id']} {item['package']} {item['version']}: {item['hit']}"

@@ -39,6 +39,6 @@ def sign(world: World, results: Results, *, image_name: str, digest: str = "", k
             )
             remote.client.push(remote.repository, made)
     results.write("IMAGE_DIGEST", subject)
-    results.write("TOOL", TOOL)
+    results.tool(world, TOOL)
     world.say(f"image-sign: {found.pinned} {'was signed already' if present.verified else 'signed'}")
     return subject

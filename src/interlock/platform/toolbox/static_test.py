@@ -41,7 +41,7 @@ def test(world: World, results: Results, *, source: Path) -> dict[str, object]:
     report = {**summary, "issues": [str(issue) for issue in issues]}
     (state / "static-checks.json").write_text(json.dumps(report, sort_keys=True, indent=1), encoding="utf-8")
     results.write("TESTS", summary)
-    results.write("TOOL", TOOL)
+    results.tool(world, TOOL)
     world.say(
         f"ace-unit-test: static checks of {len(workspace.projects)} projects: {errors} errors, "
         f"{len(issues) - errors} warnings; no test was executed (that needs an integration server)"

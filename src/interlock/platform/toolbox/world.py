@@ -33,6 +33,15 @@ class World:
     """Where tools such as buildah are looked for."""
     now: Callable[[], datetime] = _now
     say: Callable[[str], None] = print
+    tools: Path | None = None
+    """Where the step tells the engine which tools really ran, a JSON object a line."""
+
+    def ran(self, tool: str) -> None:
+        """Report a tool as ``name version``."""
+        if self.tools is not None:
+            name, _, version = tool.partition(" ")
+            with self.tools.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"name": name, "version": version}) + "\n")
 
     def resolve(self, address: str) -> str:
         """``address`` as files write it -> where it answers; unchanged without a mapping."""
@@ -44,7 +53,7 @@ class World:
 
 
 def from_environment(environment: Mapping[str, str]) -> World:
-    """Reads ``INTERLOCK_NAMES`` (a JSON file), ``HOME``, ``DOCKER_CONFIG``, ``PATH`` and no other variable.
+    """Reads ``INTERLOCK_NAMES`` (a JSON file), ``INTERLOCK_TOOLS``, ``HOME``, ``DOCKER_CONFIG``, ``PATH``, no other.
 
     Raises InputError ``names-invalid``.
     """
@@ -55,6 +64,7 @@ def from_environment(environment: Mapping[str, str]) -> World:
         names=_names(environment.get("INTERLOCK_NAMES", "")),
         docker_config=Path(config) if config else home / ".docker",
         path=environment.get("PATH", ""),
+        tools=Path(tools) if (tools := environment.get("INTERLOCK_TOOLS")) else None,
     )
 
 
