@@ -95,7 +95,7 @@ def bump(
         changed = _edited(repository, base, place, ref, found.descriptor.digest)
         if changed is None:
             world.say(f"git-pr-bump: {place.environment} has {ref.tag} of {place.service} already")
-            return _report(results, None)
+            return _report(world, results, None)
         existing = repository.refs().get(f"refs/heads/{branch}")
         if existing is None:
             tree = repository.write_tree({place.path: changed}, base)
@@ -117,7 +117,7 @@ def bump(
                 todo="delete the branch, or push a new commit to the app repo",
             )
         pull = _pull(forge, place, branch, ref, found, world)
-    return _report(results, pull)
+    return _report(world, results, pull)
 
 
 def _edited(repository: Repository, base: str, place: Target, ref: Reference, digest: str) -> bytes | None:
@@ -174,7 +174,7 @@ def _pull(
     return pull
 
 
-def _report(results: Results, pull: PullRequest | None) -> PullRequest | None:
+def _report(world: World, results: Results, pull: PullRequest | None) -> PullRequest | None:
     results.write("PULL_REQUEST", str(pull.number) if pull else "")
     results.tool(world, TOOL)
     return pull

@@ -100,10 +100,10 @@ def image_build(
 @app.command("sbom")
 def sbom(image: ImageName, digest: ImageDigest = "", result: ResultPaths = None) -> None:
     """Attach a CycloneDX SBOM to an image."""
-    from interlock.platform.toolbox import sbom_verb
+    from interlock.platform.toolbox import sbom as verb
 
     world, results = _world(result)
-    sbom_verb.attach(world, results, image_name=image, digest=digest)
+    verb.attach(world, results, image_name=image, digest=digest)
 
 
 @app.command("vulnerability-scan")
@@ -116,10 +116,10 @@ def vulnerability_scan(
     result: ResultPaths = None,
 ) -> None:
     """Match an image's components against advisories; fails on a hit and on not knowing."""
-    from interlock.platform.toolbox import scan_verb
+    from interlock.platform.toolbox import scan as verb
 
     world, results = _world(result)
-    scan_verb.scan(
+    verb.scan(
         world, results, image_name=image, digest=digest, severity=severity, advisories=advisories, max_age=max_age
     )
 
@@ -132,10 +132,10 @@ def image_sign(
     result: ResultPaths = None,
 ) -> None:
     """Sign an image with the release key."""
-    from interlock.platform.toolbox import sign_verb
+    from interlock.platform.toolbox import signature as verb
 
     world, results = _world(result)
-    sign_verb.sign(world, results, image_name=image, digest=digest, key_file=key)
+    verb.sign(world, results, image_name=image, digest=digest, key_file=key)
 
 
 @app.command("git-pr-bump")
