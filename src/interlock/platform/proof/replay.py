@@ -16,17 +16,25 @@ from interlock.platform.proof.link import NOT_REQUIRED, Draft
 from interlock.platform.proof.walk import Walk
 
 
-def demanded(walk: Walk, *types: type[Check]) -> tuple[Check, ...]:
+def demanded(walk: Walk, *types: type) -> tuple[Check, ...]:
     """The checks of these types that the rules in force demand of this delivery."""
     first = walk.estate.previous(walk.rules) is None
     table = rules(walk.kind, walk.rules, first=first, restores=_restores(walk))
     return tuple(item for item in table if isinstance(item, types))
 
 
+def always(walk: Walk, *types: type[Check]) -> tuple[Check, ...]:
+    """The checks of these types, whether or not the kind of this delivery asked for them: what runs is an image."""
+    return demanded(walk, *types) or tuple(item() for item in types)
+
+
+def nothing(walk: Walk, draft: Draft) -> Finding:
+    """The verdict of a link that the rules in force do not ask for."""
+    return draft.valid(f"{walk.name} does not ask for it", reason=NOT_REQUIRED)
+
+
 def judged(walk: Walk, draft: Draft, checks: tuple[Check, ...], facts: GateFacts) -> Finding:
-    """The first finding that is not valid, or all of them as one; ``not-required`` without checks."""
-    if not checks:
-        return draft.valid(f"{walk.name} does not ask for it", reason=NOT_REQUIRED)
+    """The first finding that is not valid, or all of them as one."""
     findings = [item.judge(facts) for item in checks]
     worst = [item for item in findings if item.verdict is Verdict.INVALID]
     worst += [item for item in findings if item.verdict is Verdict.UNKNOWN]

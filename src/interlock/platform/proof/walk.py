@@ -14,14 +14,15 @@ from interlock.clients.git import Repository
 from interlock.errors import InputError, IntegrityError, NotFoundError, UnreachableError
 from interlock.formats.oci import reference
 from interlock.formats.signatures import Commit, Verified, verify_commit
+from interlock.formats.sigstore import PublicKey, keys
 from interlock.platform.domain.delivery import DeliveryKind
 from interlock.platform.domain.ids import CommitId, Digest, EnvironmentName, ServiceName
-from interlock.platform.domain.image import ImageReference
+from interlock.platform.domain.image import ImageFacts, ImageReference
 from interlock.platform.domain.result import service_paths
 from interlock.platform.estate import Environment, Estate, Service, layout
 from interlock.platform.estate import load as load_estate
 from interlock.platform.estate.argocd import CI_NAMESPACE, NAMESPACE
-from interlock.platform.proof import capture, kinds
+from interlock.platform.proof import capture, images, kinds
 from interlock.platform.proof.entries import Entry
 from interlock.platform.proof.facts import fact
 from interlock.platform.proof.sources import Sources
@@ -209,16 +210,23 @@ class Walk:
         return self.repository.commit(commit.parents[-1]) if self.environment.sealed and commit.parents else commit
 
     @fact
+    def decision_name(self) -> Digest | None:
+        """The id that the seal names; None without seals. Raises IntegrityError ``seal-trailer``."""
+        if not self.environment.sealed:
+            return None
+        name = trailer(self.delivering)
+        if name is None:
+            raise IntegrityError("seal-trailer", "the seal names no decision", where=self.delivering.id)
+        return Digest(name)
+
+    @fact
     def decision(self) -> Entry | None:
         """The ledger's entry about the merge; None where there is no seal and a person pushed the commit directly.
 
         Raises NotFoundError ``ledger-entry-missing``, IntegrityError ``ledger-entry-altered`` or ``seal-trailer``.
         """
-        if self.environment.sealed:
-            name = trailer(self.delivering)
-            if name is None:
-                raise IntegrityError("seal-trailer", "the seal names no decision", where=self.delivering.id)
-            return self.sources.ledger.get(Digest(name))
+        if self.decision_name is not None:
+            return self.sources.ledger.get(self.decision_name)
         found = self.sources.ledger.find(kinds.MERGED, self.subject)
         entry = next((item for item in found if item.body.get("merge") == self.merge.id), None)
         if entry is None and len(self.merge.parents) > 1:
@@ -269,9 +277,25 @@ class Walk:
         except UnreachableError:
             return self.desired
 
-    @fact
-    def repository_in_registry(self) -> str:
+    @property
+    def image_name(self) -> str:
+        """The image's repository as the registry knows it, without host."""
         return reference.parse(self.image.repository).repository
+
+    @fact
+    def image_read(self) -> ImageFacts:
+        """The image and what refers to it, live: the registry is content-addressed, so nothing of it is captured."""
+        return images.read(
+            self.sources.registry(), self.image_name, self.image, release=self.release_key, attest=self.attest_key
+        )
+
+    @fact
+    def release_key(self) -> PublicKey:
+        return keys.load_public(self.estate.keys.release.encode())
+
+    @fact
+    def attest_key(self) -> PublicKey:
+        return keys.load_public(self.estate.keys.attest.encode())
 
     @fact
     def attested(self) -> Entry:
@@ -305,6 +329,11 @@ class Walk:
         return self.sources.mirror(self.service.repository)
 
     # Helpers.
+
+    @property
+    def url(self) -> str:
+        """Stable URL of the environment's repository."""
+        return self.estate_now.url(self.environment.repository)
 
     def ids(self, commit: str) -> Mapping[str, str | None]:
         """Object ids of everything in the env repo that decides what the service runs."""

@@ -1,0 +1,122 @@
+"""The chain of proof of one running object: thirteen links, each judged now from primary evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from interlock.errors import InterlockError
+from interlock.platform.domain.ids import EnvironmentName, ServiceName
+from interlock.platform.domain.verdict import Basis, Finding, Verdict, overall
+from interlock.platform.proof.evidence import timestamp
+from interlock.platform.proof.ledger import Report
+from interlock.platform.proof.links import LINKS
+from interlock.platform.proof.sources import Sources
+from interlock.platform.proof.walk import Walk
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The proof of one service in one environment, as of ``at``."""
+
+    environment: EnvironmentName
+    service: ServiceName
+    at: datetime
+    findings: tuple[Finding, ...]
+    bases: tuple[Basis, ...]
+    """What the environment accepts; empty when its rules could not be read: then nothing is accepted."""
+    ledger: Report
+    """Whether the ledger as a whole is unbroken. A fault elsewhere in it changes no link of this proof."""
+    ids: dict[str, str] = field(default_factory=dict)
+    """What was found on the way: image, revision, seal, merge, pull request, record, run, source."""
+
+    @property
+    def overall(self) -> Verdict:
+        """Valid only when every link is, on an accepted basis."""
+        return overall(self.findings, self.bases)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``--json``."""
+        return {
+            "environment": self.environment,
+            "service": self.service,
+            "at": timestamp(self.at),
+            "overall": self.overall.value,
+            "acceptedBases": [item.value for item in self.bases],
+            "ids": self.ids,
+            "links": [finding_as_dict(item, self.bases) for item in self.findings],
+            "ledger": report_as_dict(self.ledger),
+        }
+
+
+def trace(
+    sources: Sources, environment: EnvironmentName, service: ServiceName, *, now: Callable[[], datetime]
+) -> Trace:
+    """Judge every link. Never raises for evidence that is missing, altered or unreachable: links say so.
+
+    Raises NotFoundError ``environment-unknown`` or ``service-unknown`` when the estate, which could be read, has no
+    such environment or service.
+    """
+    walk = Walk(sources, environment, service, now=now)
+    try:
+        estate = walk.estate_now
+    except InterlockError:
+        bases: tuple[Basis, ...] = ()
+    else:
+        bases = estate.environment(environment).bases
+        estate.service(service)
+    findings = tuple(link().examine(walk) for link in LINKS)
+    return Trace(environment, service, walk.now, findings, bases, sources.ledger.verify(), identify(walk))
+
+
+def identify(walk: Walk) -> dict[str, str]:
+    """The ids on the way, as far as they could be found."""
+    wanted: dict[str, Callable[[], object]] = {
+        "image": lambda: walk.image,
+        "revision": lambda: walk.revision,
+        "seal": lambda: walk.delivering.id if walk.environment.sealed else None,
+        "merge": lambda: walk.merge.id,
+        "pull": lambda: walk.decision and walk.decision.body.get("pull"),
+        "record": lambda: walk.decision and walk.decision.body.get("record"),
+        "run": lambda: walk.run.body.get("run"),
+        "source": lambda: walk.run.body.get("commit"),
+        "platformCommit": lambda: walk.estate.commit,
+    }
+    found = {}
+    for name, read in wanted.items():
+        try:
+            value = read()
+        except InterlockError:
+            continue
+        if value:
+            found[name] = str(value)
+    return found
+
+
+def finding_as_dict(finding: Finding, bases: Iterable[Basis]) -> dict[str, Any]:
+    return {
+        "id": finding.id,
+        "claim": finding.claim,
+        "verdict": finding.verdict.value,
+        "accepted": finding.accepted(bases),
+        "basis": finding.basis.value,
+        "reason": finding.reason,
+        "detail": finding.detail,
+        "remedy": finding.remedy,
+        "evidence": [
+            {"what": item.what, "source": item.source, **({"digest": item.digest} if item.digest else {})}
+            for item in finding.evidence
+        ],
+    }
+
+
+def report_as_dict(report: Report) -> dict[str, Any]:
+    fault = report.fault
+    return {
+        "entries": report.size,
+        "head": report.head,
+        "whole": report.whole,
+        "fault": fault and {"sequence": fault.sequence, "reason": fault.reason, "detail": fault.detail},
+    }

@@ -1,0 +1,62 @@
+"""Link 6: the change record as it was when the delivery was decided."""
+
+from __future__ import annotations
+
+from interlock.platform.checks import record
+from interlock.platform.domain.record import ChangeRecord, RecordApprovalState
+from interlock.platform.domain.verdict import Finding
+from interlock.platform.proof import replay
+from interlock.platform.proof.link import Draft, Link
+from interlock.platform.proof.walk import Walk
+
+CHECKS = (
+    record.RecordNamed,
+    record.RecordExists,
+    record.RecordCheck,
+)
+
+
+class ChangeRecordLink(Link):
+    """Records live on after the delivery: state and notes may change, what was approved and by whom may not."""
+
+    id = "change-record"
+    claim = "A change record for exactly this delivery was approved and its window was open."
+
+    def judge(self, walk: Walk, draft: Draft) -> Finding:
+        if walk.decision_name is not None:
+            draft.cite("decision", "ledger", walk.decision_name)
+        if walk.decision is not None:
+            draft.cite("decision", "ledger", walk.decision.id)
+        checks = replay.demanded(walk, *CHECKS)
+        if not checks:
+            return replay.nothing(walk, draft)
+        draft.cite("change record as read", "evidence store", walk.evidence("record"))
+        captured = walk.record_read
+        # Who asked for the delivery may not approve its record: that is judged on the captured pull request.
+        draft.cite("reviews as read", "evidence store", walk.evidence("reviews"))
+        finding = replay.judged(walk, draft, checks, replay.people_facts(walk, record=captured.record))
+        changed = self._live(walk, draft, captured.record.record)
+        return changed or finding
+
+    def _live(self, walk: Walk, draft: Draft, captured: object) -> Finding | None:
+        """What the ticket system says now; None when it agrees or does not answer."""
+        if not isinstance(captured, ChangeRecord):
+            return None
+        number = captured.number
+        draft.cite(f"change record {number}", f"change_request/{number}")
+        tickets = draft.live("the ticket system", walk.sources.tickets)
+        if tickets is None:
+            return None
+        now = draft.live("the ticket system", lambda: tickets.get(number))
+        rows = draft.live("the ticket system", lambda: tickets.approvals(now.sys_id)) if now else None
+        if now is None or rows is None:
+            return None
+        if now.plan_digest() != captured.plan:
+            return draft.invalid("live-differs", f"{number} was changed since: its plan is not what was approved")
+        answered = {(row.approver.casefold(), row.state) for row in rows}
+        for item in captured.approvals:
+            if item.state is RecordApprovalState.REQUESTED:
+                continue
+            if (item.account.casefold(), item.state.value) not in answered:
+                return draft.invalid("live-differs", f"{number} no longer has the answer of {item.account}")
+        return None

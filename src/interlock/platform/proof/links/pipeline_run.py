@@ -1,0 +1,100 @@
+"""Link 12: the run itself, as it was read when it had ended."""
+
+from __future__ import annotations
+
+from interlock.errors import InterlockError, NotFoundError
+from interlock.platform.checks import image
+from interlock.platform.domain.image import StatementKind
+from interlock.platform.domain.verdict import Basis, Finding
+from interlock.platform.estate.argocd import CI_NAMESPACE
+from interlock.platform.proof import canonical, images, replay
+from interlock.platform.proof.attest import PREDICATES
+from interlock.platform.proof.entries import Entry
+from interlock.platform.proof.link import Draft, Link
+from interlock.platform.proof.statements import provenance
+from interlock.platform.proof.statements.run import FinishedRun
+from interlock.platform.proof.walk import Walk
+
+TESTS = "TESTS"
+"""The pipeline result that says how the tests were obtained."""
+
+
+class PipelineRunLink(Link):
+    """Provenance is made again from the captured run and must equal the signed one."""
+
+    id = "pipeline-run"
+    claim = "A successful run of the golden path made this digest; the run is kept as it was read."
+
+    def judge(self, walk: Walk, draft: Draft) -> Finding:
+        try:
+            entry = walk.run
+        except NotFoundError:
+            if not replay.demanded(walk, image.ProvenanceSigned):
+                return replay.nothing(walk, draft)
+            raise
+        draft.cite("run as recorded", "ledger", entry.id)
+        for name, digest in sorted(entry.evidence.items()):
+            draft.cite(f"{name} as read", "evidence store", digest)
+        bodies = {name: walk.sources.store.get(digest).body for name, digest in entry.evidence.items()}
+        run = FinishedRun(bodies["run"], [body for name, body in bodies.items() if name.startswith("task/")])
+        problem = self._problem(walk, entry, run)
+        if problem:
+            return draft.invalid(*problem, remedy="build the source again and promote the new image")
+        if "static" in _tests(run):
+            draft.basis = Basis.STATIC
+        return self._live(walk, draft, run) or draft.valid(f"{run.name}: {_tests(run) or 'no statement about tests'}")
+
+    def _problem(self, walk: Walk, entry: Entry, run: FinishedRun) -> tuple[str, str] | None:
+        if run.uid != entry.body.get("uid"):
+            return "capture-contradicts", f"recorded run {entry.body.get('uid')}, read {run.uid}"
+        if not run.succeeded:
+            return "run-failed", f"{run.name} did not succeed"
+        made = (run.image, run.digest("IMAGE_DIGEST"))
+        if made != (walk.image.repository, walk.image.digest):
+            return "run-other-image", f"the run made {made[0]}@{made[1]}"
+        if not _same(walk, run):
+            return "run-contradicts-provenance", "the signed provenance is not what the captured run gives"
+        return None
+
+    def _live(self, walk: Walk, draft: Draft, run: FinishedRun) -> Finding | None:
+        """What the cluster says now; None when it agrees, has deleted the run, or does not answer."""
+        draft.cite("PipelineRun", f"{CI_NAMESPACE}/pipelineruns/{run.name}")
+        try:
+            live = draft.live("the hub", lambda: walk.pipeline_run)
+        except NotFoundError:
+            draft.note("the cluster has deleted the run since")
+            return None
+        if live is None:
+            return None
+        now = FinishedRun(live, [])
+        if now.uid != run.uid:
+            draft.note("the cluster has another run of this name now")
+        elif (now.results, now.succeeded) != (run.results, run.succeeded):
+            return draft.invalid("live-differs", f"the cluster tells the results of {run.name} differently")
+        return None
+
+
+def _tests(run: FinishedRun) -> str:
+    try:
+        return run.result(TESTS)
+    except NotFoundError:
+        return ""
+
+
+def _same(walk: Walk, run: FinishedRun) -> bool:
+    """Whether a signed statement of this run says what the captured run gives; True when none can be read, since the
+    link ``provenance`` tells that."""
+    try:
+        _, bundles = images.verified(
+            walk.sources.registry(),
+            walk.image_name,
+            walk.image.digest,
+            key=walk.attest_key,
+            predicate_type=PREDICATES[StatementKind.PROVENANCE],
+        )
+    except InterlockError:
+        return True
+    signed = [item.statement.predicate for item in bundles]
+    of_run = [item for item in signed if item.get("runDetails", {}).get("metadata", {}).get("invocationId") == run.uid]
+    expected = provenance.provenance(run, builder=walk.estate.platform.builder)["predicate"]
+    return not of_run or any(canonical.encode(item) == canonical.encode(expected) for item in of_run)

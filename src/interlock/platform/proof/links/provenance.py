@@ -1,0 +1,26 @@
+"""Link 9: which run built the image, from which source, and how its steps were isolated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from interlock.formats.sigstore import Statement
+from interlock.platform.checks import image
+from interlock.platform.domain.image import StatementKind
+from interlock.platform.proof.links.statement import StatementLink
+from interlock.platform.proof.statements import reading
+from interlock.platform.proof.walk import Walk
+
+
+class Provenance(StatementLink):
+    """SLSA v1 in the shape of Tekton Chains; it claims only what the engine recorded."""
+
+    id = "provenance"
+    claim = "Signed provenance names the golden path's run that built it from the service's own repository."
+    kind = StatementKind.PROVENANCE
+    checks = (image.ProvenanceSigned, image.ProvenanceCheck)
+
+    def agrees(self, walk: Walk, statement: Statement, recorded: Mapping[str, Any]) -> str:
+        run, uid = reading.provenance(statement).run, walk.attested.body.get("uid")
+        return "" if run == uid else f"it is of run {run}, the ledger recorded {uid}"
