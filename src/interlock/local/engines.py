@@ -61,6 +61,14 @@ def _forge(home: Home) -> dict[str, Any]:
     }
 
 
+def _registry(home: Home) -> dict[str, Any]:
+    return {
+        "port": home.port("registry"),
+        "data": str(home.engine("registry")),
+        "tokens": str(home.configs / "registry-accounts.yaml"),
+    }
+
+
 def _tekton(home: Home, toolbox_image: str) -> dict[str, Any]:
     return {
         "server": f"https://127.0.0.1:{home.port('kubernetes-hub')}",

@@ -22,6 +22,7 @@ from interlock.formats import yaml
 from interlock.local import engines
 from interlock.local.home import CLUSTERS, Home
 from interlock.local.kubernetes import kubeconfig, tls, tokens
+from interlock.local.registry import identities
 
 PEOPLE = ("dana", "sam", "rita", "pat", "carol")
 SERVICES = ("interlock", "interlock-ci", "argocd")
@@ -60,6 +61,7 @@ def provision(home: Home, options: Options) -> Home:
         for name in names:
             _token(home.credential(system, name))
     _token(home.credential("webhook", "secret"))
+    _registry_accounts(home)
     ca, _ = _certificates(home)
     _clusters(home, ca)
     files.write_durably(home.context, _context_text(_context(home)))
@@ -79,7 +81,7 @@ def _remembered(home: Home) -> Home:
 def _keys(home: Home) -> None:
     seal = home.keys / "seal.secret.asc"
     if not seal.exists():
-        key = pysequoia.Tsk.generate(user_id="Interlock seal <seal@acme.test>")
+        key = pysequoia.Tsk.generate(user_id="Interlock <interlock@acme.test>")
         files.write_durably(home.keys / "seal.asc", str(key.extract_certificate()))
         files.write_durably(seal, str(key), mode=0o600)
     for role in ("release", "attest"):
@@ -114,6 +116,15 @@ def _ssh_key(path: Path, *, comment: str) -> None:
 def _token(path: Path) -> None:
     if not path.exists():
         files.write_durably(path, secrets.token_urlsafe(32) + "\n", mode=0o600)
+
+
+def _registry_accounts(home: Home) -> None:
+    """Builds push images; the platform pushes statements about them; everybody on this machine pulls."""
+    accounts = [
+        identities.Identity(name=name, token=home.credential("registry", name).read_text().strip(), push=("*",))
+        for name in REGISTRY
+    ]
+    identities.write_identities(home.configs / "registry-accounts.yaml", accounts)
 
 
 def _certificates(home: Home) -> tuple[Path, Path]:

@@ -7,7 +7,6 @@ the credentials of builds, the AppProjects, and the root Application, which from
 from __future__ import annotations
 
 import base64
-import contextlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -18,7 +17,7 @@ from interlock.clients.connect import PLATFORM, Connections
 from interlock.clients.context import Context
 from interlock.clients.forge import BranchProtection
 from interlock.clients.git import Repository
-from interlock.errors import ConflictError, InputError, NotFoundError
+from interlock.errors import InputError, NotFoundError
 from interlock.formats import yaml
 from interlock.formats.signatures import Verified, openpgp
 from interlock.formats.signatures.sshsig import sign as ssh_sign
@@ -41,12 +40,11 @@ def install(connections: Connections, *, now: Callable[[], datetime], scratch: P
     organisation = context.organisation
     yield from accounts.create(connections, organisation=organisation)
     people = [name for name in accounts.with_forge(context.identities) if name not in (PLATFORM, "argocd")]
-    teams = {"admin": (PLATFORM,), "write": tuple(people), "read": ("argocd",)}
+    teams = {"owner": (PLATFORM,), "write": tuple(people), "read": ("argocd",)}
     accounts.create_organisation(connections, organisation=organisation, teams=teams)
     repositories = _sample(connections)
     loaded = estate.load(repositories["platform"], commit=CommitId("0" * 40))
     yield from _hooks(connections)
-    _register_seal_key(connections, loaded.keys.seal)
     for name, files in repositories.items():
         if _push_repository(connections, name, files, now=now, scratch=scratch):
             yield f"repository {organisation}/{name}"
@@ -129,11 +127,6 @@ def _hooks(connections: Connections) -> Iterator[str]:
             yield f"webhook to {endpoint.name}"
 
 
-def _register_seal_key(connections: Connections, certificate: str) -> None:
-    with contextlib.suppress(ConflictError):
-        connections.forge().add_gpg_key(certificate)
-
-
 def _push_repository(
     connections: Connections, name: str, files: Mapping[str, bytes], *, now: Callable[[], datetime], scratch: Path
 ) -> bool:
@@ -201,6 +194,7 @@ def _build_credentials(context: Context) -> Iterator[dict[str, Any]]:
     values = {
         "release-key": ("Opaque", {"cosign.key": context.secret(context.keys.release_secret, what="image signatures")}),
         "forge-ci-token": ("Opaque", {"token": context.secret(pipeline.forge, what="builds on the forge")}),
+        "forge-ci-ssh": ("Opaque", {"id_ed25519": context.secret(pipeline.ssh, what="commits of builds") + "\n"}),
         "registry-push": ("kubernetes.io/dockerconfigjson", {".dockerconfigjson": docker}),
     }
     for name, (kind, data) in values.items():

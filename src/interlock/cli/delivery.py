@@ -1,0 +1,156 @@
+"""Moving a service from environment to environment: promote, approve, reject, revert, and what the gate says."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from interlock.cli.options import AsOption, ContextOption, JsonOption, print_json
+from interlock.errors import InputError, NotFoundError
+
+if TYPE_CHECKING:
+    from interlock.cli.session import Session
+    from interlock.clients.forge import ForgeClient, PullRequest
+
+ServiceArgument = Annotated[str, typer.Argument(help="Name of the service.")]
+EnvironmentOption = Annotated[str, typer.Option("--env", help="Environment (`platform` is the platform repo).")]
+RECORD = re.compile(r"[A-Z]{2,10}[0-9]+")
+_POLL_SECONDS = 0.2
+
+
+def approve(
+    what: Annotated[str, typer.Argument(help="Service, or number of a change record.")],
+    identity: AsOption,
+    environment: Annotated[str | None, typer.Option("--env", help="Environment, when a service is named.")] = None,
+    comment: Annotated[str, typer.Option(help="What to say with it.")] = "",
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for the delivery or its record to appear.")] = 30.0,
+    context: ContextOption = None,
+) -> None:
+    """Approve the open delivery of a service (a review on the forge), or a change record.
+
+    Somebody without an account on the forge, as a change manager has none, approves the delivery's record.
+    """
+    _answer(what, identity, environment, comment, timeout, context, approved=True)
+
+
+def reject(
+    what: Annotated[str, typer.Argument(help="Service, or number of a change record.")],
+    identity: AsOption,
+    comment: Annotated[str, typer.Option(help="Why.")],
+    environment: Annotated[str | None, typer.Option("--env", help="Environment, when a service is named.")] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for the delivery or its record to appear.")] = 30.0,
+    context: ContextOption = None,
+) -> None:
+    """Ask for changes on the open delivery of a service, or reject a change record."""
+    _answer(what, identity, environment, comment, timeout, context, approved=False)
+
+
+def _answer(
+    what: str,
+    identity: str,
+    environment: str | None,
+    comment: str,
+    timeout: float,
+    context: ContextOption,
+    *,
+    approved: bool,
+) -> None:
+    from interlock.cli.session import Session
+
+    session = Session(context)
+    known = session.context.identity(identity)
+    deadline = time.monotonic() + timeout
+    if RECORD.fullmatch(what):
+        _answer_record(session, identity, what, comment, approved=approved)
+        return
+    if environment is None:
+        raise InputError("environment-missing", "which environment?", todo="name it with --env")
+    if known.forge is not None:
+        pull, place, forge = _find(session, identity, what, environment, deadline)
+        owner, name = place
+        event = "APPROVED" if approved else "REQUEST_CHANGES"
+        forge.review(owner, name, pull.number, event=event, commit_id=pull.head_sha, body=comment)  # type: ignore[arg-type]
+        verb = "approved" if approved else "asked for changes on"
+        typer.echo(f"{identity} {verb} {owner}/{name}#{pull.number} at {pull.head_sha[:12]}: {pull.title}")
+        return
+    number = _record_number(session, what, environment, deadline)
+    _answer_record(session, identity, number, comment, approved=approved)
+
+
+def _answer_record(session: Session, identity: str, number: str, comment: str, *, approved: bool) -> None:
+    tickets = session.connections.tickets(identity)
+    if approved:
+        tickets.approve(number, comment)
+    else:
+        tickets.reject(number, comment)
+    typer.echo(f"{identity} {'approved' if approved else 'rejected'} {number}")
+
+
+def _find(
+    session: Session, identity: str, service: str, environment: str, deadline: float
+) -> tuple[PullRequest, tuple[str, str], ForgeClient]:
+    """The open delivery, waited for: the pipeline or another person may be about to open it."""
+    estate = session.estate(identity)
+    found = estate.environment(environment)
+    owner, _, name = estate.repository(found).partition("/")
+    forge = session.connections.forge(identity)
+    while True:
+        try:
+            return session.open_pull(forge, estate, found, service), (owner, name), forge
+        except NotFoundError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(_POLL_SECONDS)
+
+
+def _record_number(session: Session, service: str, environment: str, deadline: float) -> str:
+    """Number of the record in the delivery's title, waited for: the controller opens it."""
+    from interlock.clients.connect import PLATFORM
+
+    while True:
+        pull, (owner, name), _ = _find(session, PLATFORM, service, environment, deadline)
+        first = pull.title.split(" ", 1)[0]
+        if RECORD.fullmatch(first):
+            return first
+        if time.monotonic() > deadline:
+            raise NotFoundError(
+                "record-missing",
+                "the delivery has no change record yet",
+                where=f"{owner}/{name}#{pull.number}",
+                todo="`interlock local status`: the controller opens it",
+            )
+        time.sleep(_POLL_SECONDS)
+
+
+def gate(
+    service: ServiceArgument,
+    environment: EnvironmentOption,
+    identity: Annotated[str, typer.Option("--as", help="Identity of the context file that asks.")] = "interlock",
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for the gate's first answer.")] = 30.0,
+    json: JsonOption = False,
+    context: ContextOption = None,
+) -> None:
+    """Say what the gate says of a service's open delivery; exit code 1 while it does not hold."""
+    from interlock.cli.session import Session
+    from interlock.platform.estate.protection import GATE_STATUS
+
+    session = Session(context)
+    deadline = time.monotonic() + timeout
+    while True:
+        pull, (owner, name), forge = _find(session, identity, service, environment, deadline)
+        answer = next((s for s in forge.statuses(owner, name, pull.head_sha) if s.context == GATE_STATUS), None)
+        if answer is not None or time.monotonic() > deadline:
+            break
+        time.sleep(_POLL_SECONDS)
+    state = answer.state if answer else "pending"
+    own = [item.body for item in forge.comments(owner, name, pull.number) if item.user == "interlock"]
+    report = own[-1] if own else (answer.description if answer else "not judged yet")
+    if json:
+        print_json({"pull": f"{owner}/{name}#{pull.number}", "head": pull.head_sha, "state": state, "report": report})
+    else:
+        typer.echo(f"{owner}/{name}#{pull.number} {pull.title}\n{report}")
+    if state != "success":
+        raise typer.Exit(1)
