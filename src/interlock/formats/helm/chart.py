@@ -79,7 +79,7 @@ def load(files: Mapping[str, bytes], path: str) -> Chart:
 
 
 def _load(files: Mapping[str, bytes], path: str, wanted: Dependency, depth: int) -> Chart:
-    file = posixpath.join(path, "Chart.yaml")
+    file = posixpath.normpath(posixpath.join(path, "Chart.yaml"))
     if depth > _MAX_DEPTH:
         raise InputError("helm-chart", f"charts depend on each other more than {_MAX_DEPTH} levels deep", where=file)
     if file not in files:
@@ -89,7 +89,9 @@ def _load(files: Mapping[str, bytes], path: str, wanted: Dependency, depth: int)
         metadata = Metadata.model_validate(document.value)
     except ValidationError as error:
         raise _invalid(document, error) from error
-    own = {name.removeprefix(path + "/"): data for name, data in files.items() if name.startswith(path + "/")}
+    start = "" if path == "." else path + "/"
+    # By name first: a mapping may read a file only when it is asked for.
+    own = {name.removeprefix(start): files[name] for name in files if name.startswith(start)}
     _refuse_unhandled(own, path)
     dependencies = tuple(_dependency(files, path, item, document, depth) for item in metadata.dependencies)
     packed = {name.split("/")[1] for name in own if name.startswith("charts/") and name.count("/") > 1}

@@ -61,7 +61,7 @@ def render(
         raise InputError("helm-chart", "a library chart cannot be rendered by itself", where=chart.path)
     given: dict[str, Any] = {}
     for name in value_files:
-        given = merging.overlay(given, values_file(files, _value_path(chart.path, name)))
+        given = merging.overlay(given, values_file(files, value_path(chart.path, name)))
     if values is not None:
         given = merging.overlay(given, numbers(dict(values)))
     for parameter in parameters:
@@ -138,7 +138,8 @@ def _templates(scopes: list[_Scope]) -> dict[str, Template]:
     return result
 
 
-def _value_path(chart_path: str, name: str) -> str:
+def value_path(chart_path: str, name: str) -> str:
+    """Where the value file ``name`` of a chart lies: relative to the chart, or to the root when it begins with ``/``."""
     if "://" in name or name.startswith("$") or any(sign in name for sign in "*?["):
         raise UnsupportedError("helm-unsupported", "a value file that is no plain path is not supported", got=name)
     path = posixpath.normpath(name.lstrip("/") if name.startswith("/") else posixpath.join(chart_path, name))
