@@ -1,0 +1,66 @@
+"""The proof of what runs: valid when everything is as it was decided."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from interlock.platform.domain.ids import EnvironmentName, ServiceName
+from interlock.platform.domain.verdict import Basis, Verdict
+from interlock.platform.proof.chain import Trace, trace
+
+ORDER = [
+    "running-object",
+    "sync",
+    "seal",
+    "merge",
+    "approvals",
+    "change-record",
+    "image-digest",
+    "signature",
+    "provenance",
+    "sbom",
+    "scan",
+    "pipeline-run",
+    "source-commit",
+]
+
+
+def traced(world: Any, environment: str = "prod") -> Trace:
+    return trace(world.sources(), EnvironmentName(environment), ServiceName("payments"), now=world.clock)
+
+
+def problems(found: Trace) -> dict[str, str]:
+    return {item.id: f"{item.reason}: {item.detail}" for item in found.findings if item.verdict is not Verdict.VALID}
+
+
+def test_thirteen_links_in_order_all_valid(shared: Any) -> None:
+    found = traced(shared)
+    assert [item.id for item in found.findings] == ORDER
+    assert problems(found) == {}
+    assert found.overall is Verdict.VALID
+    assert found.ledger.whole
+
+
+def test_what_was_not_executed_is_said(shared: Any) -> None:
+    bases = {item.id: item.basis for item in traced(shared).findings if item.basis is not Basis.EXECUTED}
+    assert bases == {"running-object": Basis.SIMULATED, "pipeline-run": Basis.STATIC}
+
+
+def test_every_link_says_what_it_claims_and_on_what_it_rests(shared: Any) -> None:
+    for item in traced(shared).findings:
+        assert item.claim and item.evidence and item.detail, item.id
+
+
+def test_dev_asks_for_less_and_the_links_say_so(shared: Any) -> None:
+    found = traced(shared, "dev")
+    assert problems(found) == {}
+    reasons = {item.id: item.reason for item in found.findings if item.reason == "not-required"}
+    assert set(reasons) == {"seal", "approvals", "change-record"}
+
+
+def test_the_dictionary_is_json(shared: Any) -> None:
+    found = json.loads(json.dumps(traced(shared).as_dict()))
+    assert found["overall"] == "valid"
+    assert found["ids"]["record"].startswith("CHG")
+    assert len(found["links"]) == 13
