@@ -69,7 +69,8 @@ def _endpoint(service: Service, handlers: dict[str, Handler]) -> Callable[[Reque
                 raise Problem(405, "UNSUPPORTED", f"{request.method} is not possible here")
             response = await handler(service, request)
         except Problem as problem:
-            _log.info("refused %s %s: %s %s", request.method, request.url.path, problem.code, problem.message)
+            level = logging.DEBUG if problem.status == 404 and request.method in ("GET", "HEAD") else logging.INFO
+            _log.log(level, "refused %s %s: %s %s", request.method, request.url.path, problem.code, problem.message)
             response = problem.response()
         except ClientDisconnect:
             _log.info("broken off %s %s", request.method, request.url.path)
