@@ -1,0 +1,114 @@
+"""``.tekton/push.yaml`` of an app repo: the PipelineRun for a commit of main.
+
+The file is the team's, so nothing that it says is taken on trust: it must name the golden path's pipeline and hand over
+the three values that the platform computes; anything else is refused with file:line:column and reported on the commit.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from interlock.errors import InputError, NotFoundError, RefusedError
+from interlock.formats import yaml
+from interlock.platform.estate import Estate, Service
+from interlock.platform.estate.argocd import CI_NAMESPACE
+
+FILE = ".tekton/push.yaml"
+_VARIABLE = re.compile(r"\{\{\s*([a-z_]+)\s*\}\}")
+_SPEC = {"pipelineRef", "params", "workspaces", "timeouts"}
+
+
+def run_name(service: str, commit: str) -> str:
+    """One name a commit: creating the run twice is a conflict, not a second build."""
+    return f"{service}-{commit[:12]}"
+
+
+def tag(commit: str) -> str:
+    return f"main-{commit[:12]}"
+
+
+def pipeline_run(estate: Estate, service: Service, commit: str, text: bytes) -> dict[str, Any]:
+    """The PipelineRun for ``commit`` from the app repo's file.
+
+    ``{{ repo_url }}``, ``{{ revision }}`` and the custom parameter ``{{ image }}`` are what Pipelines-as-Code calls
+    dynamic variables. Raises InputError ``run-invalid`` or ``yaml-*``, RefusedError ``run-not-golden``.
+    """
+    file = f"{service.repository}/{FILE}"
+    values = {
+        "repo_url": estate.url(service.repository),
+        "revision": commit,
+        "image": f"{service.image}:{tag(commit)}",
+    }
+    document = yaml.load(text, file=file)
+    found = document.value
+    if not isinstance(found, dict) or (found.get("apiVersion"), found.get("kind")) != ("tekton.dev/v1", "PipelineRun"):
+        raise InputError("run-invalid", "not a PipelineRun of tekton.dev/v1", where=document.where())
+    spec = found.get("spec")
+    if not isinstance(spec, dict) or (unknown := set(spec) - _SPEC):
+        names = ", ".join(sorted(unknown)) if isinstance(spec, dict) else type(spec).__name__
+        raise RefusedError(
+            "run-not-golden",
+            "a build may set pipelineRef, params, workspaces and timeouts",
+            got=names,
+            where=document.where("spec"),
+        )
+    expected = estate.pipeline(service.shape)
+    if spec.get("pipelineRef") != {"name": expected}:
+        raise RefusedError(
+            "run-not-golden",
+            f"services of shape {service.shape} are built by one pipeline",
+            got=spec.get("pipelineRef"),
+            expected={"name": expected},
+            where=document.where("spec", "pipelineRef"),
+            todo="name it; a deviation needs a golden path of its own",
+        )
+    wanted = {"git-url": values["repo_url"], "git-revision": values["revision"], "image": values["image"]}
+    given = {item.get("name"): _substitute(item.get("value"), values) for item in spec.get("params") or []}
+    if given != wanted:
+        raise RefusedError(
+            "run-not-golden",
+            "a build's parameters are what the platform computes",
+            got=given,
+            expected="git-url {{ repo_url }}, git-revision {{ revision }}, image {{ image }}",
+            where=document.where("spec", "params"),
+        )
+    return {
+        "apiVersion": "tekton.dev/v1",
+        "kind": "PipelineRun",
+        "metadata": {
+            "name": run_name(service.name, commit),
+            "namespace": CI_NAMESPACE,
+            "labels": {"interlock.dev/service": service.name, "interlock.dev/commit": commit},
+            "annotations": _annotations(found, values),
+        },
+        "spec": {
+            "pipelineRef": {"name": expected},
+            "params": [{"name": name, "value": value} for name, value in wanted.items()],
+            **{key: copy.deepcopy(spec[key]) for key in ("workspaces", "timeouts") if key in spec},
+        },
+    }
+
+
+def _substitute(value: object, values: Mapping[str, str]) -> object:
+    if not isinstance(value, str):
+        return value
+    return _VARIABLE.sub(lambda match: values.get(match[1], match[0]), value)
+
+
+def _annotations(found: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, str]:
+    """What Pipelines-as-Code adds, so that a run is found from its commit."""
+    prefix = "pipelinesascode.tekton.dev"
+    kept = {
+        str(key): str(value)
+        for key, value in ((found.get("metadata") or {}).get("annotations") or {}).items()
+        if str(key).startswith(f"{prefix}/")
+    }
+    return {**kept, f"{prefix}/sha": values["revision"], f"{prefix}/repo-url": values["repo_url"]}
+
+
+def missing(what: str) -> NotFoundError:
+    """A service without the file is not built."""
+    return NotFoundError("run-file-missing", "the app repo has no build file", where=what, todo="add it (golden path)")

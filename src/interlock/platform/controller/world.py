@@ -1,0 +1,68 @@
+"""What the loops share: clients, the two stores, the keys that this process alone holds, and the estate as sealed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from interlock.clients.connect import PLATFORM, Connections
+from interlock.clients.context import Context
+from interlock.clients.git import Repository
+from interlock.platform import estate as estates
+from interlock.platform.domain.ids import CommitId
+from interlock.platform.estate import Estate
+from interlock.platform.proof import keys
+from interlock.platform.proof.evidence import EvidenceStore
+from interlock.platform.proof.ledger import Ledger
+
+
+@dataclass
+class World:
+    """One controller's view. Everything is read anew each round; only what is named by a commit id is kept."""
+
+    connections: Connections
+    now: Callable[[], datetime]
+    _estate: Estate | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        context = self.context
+        self.attest_key = keys.load(context.keys.attest, context.keys.attest_secret)
+        self.seal_secret = context.secret(context.keys.seal_secret, what="the seal key")
+        self.seal_certificate = context.keys.seal.read_text()
+        self.store = EvidenceStore(context.stores.evidence)
+        self.ledger = Ledger(context.stores.ledger, self.attest_key, now=self.now)
+
+    @property
+    def context(self) -> Context:
+        return self.connections.context
+
+    @property
+    def reader(self) -> str:
+        """Who read what is captured as evidence."""
+        return PLATFORM
+
+    def mirror(self, repository: str) -> Repository:
+        """A mirror of one of the organisation's repositories, fetched now."""
+        return self.connections.mirror(repository)
+
+    def estate(self) -> Estate:
+        """Rules, people, services and keys from the sealed platform commit.
+
+        Raises the errors of `estate.load`; a seal that does not verify is the delivery loop's business, which alone
+        moves that branch.
+        """
+        with self._lock:
+            mirror = self.mirror("platform")
+            sealed = CommitId(mirror.resolve("refs/heads/sealed"))
+            if self._estate is None or self._estate.commit != sealed:
+                entries = [item for item in mirror.ls_tree(sealed) if item.type == "blob"]
+                files = {item.path: mirror.blob(item.id) for item in entries if _is_rule(item.path)}
+                self._estate = estates.load(files, commit=sealed)
+            return self._estate
+
+
+def _is_rule(path: str) -> bool:
+    return path.startswith(("services/", "keys/")) or path in ("platform.yaml", "people.yaml")
