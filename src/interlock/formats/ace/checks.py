@@ -14,7 +14,7 @@ from interlock.formats.ace.deployment import describe
 from interlock.formats.ace.flow import SUFFIXES, Flow, read_flow
 from interlock.formats.ace.issue import Issue, Severity
 from interlock.formats.ace.overrides import Override
-from interlock.formats.ace.scope import Scope
+from interlock.formats.ace.scope import POLICY, Scope, policies_of
 from interlock.formats.ace.workspace import Kind, Project, Workspace
 
 _FORBIDDEN = frozenset(" !()+-:;<=>?[]'}{")
@@ -43,7 +43,7 @@ def check(workspace: Workspace, *, overrides: tuple[Override, ...] = ()) -> list
             for flow in flows[project.name].values():
                 issues.extend(flow_checks.check(scope, flow))
             issues.extend(flow_checks.check_labels(scope))
-    issues.extend(_overrides(flows, overrides))
+    issues.extend(_overrides(workspace, flows, overrides))
     return sorted(set(issues))
 
 
@@ -111,11 +111,23 @@ def _operations(project: Project) -> Iterator[Issue]:
             )
 
 
-def _overrides(flows: Mapping[str, Mapping[str, Flow]], overrides: tuple[Override, ...]) -> Iterator[Issue]:
+def _overrides(
+    workspace: Workspace, flows: Mapping[str, Mapping[str, Flow]], overrides: tuple[Override, ...]
+) -> Iterator[Issue]:
+    policies = policies_of(workspace)
     known = {
         item.uri for project in flows.values() for item in describe(Kind.SHARED_LIBRARY, project.values()).properties()
     }
     for override in overrides:
+        policy = POLICY.match(override.value or "")
+        if policy and policy.groups() not in policies:
+            yield Issue(
+                override.where.file,
+                override.where.line,
+                "policy-unresolved",
+                Severity.ERROR,
+                f"no policy {override.value!r} in the workspace",
+            )
         if override.is_property and override.key not in known:
             yield Issue(
                 override.where.file,

@@ -62,8 +62,13 @@ class Flow:
         return self.file.endswith(".subflow")
 
     def reachable(self, start: Iterable[str]) -> Iterator[Node]:
-        """The nodes that a message entering at ``start`` (node ids) can visit, ``start`` included."""
+        """The nodes that a message entering at ``start`` (node ids) can visit, ``start`` included.
+
+        A RouteToLabel node chooses a Label at run time: it can go to each of them.
+        """
         after: dict[str, list[str]] = {}
+        labels = [node.id for node in self.nodes if node.type == "ComIbmLabel"]
+        after.update({node.id: list(labels) for node in self.nodes if node.type == "ComIbmRouteToLabel"})
         for connection in self.connections:
             after.setdefault(connection.source, []).append(connection.target)
         by_id = {node.id: node for node in self.nodes}

@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from interlock.formats.ace import nodes
 from interlock.formats.ace.flow import Connection, Flow, Node, terminal
 from interlock.formats.ace.issue import Issue, Severity
-from interlock.formats.ace.scope import Scope
+from interlock.formats.ace.scope import POLICY, Scope
 
 _ESQL = re.compile(r"^esql://routine/([\w.]*)#(\w+)\.\w+$")
 _MAP = re.compile(r"^msl://(?:\{(.*?)\})?#?(.*)$")
-_POLICY = re.compile(r"^\{([^}]+)\}:(.+)$")
 
 
 def check(scope: Scope, flow: Flow) -> Iterator[Issue]:
@@ -115,7 +114,7 @@ def _references(scope: Scope, flow: Flow) -> Iterator[_Found]:
                     yield "map-unresolved", Severity.ERROR, node.line, f"{node.label!r} needs the map {wanted}"
             elif key == "javaClass" and value and not scope.has_class(value):
                 yield "java-class-unresolved", Severity.ERROR, node.line, f"{node.label!r} needs the class {value}"
-            elif key == "policyUrl" and (found := _POLICY.match(value)) and found.groups() not in scope.policies:
+            elif key == "policyUrl" and (found := POLICY.match(value)) and found.groups() not in scope.policies:
                 yield "policy-unresolved", Severity.ERROR, node.line, f"{node.label!r} needs the policy {value}"
 
 

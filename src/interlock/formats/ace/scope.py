@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from collections.abc import Iterator, Mapping
 
 from interlock.formats.ace import esql
 from interlock.formats.ace.flow import Flow, Node
 from interlock.formats.ace.workspace import Kind, Project, Workspace
+
+POLICY = re.compile(r"^\{([^}]+)\}:(.+)$")
+"""How a property names a policy: ``{Project}:Policy``."""
+
+
+def policies_of(workspace: Workspace) -> set[tuple[str, str]]:
+    """(project, policy) of every policy file."""
+    return {
+        (item.name, path.removesuffix(".policyxml"))
+        for item in workspace.of(Kind.POLICY)
+        for path in item.files
+        if path.endswith(".policyxml")
+    }
 
 
 class Scope:
@@ -23,12 +37,7 @@ class Scope:
             self.flows.update(flows.get(item.name, {}))
         self.own = flows.get(project.name, {})
         self.modules = set(self._modules())
-        self.policies = {
-            (item.name, path.removesuffix(".policyxml"))
-            for item in workspace.of(Kind.POLICY)
-            for path in item.files
-            if path.endswith(".policyxml")
-        }
+        self.policies = policies_of(workspace)
         self.maps = {
             path.removesuffix(".map").replace("/", ".")
             for item in self.visible

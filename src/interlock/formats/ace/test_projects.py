@@ -43,10 +43,10 @@ def check(workspace: Workspace, project: Project, flows: Mapping[str, Mapping[st
 def _source(where: str, text: str, messages: Mapping[str, str], scopes: Mapping[str, Scope]) -> Iterator[Issue]:
     code = _COMMENT.sub(lambda found: found.group() if found.group()[0] == '"' else _blank(found.group()), text)
     for found in _MESSAGE.finditer(code):
-        if posixpath.basename(found.group(1)) not in messages:
-            yield Issue(
-                where, _line(code, found.start()), "test-message-missing", Severity.ERROR, f"no {found.group(1)} here"
-            )
+        line = _line(code, found.start())
+        for name in found.group(1).split(","):
+            if posixpath.basename(name.strip()) not in messages:
+                yield Issue(where, line, "test-message-missing", Severity.ERROR, f"no {name.strip()} here")
     for found in _SPY.finditer(code):
         calls = _CALL.findall(found.group(1))
         if message := _unresolved(calls, scopes):

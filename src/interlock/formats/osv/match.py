@@ -119,8 +119,8 @@ def evaluate(affected: Affected, version: str) -> Hit:
     if version in affected.versions:
         return Hit.AFFECTED
     if not affected.ranges:
-        # With neither ranges nor versions a record says that every version is hit; with versions, only those.
-        return Hit.UNAFFECTED if affected.versions else Hit.AFFECTED
+        # Neither: nothing was said about versions, or only commits were named, which no component carries.
+        return Hit.UNAFFECTED if affected.versions else Hit.UNKNOWN
     parsed = versions.parse(affected.ecosystem, version)
     if parsed is None:
         return Hit.UNKNOWN
