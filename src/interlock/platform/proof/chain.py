@@ -37,6 +37,11 @@ class Trace:
         """Valid only when every link is, on an accepted basis."""
         return overall(self.findings, self.bases)
 
+    @property
+    def holds(self) -> bool:
+        """Whether what runs may run: what the exit code says."""
+        return self.overall is Verdict.VALID
+
     def as_dict(self) -> dict[str, Any]:
         """For ``--json``."""
         return {
