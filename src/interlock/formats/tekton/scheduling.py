@@ -84,6 +84,8 @@ def _reached(limit: timedelta | None, start: datetime | None, now: datetime) -> 
 
 @dataclass(frozen=True)
 class Skip:
+    """A task that will not run: an entry of status.skippedTasks."""
+
     name: str
     reason: str
     task: PipelineTask
@@ -155,10 +157,10 @@ class Schedule:
             for task in waiting:
                 if task.name in skips or task.name in invalid:
                     continue
-                if (reason := self._skip(task, skips)) is not None:
-                    skips[task.name] = reason
+                if (why := self._skip(task, skips)) is not None:
+                    skips[task.name] = why
                     progress = True
-                elif self._parents_done(task, skips) and (message := self._missing_result(task)):
+                elif self._parents_done(task, skips) and (message := self._missing_result(task)) is not None:
                     invalid[task.name] = message
         if invalid:
             skips = {task.name: STOPPING for task in waiting if task.name not in invalid}
@@ -300,7 +302,7 @@ class Schedule:
     def skipped(self) -> list[Skip]:
         """status.skippedTasks, in the Pipeline's order."""
         found = {**self.skips, **self._final_skips}
-        return [Skip(name, found[name], task) for name, task in self._all.items() if name in found]
+        return [Skip(name, found[name], self.resolved(task)) for name, task in self._all.items() if name in found]
 
     @cached_property
     def status_variables(self) -> Replacements:

@@ -76,6 +76,12 @@ class Masker:
             self._starts.setdefault(pattern[0], []).append(pattern)
         self._held = b""
 
+    def fresh(self) -> Masker:
+        """A masker of the same secrets for another stream."""
+        other = Masker(())
+        other._patterns, other._longest, other._starts = self._patterns, self._longest, self._starts
+        return other
+
     def feed(self, chunk: bytes) -> bytes:
         """What is safe to show now; a tail that may be the start of a secret is held back."""
         if not self._patterns:

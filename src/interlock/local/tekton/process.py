@@ -18,6 +18,7 @@ from interlock.local.tekton.masking import Masker
 
 Ending = Literal["exited", "timeout", "stopped"]
 _CHUNK = 64 * 1024
+_MARKER = "INTERLOCK_RUN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +53,20 @@ def run(
     *,
     stop: Stop,
     seconds: float | None,
+    marker: str,
     lock: int | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Outcome:
     """Run ``view`` until it ends, ``seconds`` have passed (None: no limit), or ``stop`` is set.
 
+    ``marker`` names the run: without a pid namespace, processes that left the group are found again by it.
+
     When it returns no process of the step is left. Raises OSError when the process cannot be started at all.
     """
     launch = isolation.launch(view, lock=lock)
-    marker = f"INTERLOCK_STEP={os.getpid()}.{id(view)}"
     environment = dict(launch.environment)
     if launch.status is None:
-        # Without a pid namespace, this is how processes that left the group are found again.
-        environment[marker.partition("=")[0]] = marker.partition("=")[2]
+        environment[_MARKER] = marker
     try:
         process = subprocess.Popen(
             launch.argv,
@@ -84,7 +86,7 @@ def run(
 
     def kill() -> None:
         if launch.status is None:
-            _kill_plain(process.pid, marker)
+            _kill_group(process.pid, marker)
         else:
             # Killing the first process ends the namespace; bubblewrap then reaps it and follows, so that its own end
             # means that nothing is left.
@@ -117,7 +119,7 @@ def run(
                         selector.unregister(exited)
                         alive = False
                         if launch.status is None:
-                            _kill_plain(process.pid, marker)
+                            _kill_group(process.pid, marker)
                     else:
                         selector.unregister(stop.descriptor)
                         ending, deadline = "stopped", None
@@ -131,14 +133,17 @@ def run(
     return Outcome(ending, code if code >= 0 else 128 - code)
 
 
-def _kill_plain(group: int, marker: str) -> None:
-    """Kill the process group, then whatever left it: processes whose environment carries the step's marker."""
+def _kill_group(group: int, marker: str) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, signal.SIGKILL)
-    wanted = marker.encode()
+    kill_marked(marker)
+
+
+def kill_marked(marker: str) -> None:
+    """Kill every process whose environment carries the marker of a run: what is left of it without a pid namespace."""
+    wanted = f"{_MARKER}={marker}".encode()
     for folder in Path("/proc").iterdir():
-        if not folder.name.isdigit():
-            continue
-        with contextlib.suppress(OSError):
-            if wanted in (folder / "environ").read_bytes().split(b"\0"):
-                os.kill(int(folder.name), signal.SIGKILL)
+        if folder.name.isdigit():
+            with contextlib.suppress(OSError):
+                if wanted in (folder / "environ").read_bytes().split(b"\0"):
+                    os.kill(int(folder.name), signal.SIGKILL)

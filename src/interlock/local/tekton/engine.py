@@ -1,0 +1,289 @@
+"""The engine: watches feed one queue, one thread decides, workers execute.
+
+Every decision reads the objects as they were last seen or written; nothing polls. An object that comes back from a write of
+ours counts at once, and an older state that the watch brings later does not undo it.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import heapq
+import logging
+import os
+import queue
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from interlock.clients.kubernetes import KubernetesClient, Object, Synced, follow
+from interlock.errors import InterlockError, UnreachableError
+from interlock.formats.tekton import conditions
+from interlock.formats.tekton.task import API_VERSION
+from interlock.local.tekton import capabilities, sandbox, storage, system
+from interlock.local.tekton.config import Config
+from interlock.local.tekton.forwarding import Forwarder
+from interlock.local.tekton.pipeline_run import PipelineRuns
+from interlock.local.tekton.process import Stop
+from interlock.local.tekton.services import Services
+from interlock.local.tekton.storage import Storage
+from interlock.local.tekton.task_run import TaskRunExecution
+
+_log = logging.getLogger("interlock.local.tekton")
+_RETRY = timedelta(seconds=1)
+_WATCH_SECONDS = 60
+
+Kind = Literal["PipelineRun", "TaskRun"]
+
+
+@dataclass(frozen=True)
+class _Event:
+    """Something to look at. ``kind`` ``stop`` ends the loop; a PipelineRun event names the run by uid."""
+
+    kind: Literal["PipelineRun", "TaskRun", "synced", "stop"]
+    uid: str = ""
+
+
+class Engine:
+    """Acts on one cluster until `stop`. ``now`` is the wall clock."""
+
+    def __init__(
+        self, config: Config, client: KubernetesClient, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._config = config
+        self._client = client
+        self._now = now
+        self._events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._objects: dict[Kind, dict[str, Object]] = {"PipelineRun": {}, "TaskRun": {}}
+        self._synced: set[Kind] = set()
+        self._executing: dict[str, Stop] = {}
+        self._alarms: list[tuple[datetime, str, str]] = []
+        self._stopping = threading.Event()
+        self.ready = threading.Event()
+        """Set when every object there is has been seen."""
+        store = Storage(config.data)
+        store.prepare()
+        view = system.build(config.data / "system", config.data, toolbox=config.toolbox)
+        isolation = sandbox.probe(view, allow_weaker=config.allow_weaker_isolation)
+        _log.info("isolation: %s", isolation.level)
+        self._services = Services(
+            client=client,
+            config=config,
+            storage=store,
+            isolation=isolation,
+            forwarder=Forwarder(config.endpoints, config.data / "net"),
+            toolbox=capabilities.toolbox(),
+            now=now,
+            published=self._published,
+        )
+        self._pipelines = PipelineRuns(self._services, self._children)
+        self._workers = concurrent.futures.ThreadPoolExecutor(config.parallel or os.cpu_count() or 1, "taskrun")
+
+    @property
+    def services(self) -> Services:
+        return self._services
+
+    def run(self) -> None:
+        """Serve until `stop`. Raises RefusedError when the API refuses the token."""
+        self._services.forwarder.start()
+        watchers = [
+            threading.Thread(target=self._watch, args=(kind,), name=f"watch-{kind}", daemon=True)
+            for kind in ("PipelineRun", "TaskRun")
+        ]
+        for watcher in watchers:
+            watcher.start()
+        try:
+            self._loop()
+        finally:
+            self._stopping.set()
+            self._client.close()
+            with self._lock:
+                stops = list(self._executing.values())
+            for stop in stops:
+                stop.set("engine")
+            self._workers.shutdown(wait=True, cancel_futures=True)
+            self._services.forwarder.close()
+
+    def stop(self) -> None:
+        """End `run`; running steps are killed, and count as interrupted when the engine comes back. Any thread."""
+        self._stopping.set()
+        self._events.put(_Event("stop"))
+
+    def _watch(self, kind: Kind) -> None:
+        try:
+            for event in follow(
+                self._client,
+                API_VERSION,
+                kind,
+                namespace=self._config.namespace,
+                stop=self._stopping,
+                watch_seconds=_WATCH_SECONDS,
+            ):
+                if isinstance(event, Synced):
+                    with self._lock:
+                        self._synced.add(kind)
+                    self._events.put(_Event("synced"))
+                elif event.type == "DELETED":
+                    self._deleted(kind, event.object)
+                else:
+                    self._seen(event.object)
+        except InterlockError as error:
+            if not self._stopping.is_set():
+                _log.error("watching %s ended: %s", kind, error)
+                self.stop()
+
+    def _seen(self, value: Object) -> None:
+        kind: Kind = value["kind"]
+        uid = value["metadata"]["uid"]
+        with self._lock:
+            held = self._objects[kind].get(uid)
+            if held is not None and _version(held) > _version(value):
+                return
+            self._objects[kind][uid] = value
+        self._events.put(_Event(kind, uid))
+
+    _published = _seen
+
+    def _deleted(self, kind: Kind, value: Object) -> None:
+        uid = value["metadata"]["uid"]
+        with self._lock:
+            self._objects[kind].pop(uid, None)
+            stop = self._executing.get(uid)
+        if stop is not None:
+            stop.set("cancelled")
+        if kind == "PipelineRun":
+            self._pipelines.forget(uid)
+        self._services.storage.drop(value["metadata"]["namespace"], uid)
+
+    def _children(self, uid: str) -> Mapping[str, Object]:
+        with self._lock:
+            return {
+                value["metadata"]["name"]: value
+                for value in self._objects["TaskRun"].values()
+                if any(owner.get("uid") == uid for owner in value["metadata"].get("ownerReferences") or [])
+            }
+
+    def _loop(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                event = self._events.get(timeout=self._until_alarm())
+            except queue.Empty:
+                self._ring()
+                continue
+            if event.kind == "stop":
+                return
+            if event.kind == "synced":
+                self._start_when_synced()
+            elif self.ready.is_set():
+                self._handle(event)
+
+    def _start_when_synced(self) -> None:
+        """Nothing is decided before everything there is has been seen: a missing TaskRun would be started twice."""
+        if self.ready.is_set() or len(self._synced) < len(self._objects):
+            return
+        with self._lock:
+            known = {kind: list(values) for kind, values in self._objects.items()}
+        for namespace, uid, folder in list(self._services.storage.runs()):
+            value = self._objects["TaskRun"].get(uid)
+            if value is None or _done(value):
+                _log.info("removing what is left of TaskRun %s in %s", uid, namespace)
+                storage.remove(folder)
+        self.ready.set()
+        for kind, uids in known.items():
+            for uid in uids:
+                self._events.put(_Event(kind, uid))
+
+    def _handle(self, event: _Event) -> None:
+        with self._lock:
+            value = self._objects["PipelineRun" if event.kind == "PipelineRun" else "TaskRun"].get(event.uid)
+        if value is None:
+            return
+        if event.kind == "PipelineRun":
+            self._reconcile(value)
+            return
+        self._execute(value)
+        for owner in value["metadata"].get("ownerReferences") or []:
+            with self._lock:
+                run = self._objects["PipelineRun"].get(owner.get("uid", ""))
+            if run is not None and not _done(run):
+                self._reconcile(run)
+
+    def _reconcile(self, value: Object) -> None:
+        metadata = value["metadata"]
+        try:
+            alarm = self._pipelines.reconcile(value)
+        except UnreachableError as error:
+            _log.warning("PipelineRun %s/%s: %s", metadata["namespace"], metadata["name"], error)
+            alarm = self._now() + _RETRY
+        except InterlockError as error:
+            _log.error("PipelineRun %s/%s: %s", metadata["namespace"], metadata["name"], error)
+            return
+        if alarm is not None:
+            heapq.heappush(self._alarms, (alarm, "PipelineRun", metadata["uid"]))
+
+    def _execute(self, value: Object) -> None:
+        """Start the TaskRun in a worker, or tell the one that has it to stop."""
+        uid, spec = value["metadata"]["uid"], value.get("spec", {})
+        if _done(value):
+            return
+        cancelled = spec.get("status") == conditions.TASK_CANCELLED
+        with self._lock:
+            stop = self._executing.get(uid)
+            if stop is None and spec.get("status") != "TaskRunPending":
+                stop = self._executing[uid] = Stop()
+                if cancelled:
+                    stop.set("cancelled")
+                self._workers.submit(self._work, uid, stop)
+            elif stop is not None and cancelled:
+                stop.set("cancelled")
+
+    def _work(self, uid: str, stop: Stop) -> None:
+        with self._lock:
+            value = self._objects["TaskRun"].get(uid)
+        again = False
+        name = "?"
+        try:
+            if value is not None and not _done(value) and not self._stopping.is_set():
+                name = f"{value['metadata']['namespace']}/{value['metadata']['name']}"
+                _log.info("TaskRun %s starts", name)
+                TaskRunExecution(self._services, value, stop).execute()
+                _log.info("TaskRun %s left", name)
+        except UnreachableError as error:
+            _log.warning("TaskRun %s: %s", name, error)
+            again = not self._stopping.is_set()
+        except InterlockError as error:
+            _log.error("TaskRun %s: %s", name, error)
+        except Exception:
+            _log.exception("TaskRun %s: a fault of the engine", name)
+        finally:
+            with self._lock:
+                self._executing.pop(uid, None)
+            stop.close()
+        if again:
+            self._stopping.wait(_RETRY.total_seconds())
+            self._events.put(_Event("TaskRun", uid))
+
+    def _until_alarm(self) -> float | None:
+        if not self._alarms:
+            return None
+        return max(0.0, (self._alarms[0][0] - self._now()).total_seconds()) + 0.01
+
+    def _ring(self) -> None:
+        now = self._now()
+        while self._alarms and self._alarms[0][0] <= now:
+            _, _, uid = heapq.heappop(self._alarms)
+            self._events.put(_Event("PipelineRun", uid))
+
+
+def _done(value: Object) -> bool:
+    condition = conditions.of(value.get("status"))
+    return condition is not None and condition.done
+
+
+def _version(value: Object) -> int:
+    text = str(value["metadata"].get("resourceVersion", ""))
+    return int(text) if text.isdigit() else 0
+
+

@@ -1,0 +1,147 @@
+"""What a TaskRun reads from the cluster: Secrets and ConfigMaps as env, volumes and credentials, and what to mask of it."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from interlock.clients.kubernetes import KubernetesClient
+from interlock.errors import InputError, NotFoundError
+from interlock.formats.tekton import credentials, environment
+from interlock.formats.tekton.credentials import Secret
+from interlock.formats.tekton.task import ConfigMapSource, KeyToPath, SecretSource, Step
+from interlock.formats.tekton.validation import climbing
+
+
+class Inputs:
+    """One attempt's reads: each object once. `secrets` collects every value that a step could see."""
+
+    def __init__(self, client: KubernetesClient, namespace: str) -> None:
+        self._client = client
+        self._namespace = namespace
+        self._secrets: dict[str, Secret | None] = {}
+        self._config_maps: dict[str, Mapping[str, bytes] | None] = {}
+
+    def maskable(self) -> list[bytes]:
+        """Values that must not appear in logs, results, status or messages."""
+        return [value for secret in self._secrets.values() if secret for value in credentials.maskable(secret)]
+
+    def environment(self, step: Step, base: Mapping[str, str]) -> dict[str, str]:
+        """The step's variables: envFrom, then env, each seeing those before it.
+
+        Raises NotFoundError ``input-missing`` with the kubelet's words.
+        """
+        variables: list[tuple[str, str]] = []
+        for source in step.env_from or []:
+            if source.secret_ref is not None:
+                data = self._secret(source.secret_ref.name, optional=source.secret_ref.optional)
+            elif source.config_map_ref is not None:
+                data = self._config_map(source.config_map_ref.name, optional=source.config_map_ref.optional)
+            else:
+                continue
+            variables += [(source.prefix + key, _literal(_text(value, key))) for key, value in sorted(data.items())]
+        for variable in step.env or []:
+            origin = variable.value_from
+            if origin is None:
+                variables.append((variable.name, variable.value))
+            elif origin.secret_key_ref is not None:
+                reference = origin.secret_key_ref
+                data = self._secret(reference.name, optional=reference.optional)
+                self._add(variables, variable.name, data, reference.key, reference.optional, f"secret {reference.name!r}")
+            elif origin.config_map_key_ref is not None:
+                reference = origin.config_map_key_ref
+                data = self._config_map(reference.name, optional=reference.optional)
+                self._add(variables, variable.name, data, reference.key, reference.optional, f"configmap {reference.name!r}")
+        return environment.ordered(variables, base)
+
+    @staticmethod
+    def _add(
+        variables: list[tuple[str, str]], name: str, data: Mapping[str, bytes], key: str, optional: bool, what: str
+    ) -> None:
+        if key in data:
+            variables.append((name, _literal(_text(data[key], key))))
+        elif not optional:
+            raise NotFoundError("input-missing", f"couldn't find key {key} in {what}")
+
+    def secret_files(self, source: SecretSource) -> dict[str, bytes]:
+        """Path -> content of a Secret volume."""
+        return _selected(self._secret(source.secret_name, optional=source.optional), source.items, source.optional)
+
+    def config_map_files(self, source: ConfigMapSource) -> dict[str, bytes]:
+        """Path -> content of a ConfigMap volume."""
+        return _selected(self._config_map(source.name, optional=source.optional), source.items, source.optional)
+
+    def credential_files(self, service_account: str) -> dict[str, bytes]:
+        """Path below the home -> content, from the Secrets linked to the ServiceAccount (docs/auth.md)."""
+        name = service_account or "default"
+        try:
+            account = self._client.get("v1", "ServiceAccount", name, self._namespace)
+        except NotFoundError:
+            if service_account not in ("", "default"):
+                raise NotFoundError("input-missing", f'serviceaccounts "{name}" not found') from None
+            return {}
+        linked = [item["name"] for item in account.get("secrets") or [] if item.get("name")]
+        for listed in linked:
+            # A linked Secret that is gone is a warning upstream, not a failure.
+            self._secret(listed, optional=True)
+        return credentials.files([found for listed in dict.fromkeys(linked) if (found := self._secrets[listed])])
+
+    def _secret(self, name: str, *, optional: bool) -> Mapping[str, bytes]:
+        if name not in self._secrets:
+            found = self._get("Secret", name)
+            self._secrets[name] = Secret.of(found) if found else None
+        secret = self._secrets[name]
+        if secret is None and not optional:
+            raise NotFoundError("input-missing", f'secret "{name}" not found')
+        return secret.data if secret else {}
+
+    def _config_map(self, name: str, *, optional: bool) -> Mapping[str, bytes]:
+        if name not in self._config_maps:
+            found = self._get("ConfigMap", name)
+            self._config_maps[name] = _config_map_data(found) if found else None
+        data = self._config_maps[name]
+        if data is None and not optional:
+            raise NotFoundError("input-missing", f'configmap "{name}" not found')
+        return data or {}
+
+    def _get(self, kind: str, name: str) -> dict[str, Any] | None:
+        try:
+            return self._client.get("v1", kind, name, self._namespace)
+        except NotFoundError as error:
+            if error.code != "kubernetes-not-found":
+                raise
+            return None
+
+
+def _config_map_data(value: Mapping[str, Any]) -> dict[str, bytes]:
+    data = {key: text.encode() for key, text in (value.get("data") or {}).items()}
+    return data | {key: base64.b64decode(text) for key, text in (value.get("binaryData") or {}).items()}
+
+
+def _text(value: bytes, key: str) -> str:
+    try:
+        text = value.decode()
+    except UnicodeDecodeError as error:
+        raise InputError("input-binary", f"key {key!r} is not text and cannot be an environment variable") from error
+    if "\0" in text:
+        raise InputError("input-binary", f"key {key!r} holds a NUL byte and cannot be an environment variable")
+    return text
+
+
+def _literal(text: str) -> str:
+    """Values from objects are not expanded: escape what `environment.expand` would read."""
+    return text.replace("$", "$$")
+
+
+def _selected(data: Mapping[str, bytes], items: Sequence[KeyToPath] | None, optional: bool) -> dict[str, bytes]:
+    if items is None:
+        return dict(data)
+    found: dict[str, bytes] = {}
+    for item in items:
+        climbing(item.path, "items[].path")
+        if item.key in data:
+            found[item.path] = data[item.key]
+        elif not optional:
+            raise NotFoundError("input-missing", f"references non-existent secret key: {item.key}")
+    return found

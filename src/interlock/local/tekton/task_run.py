@@ -1,0 +1,121 @@
+"""One TaskRun, from object to finished status: its attempts."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from interlock.clients.kubernetes import Object
+from interlock.errors import InputError, NotFoundError
+from interlock.formats.tekton import conditions, names, task
+from interlock.formats.tekton.conditions import Condition
+from interlock.formats.tekton.model import parse
+from interlock.formats.tekton.runs import TaskRun
+from interlock.local.tekton import process, storage
+from interlock.local.tekton.attempt import Attempt
+from interlock.local.tekton.process import Stop
+from interlock.local.tekton.services import Services, Written
+from interlock.local.tekton.task_plan import Refusal
+
+
+class TaskRunExecution:
+    """Executes one TaskRun in the calling thread. `stop` may be set from another one; ``reason`` says why."""
+
+    def __init__(self, services: Services, value: Object, stop: Stop) -> None:
+        self._services = services
+        self._written = Written.of(services, value)
+        self._stop = stop
+
+    def execute(self) -> None:
+        """Run to the end, or until the engine itself stops, which leaves the run to be resumed.
+
+        Raises UnreachableError when the API does not answer: nothing was decided, call again.
+        """
+        try:
+            run = parse(TaskRun, self._written.object, what="TaskRun")
+        except InputError as error:
+            self._finish(conditions.failed(conditions.TASK_VALIDATION_FAILED, error.message))
+            return
+        while True:
+            condition = self._attempt(run)
+            if condition is None:
+                return
+            used = len(self._written.status.get("retriesStatus", []))
+            retry = condition.status == "False" and used < run.spec.retries and condition.reason != conditions.TASK_CANCELLED
+            if not retry:
+                self._finish(self._ignored(condition))
+                break
+            self._archive(condition)
+        storage.remove(self._services.storage.run(self._written.namespace, self._written.uid))
+
+    def _ignored(self, condition: Condition) -> Condition:
+        """A failed step of a task with ``onError: continue`` is reported as ignored (updateCompletedTaskRunStatus)."""
+        annotations = self._written.object["metadata"].get("annotations") or {}
+        if condition.reason == conditions.STEP_FAILED and annotations.get(names.ANNOTATION_ON_ERROR) == "continue":
+            return conditions.failed(conditions.FAILURE_IGNORED, condition.message)
+        return condition
+
+    def _finish(self, condition: Condition) -> None:
+        now = self._services.now()
+        status = {"startTime": conditions.timestamp(now), "podName": "", **self._written.status}
+        status["completionTime"] = conditions.timestamp(now)
+        self._written.write(conditions.written(status, condition, now))
+
+    def _archive(self, condition: Condition) -> None:
+        """tr/taskrun.go retryTaskRun: the attempt goes to retriesStatus, and the next one starts afresh."""
+        now = self._services.now()
+        status = {**self._written.status, "completionTime": conditions.timestamp(now)}
+        archived = conditions.written(status, condition, now)
+        earlier = archived.pop("retriesStatus", [])
+        kept = {key: value for key, value in archived.items() if key in ("taskSpec", "provenance")}
+        again = Condition("Unknown", conditions.TO_BE_RETRIED, condition.message)
+        kept |= {"podName": "", "retriesStatus": [*earlier, archived]}
+        self._written.write(conditions.written(kept, again, now))
+
+    def _attempt(self, run: TaskRun) -> Condition | None:
+        """One attempt; None when the engine is stopping and the attempt is to be resumed."""
+        status = self._written.status
+        retries = len(status.get("retriesStatus", []))
+        folder = self._services.storage.run(self._written.namespace, self._written.uid) / str(retries)
+        if self._stop.reason == "cancelled" or run.spec.status == "TaskRunCancelled":
+            return self._cancelled(run)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if self._services.isolation.level == "none":
+            process.kill_marked(self._written.uid)
+        with _Lock(folder / "lock") as lock:
+            attempt = Attempt(self._services, self._written, run, folder, retries, self._stop, lock)
+            try:
+                condition = attempt.run()
+            except Refusal as refusal:
+                condition = conditions.failed(refusal.reason, attempt.masked(refusal.message))
+        if condition is not None and condition.reason == conditions.TASK_CANCELLED:
+            return self._cancelled(run)
+        return condition
+
+    def _cancelled(self, run: TaskRun) -> Condition:
+        current = self._written.object.get("spec", {})
+        try:
+            message = self._services.client.get(
+                task.API_VERSION, "TaskRun", self._written.name, self._written.namespace
+            )["spec"].get("statusMessage", "")
+        except NotFoundError:
+            message = current.get("statusMessage", "")
+        text = f'TaskRun "{run.metadata.name}" was cancelled. {message}'
+        return conditions.failed(conditions.TASK_CANCELLED, text)
+
+
+class _Lock:
+    """Held by the engine and by every sandbox of the attempt, so that a restarted engine waits for the last of them."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.descriptor = -1
+
+    def __enter__(self) -> int:
+        self.descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self.descriptor, fcntl.LOCK_EX)
+        return self.descriptor
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.descriptor)
