@@ -37,6 +37,12 @@ def revert_of(head_ref: str) -> str | None:
     return match[2] if match else None
 
 
+def application_of(path: str) -> ServiceName | None:
+    """The service whose Application stands at ``path``; None when that is no Application's place."""
+    match = _APPLICATION.fullmatch(path)
+    return ServiceName(match[1]) if match else None
+
+
 def classify(
     change: Change, environment: EnvironmentName, head_ref: str, *, image_changes: Callable[[str], bool]
 ) -> Classification:

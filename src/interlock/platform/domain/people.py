@@ -63,9 +63,10 @@ class People:
         wanted = (system, login.casefold())
         return next((item for item in self.persons if wanted in item.accounts and item.valid(at)), None)
 
-    def by_key(self, fingerprint: str, at: datetime) -> Person | None:
-        """The person whose SSH key has ``fingerprint`` (``SHA256:…``) at ``at``."""
-        return next((item for item in self.persons if fingerprint in item.key_fingerprints and item.valid(at)), None)
+    def by_key(self, fingerprint: str, at: datetime | None) -> Person | None:
+        """The person whose SSH key has ``fingerprint`` (``SHA256:…``) at ``at``; None asks whose it is or ever was."""
+        found = [item for item in self.persons if fingerprint in item.key_fingerprints]
+        return next((item for item in found if at is None or item.valid(at)), None)
 
     def ssh_keys(self) -> tuple[str, ...]:
         """Every public key line: what a signature may be verified against before it is attributed."""

@@ -1,0 +1,157 @@
+"""Preparing deliveries: the branch, commit and pull request of a promotion, an onboarding or a revert.
+
+Whoever asks for a delivery makes its commit, signed with their own key, and opens the pull request as themselves. The
+platform's part is that the commit is exactly right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from interlock.clients.forge import ForgeClient, PullRequest
+from interlock.clients.git import Repository
+from interlock.errors import ConflictError, NotFoundError, RefusedError
+from interlock.platform.delivery import reverts
+from interlock.platform.delivery.history import MAIN
+from interlock.platform.domain.delivery import DeliveryKind, branch
+from interlock.platform.domain.ids import CommitId, ObjectId, ServiceName
+from interlock.platform.domain.image import ImageReference
+from interlock.platform.estate import layout
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One commit on top of ``base``, not written yet."""
+
+    branch: str
+    base: CommitId
+    tree: ObjectId
+    title: str
+    body: str
+    commit_message: str
+
+
+@dataclass(frozen=True)
+class Author:
+    """The person who asks. ``sign`` gets a commit's payload and returns an armored SSH signature."""
+
+    name: str
+    email: str
+    sign: Callable[[bytes], str]
+
+
+def promotion(
+    git: Repository, service: ServiceName, environment: str, image: ImageReference, *, source: str
+) -> Prepared:
+    """Copies tag and digest of ``image``, which ``source`` runs, and nothing else.
+
+    Raises RefusedError ``promote-nothing`` (no image there, or it is here already), NotFoundError
+    ``service-not-onboarded``.
+    """
+    base = CommitId(git.resolve(MAIN))
+    path = layout.values(service, environment)
+    before = git.read(base, path)
+    if before is None:
+        raise NotFoundError(
+            "service-not-onboarded",
+            f"{service} is not onboarded in {environment}",
+            where=path,
+            todo="merge its onboarding pull request first",
+        )
+    if not image.pinned or not image.tag:
+        raise RefusedError("promote-nothing", f"{source} runs no image of {service}", got=str(image))
+    after = layout.set_image(before, image.tag, image.digest, file=path)
+    if after == before:
+        raise RefusedError("promote-nothing", f"{environment} has {image.tag} of {service} already")
+    title = f"{service}: {image.tag} to {environment}"
+    body = (
+        f"Image `{image.repository}:{image.tag}`\nDigest `{image.digest}`\n\n"
+        f"Copies tag and digest of {source} to `{path}`, nothing else.\n"
+    )
+    return Prepared(
+        branch(DeliveryKind.IMAGE, service, image.tag),
+        base,
+        ObjectId(git.write_tree({path: after}, base=base)),
+        title,
+        body,
+        f"{title}\n\n{image}\n",
+    )
+
+
+def onboarding(git: Repository, service: ServiceName, environment: str, files: Mapping[str, bytes]) -> Prepared:
+    """The golden path's files (or, for environment ``platform``, the service's registration)."""
+    base = CommitId(git.resolve(MAIN))
+    tree = ObjectId(git.write_tree(dict(files), base=base))
+    if tree == git.tree(base):
+        raise RefusedError("onboard-nothing", f"{service} is onboarded in {environment} already")
+    title = f"{service}: onboarding to {environment}"
+    body = f"{len(files)} files, exactly as the golden path generates them.\n"
+    return Prepared(branch(DeliveryKind.ONBOARDING, service), base, tree, title, body, title + "\n")
+
+
+def revert(git: Repository, service: ServiceName, environment: str, commit: CommitId) -> Prepared:
+    """Takes back one commit of ``main``, exactly. Raises InputError ``revert-root``, ConflictError
+    ``revert-overtaken``."""
+    base = CommitId(git.resolve(MAIN))
+    tree = reverts.inverse(git, commit, base)
+    subject = git.commit(commit).subject
+    title = f"{service}: revert {commit[:12]} in {environment}"
+    body = f"Takes back exactly what {commit} changed:\n\n> {subject}\n"
+    return Prepared(
+        branch(DeliveryKind.REVERT, service, commit[:12]), base, tree, title, body, f"{title}\n\n{commit}\n"
+    )
+
+
+def restore(git: Repository, environment: str, blocked_by: CommitId, sealed: str) -> Prepared:
+    """Releases a blocked queue: everything on ``main`` since the last seal is taken back, whatever it was."""
+    base = CommitId(git.resolve(MAIN))
+    title = f"{environment}: restore what is sealed, without {blocked_by[:12]}"
+    body = (
+        f"main has a commit that cannot be proven: {blocked_by}. After this merge the tree is the one of the last seal, "
+        "so nothing that runs changes.\n"
+    )
+    name = branch(DeliveryKind.REVERT, ServiceName("main"), blocked_by[:12])
+    return Prepared(name, base, ObjectId(git.tree(sealed)), title, body, f"{title}\n\n{blocked_by}\n")
+
+
+def open_pull(
+    git: Repository, forge: ForgeClient, repository: str, prepared: Prepared, author: Author, *, now: datetime
+) -> PullRequest:
+    """Push the branch and open the pull request, or find what an earlier attempt left.
+
+    ``git`` and ``forge`` act as the author. Raises ConflictError ``delivery-branch`` when the branch exists with other
+    content, and is not ours to overwrite.
+    """
+    owner, _, name = repository.partition("/")
+    existing = git.refs().get(f"refs/heads/{prepared.branch}")
+    if existing is None:
+        commit = git.commit_tree(
+            prepared.tree,
+            [prepared.base],
+            prepared.commit_message,
+            author=(author.name, author.email),
+            date=now,
+            sign=author.sign,
+        )
+        git.push(f"{commit}:refs/heads/{prepared.branch}", expected_old="")
+    elif not _same_effect(git, existing, prepared):
+        raise ConflictError(
+            "delivery-branch",
+            "the branch exists with other content",
+            got=existing,
+            where=f"{repository} {prepared.branch}",
+            todo="close its pull request and delete the branch",
+        )
+    for pull in forge.pulls(owner, name, state="open"):
+        if pull.head_ref == prepared.branch and pull.base_ref == "main":
+            return pull
+    return forge.create_pull(owner, name, head=prepared.branch, base="main", title=prepared.title, body=prepared.body)
+
+
+def _same_effect(git: Repository, existing: str, prepared: Prepared) -> bool:
+    try:
+        return git.merge_tree(prepared.base, existing) == prepared.tree
+    except ConflictError:
+        return False

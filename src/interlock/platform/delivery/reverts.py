@@ -1,0 +1,65 @@
+"""Reverts: the exact inverse of one commit of ``main``, or everything since the last seal."""
+
+from __future__ import annotations
+
+from interlock.clients.git import Repository
+from interlock.errors import ConflictError, InputError, InterlockError, NotFoundError
+from interlock.platform.checks import RevertFacts
+from interlock.platform.domain.classification import revert_of
+from interlock.platform.domain.facts import Unread, unread
+from interlock.platform.domain.ids import CommitId, ObjectId
+
+
+def find(git: Repository, short: str, tip: str) -> CommitId | None:
+    """The first-parent commit of ``tip`` whose id begins with ``short``, when it is exactly one."""
+    found = [item.id for item in git.log(tip, first_parent=True) if item.id.startswith(short)]
+    return CommitId(found[0]) if len(found) == 1 else None
+
+
+def inverse(git: Repository, commit: str, tip: str) -> ObjectId:
+    """The tree of ``tip`` with the change that ``commit`` made to its first parent taken back, path by path.
+
+    Every path must still be as ``commit`` left it: taking back less, or something newer as well, is no inverse.
+    Raises InputError ``revert-root``, ConflictError ``revert-overtaken`` naming the paths.
+    """
+    parents = git.commit(commit).parents
+    if not parents:
+        raise InputError("revert-root", "the first commit has nothing to go back to", got=commit)
+    changed = git.diff(parents[0], commit)
+    now = {item.path: (item.new_id, item.new_mode) for item in git.diff(commit, tip)}
+    overtaken = [item.path for item in changed if item.path in now]
+    if overtaken:
+        raise ConflictError(
+            "revert-overtaken",
+            f"what {commit[:12]} changed has been changed again since",
+            got=", ".join(overtaken[:3]),
+            todo="revert the newer commits first",
+        )
+    before: dict[str, bytes | None] = {
+        item.path: None if item.old_id is None else git.blob(item.old_id) for item in changed
+    }
+    return ObjectId(git.write_tree(before, base=tip))
+
+
+def read_revert(
+    git: Repository, head_ref: str, *, base: str, tree: str, sealed: str | None
+) -> RevertFacts | Unread | None:
+    """What the branch ``revert/<service>/<id>`` would have to give; None when it is no such branch.
+
+    ``sealed``: the tip of the branch of that name while the queue is blocked, else None: only then can something be
+    restored without taking back what was approved.
+    """
+    short = revert_of(head_ref)
+    if short is None:
+        return None
+    restores = False
+    try:
+        restores = sealed is not None and git.tree(sealed) == git.tree(tree)
+        commit = find(git, short, base)
+        if commit is None:
+            return RevertFacts(None, None, f"{short} is no single commit of main", restores)
+        return RevertFacts(commit, inverse(git, commit, base), restores=restores)
+    except (InputError, ConflictError, NotFoundError) as error:
+        return RevertFacts(None, None, str(error), restores)
+    except InterlockError as error:
+        return unread("git", error)
