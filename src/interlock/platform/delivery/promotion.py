@@ -109,8 +109,8 @@ def restore(git: Repository, environment: str, blocked_by: CommitId, sealed: str
     base = CommitId(git.resolve(MAIN))
     title = f"{environment}: restore what is sealed, without {blocked_by[:12]}"
     body = (
-        f"main has a commit that cannot be proven: {blocked_by}. After this merge the tree is the one of the last seal, "
-        "so nothing that runs changes.\n"
+        f"main has a commit that cannot be proven: {blocked_by}. After this merge the tree is the one of the last "
+        "seal, so nothing that runs changes.\n"
     )
     name = branch(DeliveryKind.REVERT, ServiceName("main"), blocked_by[:12])
     return Prepared(name, base, ObjectId(git.tree(sealed)), title, body, f"{title}\n\n{blocked_by}\n")

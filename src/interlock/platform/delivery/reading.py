@@ -11,17 +11,19 @@ from interlock.clients.git import Repository
 from interlock.errors import InterlockError
 from interlock.formats.oci import reference
 from interlock.formats.sigstore import keys
-from interlock.platform.checks import GateFacts, QueueState, RecordFacts
+from interlock.platform.checks import GateFacts, QueueState, RecordFacts, Rendering, RevertFacts
 from interlock.platform.checks.record import number_in
 from interlock.platform.delivery import changes, health, records, rendering, results, reverts, reviews, source
 from interlock.platform.delivery.signers import Signers
+from interlock.platform.domain.approval import Approval
 from interlock.platform.domain.change import Change, CommitFacts
 from interlock.platform.domain.classification import Classification
 from interlock.platform.domain.delivery import Delivery, DeliveryKind
 from interlock.platform.domain.facts import Unread, unread
+from interlock.platform.domain.health import ApplicationFacts
 from interlock.platform.domain.ids import CommitId, Digest, EnvironmentName, RecordNumber, ServiceName
 from interlock.platform.domain.image import ImageFacts, ImageReference, Provenance
-from interlock.platform.domain.pull import PullRequest
+from interlock.platform.domain.pull import PullRequest, Review
 from interlock.platform.domain.result import ResultIds
 from interlock.platform.domain.verdict import Basis
 from interlock.platform.estate import PLATFORM, Environment, Estate, Service, layout
@@ -79,9 +81,7 @@ class Reader:
         if isinstance(expected, Mapping) and isinstance(change, Change):
             change = changes.read_change(git, pull, signers, now=now, wanted=expected)
         result = self._result(git, change, classification, environment)
-        raw_reviews, review_facts, approvals = self._reviews(
-            environment, found, git, change, result, classification, now
-        )
+        raw_reviews, given, approvals = self._reviews(environment, found, git, change, result, classification, now)
         reference_after = self._image(change, classification, service, environment)
         image = self._image_facts(reference_after)
         before = self._before(git, change, classification, environment)
@@ -97,7 +97,7 @@ class Reader:
             change=change,
             classification=classification,
             result=result,
-            reviews=review_facts,
+            reviews=given,
             approvals=approvals,
             rendering=self._rendering(git, change, classification, environment),
             onboarding=expected,
@@ -142,7 +142,7 @@ class Reader:
         result: ResultIds | Unread,
         classification: Classification,
         now: datetime,
-    ) -> tuple[object, tuple[reviews.Review, ...] | Unread, tuple[reviews.Approval, ...]]:
+    ) -> tuple[object, tuple[Review, ...] | Unread, tuple[Approval, ...]]:
         repository = self.estate.repository(environment)
         owner, _, name = repository.partition("/")
         try:
@@ -207,7 +207,7 @@ class Reader:
 
     def _previous(
         self, environment: Environment, classification: Classification
-    ) -> tuple[ImageReference | Unread | None, health.ApplicationFacts | Unread | None]:
+    ) -> tuple[ImageReference | Unread | None, ApplicationFacts | Unread | None]:
         """Tag, digest and health in the environment before."""
         before, service = self.estate.previous(environment), classification.service
         if before is None or service is None or classification.kind is not DeliveryKind.IMAGE:
@@ -227,7 +227,7 @@ class Reader:
 
     def _rendering(
         self, git: Repository, change: Change | Unread, classification: Classification, environment: Environment
-    ) -> rendering.Rendering | Unread | None:
+    ) -> Rendering | Unread | None:
         if classification.kind is not DeliveryKind.IMAGE or classification.service is None:
             return None
         if isinstance(change, Unread):
@@ -260,7 +260,7 @@ class Reader:
 
     def _revert(
         self, git: Repository, pull: PullRequest, change: Change | Unread, environment: Environment, queue: QueueState
-    ) -> reverts.RevertFacts | Unread | None:
+    ) -> RevertFacts | Unread | None:
         if isinstance(change, Unread):
             return change
         blocked = queue.blocked_by is not None and environment.sealed
@@ -282,7 +282,9 @@ class Reader:
         if not environment.rules.change_record:
             return RecordFacts(None), None, None
         plan = None
-        if service is not None and classification.kind is not None and isinstance(change, Change):
+        # A record is written once: not before everything that it tells has been read.
+        told = isinstance(image, ImageFacts) or classification.kind is DeliveryKind.ONBOARDING
+        if service is not None and classification.kind is not None and isinstance(change, Change) and told:
             delivery = Delivery(
                 classification.kind,
                 ServiceName(service.name),
@@ -303,9 +305,9 @@ class Reader:
         return RecordFacts(number, record, expected, self._used_by(pull, number, others)), raw, plan
 
     def _used_by(self, pull: PullRequest, number: RecordNumber, others: Sequence[ForgePull]) -> tuple[str, ...]:
-        """Merged deliveries and open pull requests with the same number."""
+        """Merged deliveries and other open pull requests with the same number."""
         prefix = self.estate.platform.tickets.number
-        found = {f"{item.html_url}" for item in others if number_in(item.title, prefix) == number and item.html_url}
+        found = {item.html_url for item in others if number_in(item.title, prefix) == number}
         for entry in self.sources.ledger.find(kinds.MERGED):
             mine = str(entry.body.get("repository", "")).endswith(f"/{pull.repository}")
             if entry.body.get("record") == number and not (mine and entry.body.get("pull") == pull.number):

@@ -97,15 +97,15 @@ def texts(plan: Plan) -> dict[str, str]:
     what, where = plan.delivery.kind.value, plan.delivery.environment
     tag = plan.wanted.tag if plan.wanted else ""
     title = f"{plan.service.name}: {tag or what} to {where}"
-    wanted = str(plan.wanted) if plan.wanted else "no image"
+    before, wanted = (str(item) if item and item.digest else "no image" for item in (plan.now, plan.wanted))
     back = (
-        f"Revert pull request: `interlock revert {plan.service.name} --env {where}` goes back to {plan.now}."
+        f"Revert pull request: `interlock revert {plan.service.name} --env {where}` goes back to {before}."
         if plan.now and plan.now.digest
         else "First release: nothing ran before; remove it by a removal delivery."
     )
     return {
         "short_description": title,
-        "description": f"Delivery {plan.key}\nPull request: {plan.url}\nBefore: {plan.now or 'no image'}\n"
+        "description": f"Delivery {plan.key}\nPull request: {plan.url}\nBefore: {before}\n"
         f"After: {wanted}\n\n{plan.diff}",
         "justification": f"Delivery of kind {what} of {plan.service.name}, owned by team {plan.service.team}.",
         "implementation_plan": "Interlock merges the pull request when every check of its gate holds, seals the merge, "
@@ -138,10 +138,7 @@ def ensure(
     settings = estate.platform.tickets
     old = number_in(title, settings.number)
     found = [item for item in tickets.find({"correlation_id": plan.key}) if not _ended(item, estate)]
-    if found:
-        record = found[0]
-    else:
-        record = tickets.create(fields(plan, start=now, length=settings.window))
+    record = found[0] if found else tickets.create(fields(plan, start=now, length=settings.window))
     tickets.request_approval(record.sys_id)
     number = RecordNumber(record.number)
     if old is not None and old != number:

@@ -1,8 +1,8 @@
 """Seals: the signed commits on branch ``sealed`` that Argo CD follows. An unproven commit has none: the interlock.
 
 A seal's parents are the previous seal and one commit of ``main``; its tree is that commit's tree; its message ends in
-one trailer ``Argocd-gpg-seal: <id of the ledger entry that decided>`` (Argo CD docs/user-guide/
-source-integrity-git-gpg.md). The seal key signs nothing else, because Argo CD finds seals by this trailer and signature alone.
+one trailer ``Argocd-gpg-seal: <id of the ledger entry that decided>``. The seal key signs nothing else, because Argo CD
+finds seals by this trailer and the signature alone (docs/user-guide/source-integrity-git-gpg.md).
 """
 
 from __future__ import annotations
