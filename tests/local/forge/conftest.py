@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import uvicorn
 
-from interlock.clients.forge import BranchProtection, ForgeClient
+from interlock.clients.forge import BranchProtection, ForgeClient, PullRequest
 from interlock.clients.git import keys, write_identity_config
 from interlock.local.forge import Config, create_app
 
@@ -34,10 +36,6 @@ class Person:
     @property
     def email(self) -> str:
         return f"{self.login}@acme.test"
-
-    @property
-    def ssh_key(self) -> Path:
-        return self.folder / "id"
 
     def git(self, *arguments: str, folder: Path | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
@@ -84,6 +82,16 @@ class Estate:
         self[login].git("clone", "--quiet", f"{self.url}/acme/{repo}", str(path))
         return path
 
+    def ready(self, number: int) -> str:
+        """Approve and mark green, as reviewer and platform; the head that both saw."""
+        head = self.root.pull("acme", "env", number).head_sha
+        self["rita"].client.review("acme", "env", number, event="APPROVED", commit_id=head)
+        self["interlock"].client.set_status("acme", "env", head, context="interlock/gate", state="success")
+        return head
+
+    def merge(self, login: str, number: int, head: str, title: str = "Merge") -> PullRequest:
+        return self[login].client.merge("acme", "env", number, head_commit_id=head, message_title=title)
+
     def commit(self, login: str, path: Path, files: dict[str, str], *flags: str, message: str = "Change") -> str:
         for name, content in files.items():
             (path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -108,27 +116,35 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+class Server(uvicorn.Server):
+    """Says when it serves, and ends at once when told (uvicorn looks every 100 ms)."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.serves = threading.Event()
+
+    async def main_loop(self) -> None:
+        self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
+        self.serves.set()
+        await self._end.wait()
+
+    def end(self) -> None:
+        self._loop.call_soon_threadsafe(self._end.set)
+
+
 @contextmanager
 def serving(config: Config) -> Iterator[str]:
     """A real server in a thread, closed properly afterwards."""
-    server = uvicorn.Server(
+    server = Server(
         uvicorn.Config(create_app(config), host=config.host, port=config.port, log_config=None, access_log=False)
     )
-    started = threading.Event()
-    startup = server.startup
-
-    async def told(sockets: list[socket.socket] | None = None) -> None:
-        await startup(sockets)
-        started.set()
-
-    server.startup = told  # type: ignore[method-assign]
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    assert started.wait(20)
+    assert server.serves.wait(20)
     try:
         yield config.root_url
     finally:
-        server.should_exit = True
+        server.end()
         thread.join(20)
         assert not thread.is_alive()
 
@@ -147,14 +163,18 @@ def people_keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def make_config(tmp_path: Path) -> Callable[..., Config]:
+def make_config(tmp_path: Path, people_keys: Path, template: Path) -> Callable[..., Config]:
+    """A configuration over a fresh copy of the template."""
+
     def make(**changes: object) -> Config:
         port = free_port()
+        if not (tmp_path / "forge").exists():
+            shutil.copytree(template, tmp_path / "forge")
         values: dict[str, object] = {
             "port": port,
             "data": tmp_path / "forge",
             "root_url": f"http://127.0.0.1:{port}",
-            "admin_token_file": tmp_path / "admin.token",
+            "admin_token_file": people_keys / "admin.token",
             "webhook_retry_seconds": 0.05,
             **changes,
         }
@@ -163,49 +183,103 @@ def make_config(tmp_path: Path) -> Callable[..., Config]:
     return make
 
 
-def populate(config: Config, folder: Path, secrets: Path) -> Estate:
+def populate(config: Config, secrets: Path) -> None:
     """The organisation ``acme``, its people, and the repository ``env`` with one signed commit on ``main``."""
-    root = ForgeClient(config.root_url, config.admin_token_file.read_text().strip())
-    root.create_org("acme")
-    everyone = root.create_team("acme", "everyone", permission="write")
+    with ForgeClient(config.root_url, config.admin_token_file.read_text().strip()) as root:
+        root.create_org("acme")
+        everyone = root.create_team("acme", "everyone", permission="write")
+        for login in PEOPLE:
+            root.create_user(login, email=f"{login}@acme.test", password=PASSWORD, full_name=login.title())
+            root.add_member(everyone, login)
+            token = root.create_token(login, PASSWORD, name="test", scopes=SCOPES)
+            keys.write_secret(secrets / f"{login}.token", token)
+            with ForgeClient(config.root_url, token) as client:
+                client.add_ssh_key("signing", (secrets / f"{login}.pub").read_text())
+        root.create_repository("acme", "env")
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory, people_keys: Path) -> Path:
+    """The data folder of a populated forge, made once: every test gets a copy."""
+    folder = tmp_path_factory.mktemp("template")
+    port = free_port()
+    config = Config(
+        port=port, data=folder, root_url=f"http://127.0.0.1:{port}", admin_token_file=people_keys / "admin.token"
+    )
+    with serving(config):
+        populate(config, people_keys)
+        estate = open_estate(config, tmp_path_factory.mktemp("people"), people_keys)
+        path = estate.clone("interlock")
+        estate.commit("interlock", path, {"README.md": "the environment\n"}, message="Begin")
+        estate["interlock"].git("push", "--quiet", "origin", "HEAD:refs/heads/main", folder=path)
+        estate.close()
+    return folder
+
+
+def open_estate(config: Config, folder: Path, secrets: Path) -> Estate:
+    """Clients and git configurations for the people of a forge that serves a copy of the template."""
     people = {}
     for login in PEOPLE:
-        root.create_user(login, email=f"{login}@acme.test", password=PASSWORD, full_name=login.title())
-        root.add_member(everyone, login)
-        token = root.create_token(login, PASSWORD, name="test", scopes=SCOPES)
         home = folder / login
-        home.mkdir()
-        keys.write_secret(home / "token", token)
-        keys.write_secret(home / "id", (secrets / login).read_text())
+        home.mkdir(exist_ok=True)
         write_identity_config(
             home / "gitconfig",
             name=login.title(),
             email=f"{login}@acme.test",
-            ssh_key=home / "id",
+            ssh_key=secrets / login,
             token_url=config.root_url,
-            token_file=home / "token",
+            token_file=secrets / f"{login}.token",
         )
-        client = ForgeClient(config.root_url, token)
-        client.add_ssh_key("signing", (secrets / f"{login}.pub").read_text())
-        people[login] = Person(login, token, home, client)
-    root.create_repository("acme", "env")
-    estate = Estate(config.root_url, root, people, folder, config)
-    path = estate.clone("interlock")
-    estate.commit("interlock", path, {"README.md": "the environment\n"}, message="Begin")
-    people["interlock"].git("push", "--quiet", "origin", "HEAD:refs/heads/main", folder=path)
-    return estate
+        token = (secrets / f"{login}.token").read_text()
+        people[login] = Person(login, token, home, ForgeClient(config.root_url, token))
+    root = ForgeClient(config.root_url, config.admin_token_file.read_text().strip())
+    return Estate(config.root_url, root, people, folder, config)
 
 
-@pytest.fixture
-def estate(make_config: Callable[..., Config], tmp_path: Path, people_keys: Path) -> Iterator[Estate]:
-    config = make_config()
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory, people_keys: Path, template: Path) -> Iterator[Estate]:
+    """One forge for all tests that leave it as it was."""
+    folder = tmp_path_factory.mktemp("shared")
+    shutil.copytree(template, folder / "forge")
+    port = free_port()
+    config = Config(
+        port=port,
+        data=folder / "forge",
+        root_url=f"http://127.0.0.1:{port}",
+        admin_token_file=people_keys / "admin.token",
+    )
     with serving(config):
-        made = populate(config, tmp_path, people_keys)
+        made = open_estate(config, folder, people_keys)
         yield made
         made.close()
 
 
-PROTECTED = BranchProtection(
+Serve = Callable[[Config], AbstractContextManager[Estate]]
+
+
+@pytest.fixture
+def serve(tmp_path: Path, people_keys: Path) -> Serve:
+    """``with serve(config) as estate:`` serves a configuration; leaving stops it as SIGTERM would."""
+
+    @contextmanager
+    def run(config: Config) -> Iterator[Estate]:
+        with serving(config):
+            made = open_estate(config, tmp_path, people_keys)
+            try:
+                yield made
+            finally:
+                made.close()
+
+    return run
+
+
+@pytest.fixture
+def estate(make_config: Callable[..., Config], serve: Serve) -> Iterator[Estate]:
+    with serve(make_config()) as made:
+        yield made
+
+
+MAIN = BranchProtection(
     "main",
     enable_push=False,
     enable_merge_whitelist=True,
@@ -224,7 +298,7 @@ PROTECTED = BranchProtection(
 @pytest.fixture
 def guarded(estate: Estate) -> Estate:
     """``main`` protected as the platform protects it; ``sealed`` is for the platform's pushes alone."""
-    estate.root.protect("acme", "env", PROTECTED)
+    estate.root.protect("acme", "env", MAIN)
     sealed = BranchProtection(
         "sealed",
         enable_push=True,
@@ -235,11 +309,3 @@ def guarded(estate: Estate) -> Estate:
     )
     estate.root.protect("acme", "env", sealed)
     return estate
-
-
-def ready(estate: Estate, number: int) -> str:
-    """Approve and mark green, as reviewer and platform; the head that both saw."""
-    head = estate.root.pull("acme", "env", number).head_sha
-    estate["rita"].client.review("acme", "env", number, event="APPROVED", commit_id=head)
-    estate["interlock"].client.set_status("acme", "env", head, context="interlock/gate", state="success")
-    return head

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import httpx
@@ -27,10 +28,11 @@ class ForgeClient:
         token: str | None = None,
         *,
         timeout: float = 30.0,
+        ca_file: Path | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
-        self._http = Transport(base_url, token, timeout=timeout, transport=transport)
+        self._http = Transport(base_url, token, timeout=timeout, ca_file=ca_file, transport=transport)
 
     def close(self) -> None:
         self._http.close()
@@ -256,6 +258,10 @@ class ForgeClient:
         }
         self._http.send("POST", path("repos", owner, repo, "pulls", number, "merge"), body=body)
         return self.pull(owner, repo, number)
+
+    def pull_of_commit(self, owner: str, repo: str, sha: str) -> model.PullRequest:
+        """The pull request that was merged by the commit ``sha``."""
+        return self._http.read(path("repos", owner, repo, "commits", sha, "pull"), model.PullRequest.read)
 
     def comment(self, owner: str, repo: str, number: int, body: str) -> model.Comment:
         where = path("repos", owner, repo, "issues", number, "comments")

@@ -83,7 +83,7 @@ class PullRequest:
     head_sha: str
     head_ref: str
     base_sha: str
-    """Tip of the base branch as of the answer, also after the merge: what was merged into is the merge commit's parent."""
+    """Tip of the base branch as of the answer, also after the merge (the merge commit's parents say what it was)."""
     base_ref: str
     merge_base: str
     mergeable: bool

@@ -8,6 +8,7 @@ answer               error                       code
 404                  NotFoundError               ``forge-not-found`` (also: not visible to this token)
 405                  RefusedError                ``forge-merge-refused`` (a rule of the branch says no)
 409                  ConflictError               ``forge-conflict``
+409 "PushRejected…"  RefusedError                ``forge-merge-refused``
 other 4xx            InputError                  ``forge-invalid``
 5xx, no JSON         UnreachableError            ``forge-failed``
 no connection        UnreachableError            ``forge-unreachable``
@@ -16,7 +17,9 @@ no connection        UnreachableError            ``forge-unreachable``
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -46,7 +49,13 @@ class Transport:
     """Thread-safe; one connection pool. ``transport`` is for tests."""
 
     def __init__(
-        self, base_url: str, token: str | None, *, timeout: float, transport: httpx.BaseTransport | None = None
+        self,
+        base_url: str,
+        token: str | None,
+        *,
+        timeout: float,
+        ca_file: Path | None = None,
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
         headers = {"Accept": "application/json"}
         if token:
@@ -57,6 +66,7 @@ class Transport:
             timeout=timeout,
             transport=transport,
             trust_env=False,
+            verify=_trust(base_url, ca_file),
         )
 
     def close(self) -> None:
@@ -110,6 +120,13 @@ class Transport:
             page += 1
 
 
+def _trust(base_url: str, ca_file: Path | None) -> ssl.SSLContext:
+    """Trusts ``ca_file`` alone, or the public CAs; nobody for plain HTTP, where reading CAs would only cost time."""
+    if base_url.startswith("http://"):
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
+
+
 def path(*parts: str | int) -> str:
     """A path below ``/api/v1/`` with every part escaped: a part is never more than one path segment."""
     for part in parts:
@@ -136,6 +153,9 @@ def _error(method: str, answer: httpx.Response) -> InterlockError:
     if answer.status_code >= 500 or answer.status_code < 400:
         fallback = (UnreachableError, "forge-failed")
     kind, code = _ERRORS.get(answer.status_code, fallback)
+    if answer.status_code == 409 and said.startswith("PushRejected"):
+        # Gitea's own hook refused the merge commit: trying again changes nothing.
+        kind, code = RefusedError, "forge-merge-refused"
     return kind(
         code,
         f"the forge answered {answer.status_code} to {method}",

@@ -82,7 +82,7 @@ class Repository:
     def _clone(cls, url: str, path: Path, token: str | None, *, bare: bool) -> Repository:
         if urlsplit(url).username or urlsplit(url).password:
             raise InputError("git-url-invalid", "credentials belong in the token, not in the URL")
-        if path.exists():
+        if path.exists() and any(path.iterdir()):
             repository = cls(path)
             if repository._config("remote.origin.url") != url:
                 raise ConflictError("git-clone-differs", "another repository is here", where=str(path), expected=url)
@@ -339,6 +339,15 @@ class Repository:
         return inner if inner.is_dir() else self.path
 
     @property
+    def _place(self) -> dict[str, str]:
+        """Names the repository to git, which would otherwise look for one in the folders above."""
+        folder = self._folder.absolute()
+        return {
+            "GIT_DIR": str(folder),
+            **({} if folder == self.path.absolute() else {"GIT_WORK_TREE": str(folder.parent)}),
+        }
+
+    @property
     def _credentials(self) -> Path:
         return self._folder / "interlock-credentials"
 
@@ -411,7 +420,7 @@ class Repository:
         extra: Mapping[str, str] | None = None,
         accept: Sequence[int] = (0,),
     ) -> binary.Completed:
-        variables = {**self.environment, **(extra or {})}
+        variables = {**self._place, **self.environment, **(extra or {})}
         return binary.run(arguments, folder=self.path, stdin=stdin, extra=variables, accept=accept)
 
     def _git(self, *arguments: str, stdin: bytes = b"", extra: Mapping[str, str] | None = None) -> bytes:
@@ -419,7 +428,14 @@ class Repository:
 
     def _remote(self, *arguments: str, accept: Sequence[int] = (0,)) -> binary.Completed:
         config = self._credentials if self._credentials.is_file() else None
-        return binary.run(arguments, folder=self.path, config=config, accept=accept, timeout=binary.REMOTE_TIMEOUT)
+        return binary.run(
+            arguments,
+            folder=self.path,
+            config=config,
+            extra=self._place,
+            accept=accept,
+            timeout=binary.REMOTE_TIMEOUT,
+        )
 
 
 def _identity(value: tuple[str, str] | commits.Identity, when: datetime) -> commits.Identity:

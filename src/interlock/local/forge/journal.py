@@ -88,7 +88,9 @@ class Journal:
         commits, total = [], 0
         if intent.new != ZERO:
             try:
-                without = [] if intent.old == ZERO else [intent.old]
+                old = repository.refs("refs/heads/").get(f"refs/heads/{repo.default_branch}", ZERO)
+                old = old if intent.old == ZERO and old != intent.new else intent.old
+                without = [] if old == ZERO else [old]
                 commits = repository.reachable(intent.new, without, limit=COMMITS_IN_PAYLOAD)
                 total = repository.count(intent.new, without)
             except NotFoundError:
