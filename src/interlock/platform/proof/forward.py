@@ -18,7 +18,12 @@ from interlock.platform.proof.evidence import timestamp
 from interlock.platform.proof.facts import fact
 from interlock.platform.proof.ledger import Report
 from interlock.platform.proof.link import Link
-from interlock.platform.proof.links import Approvals, ChangeRecordLink, Merge, RunningObject, Seal, Sync
+from interlock.platform.proof.links.approvals import Approvals
+from interlock.platform.proof.links.change_record import ChangeRecordLink
+from interlock.platform.proof.links.merge import Merge
+from interlock.platform.proof.links.running_object import RunningObject
+from interlock.platform.proof.links.seal import Seal
+from interlock.platform.proof.links.sync import Sync
 from interlock.platform.proof.sources import Sources
 from interlock.platform.proof.walk import Walk
 

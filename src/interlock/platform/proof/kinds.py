@@ -8,6 +8,8 @@ attested        image digest                 uid, statements by name
 merged          <environment>/<service>      what was decided about which merge, see below   merge, reviews, record
 sealed          <environment>/<service>      repository, seal, merge, decision
 synced          <environment>/<service>      application, revision                           sync
+approval-       <owner>/<repo>#<number>      the approval as bound when it was first seen    review
+captured
 ==============  ===========================  ==============================================  =======================
 
 Other kinds may be written freely (``refused``, ``record-opened`` ...); the proof does not read them.
@@ -27,6 +29,8 @@ ATTESTED = "attested"
 MERGED = "merged"
 SEALED = "sealed"
 SYNCED = "synced"
+APPROVAL_CAPTURED = "approval-captured"
+"""Written by delivery in the round in which a review is new: its body is a ``domain.approval.Approval``."""
 
 
 def subject(environment: EnvironmentName, service: ServiceName) -> str:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
-from interlock.errors import InputError, IntegrityError, InterlockError, NotFoundError, UnreachableError
+from interlock.errors import InputError, IntegrityError, InterlockError, NotFoundError, RefusedError, UnreachableError
 from interlock.platform.domain.ids import CheckId, Digest, ReasonCode
 from interlock.platform.domain.verdict import Basis, Evidence, Finding, Verdict
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 OK = "ok"
 NOT_REQUIRED = "not-required"
-_RESTORE = "restore what is missing or altered from its backup, and find out who changed it"
+_NO_ACCESS = ("credential-missing", "identity-unknown", "kubeconfig-missing", "kubeconfig-context")
+RESTORE = "restore what is missing or altered from its backup, and find out who changed it"
 
 
 class Link(ABC):
@@ -61,17 +62,19 @@ class Draft:
         self._notes.append(text)
 
     def live(self, what: str, read: Callable[[], T]) -> T | None:
-        """A live fact that only confirms what was captured: a source that does not answer is noted."""
+        """A live fact that only confirms what was captured: a source that cannot be read by us is noted."""
         try:
             return read()
-        except UnreachableError as error:
-            self.note(f"{what} not reached ({error.code}), captured facts decide")
+        except (UnreachableError, RefusedError, NotFoundError) as error:
+            if isinstance(error, NotFoundError) and error.code not in _NO_ACCESS:
+                raise
+            self.note(f"{what} could not be asked ({error.code}), captured facts decide")
             return None
 
     def valid(self, detail: str = "", *, reason: str = OK) -> Finding:
         return self._finding(Verdict.VALID, reason, detail, "")
 
-    def invalid(self, reason: str, detail: str, *, remedy: str = _RESTORE) -> Finding:
+    def invalid(self, reason: str, detail: str, *, remedy: str = RESTORE) -> Finding:
         return self._finding(Verdict.INVALID, reason, detail, remedy)
 
     def unknown(self, reason: str, detail: str, *, remedy: str) -> Finding:
@@ -84,7 +87,7 @@ class Draft:
     def failed(self, error: InterlockError) -> Finding:
         """Altered or malformed evidence is invalid; what is missing or could not be read is unknown."""
         verdict = Verdict.INVALID if isinstance(error, IntegrityError | InputError) else Verdict.UNKNOWN
-        remedy = error.todo or (_RESTORE if isinstance(error, IntegrityError | NotFoundError) else "ask again later")
+        remedy = error.todo or (RESTORE if isinstance(error, IntegrityError | NotFoundError) else "ask again later")
         return self._finding(verdict, error.code, str(error), remedy)
 
     def _finding(

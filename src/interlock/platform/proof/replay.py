@@ -12,6 +12,7 @@ from interlock.platform.domain.image import ImageFacts
 from interlock.platform.domain.pull import PullRequest
 from interlock.platform.domain.result import ResultIds
 from interlock.platform.domain.verdict import Finding, Verdict
+from interlock.platform.proof import capture
 from interlock.platform.proof.link import NOT_REQUIRED, Draft
 from interlock.platform.proof.walk import Walk
 
@@ -46,16 +47,14 @@ def judged(walk: Walk, draft: Draft, checks: tuple[Check, ...], facts: GateFacts
 def people_facts(walk: Walk, *, record: RecordFacts | None = None) -> GateFacts:
     """What the checks of approvals and record look at: captured reviews and commits, the result from git."""
     read = walk.reviews_read
-    merge = walk.merge
-    paths = list(walk.decision.body["result"]) if walk.decision else []
-    result = walk.repository.object_ids(merge.id, paths)
+    result = {path: ObjectId(found) if found else None for path, found in walk.ids(walk.merge.id).items()}
     return _facts(
         walk,
         now=read.now,
         pull=read.pull,
         commits=read.commits,
         reviews=read,
-        result=ResultIds.of({path: ObjectId(found) if found else None for path, found in result.items()}),
+        result=ResultIds.of(result),
         record=record,
     )
 
@@ -71,12 +70,11 @@ def _facts(
     now: datetime,
     pull: PullRequest | None = None,
     commits: tuple[CommitFacts, ...] = (),
-    reviews: object = None,
+    reviews: capture.ReviewsRead | None = None,
     result: ResultIds | None = None,
     record: RecordFacts | None = None,
     image: ImageFacts | None = None,
 ) -> GateFacts:
-    read = walk.reviews_read if reviews is not None else None
     merge = walk.merge
     base = CommitId(merge.parents[0]) if merge.parents else CommitId(merge.id)
     head = CommitId(merge.parents[1]) if len(merge.parents) > 1 else CommitId(merge.id)
@@ -89,9 +87,9 @@ def _facts(
         change=Change(base, head, base, ObjectId(merge.tree), (), (), commits=commits),
         classification=Classification(walk.kind, walk.service_name),
         result=result or ResultIds.of({}),
-        reviews=read.reviews if read else (),
-        approvals=read.approvals if read else (),
-        source=read.source if read else (),
+        reviews=reviews.reviews if reviews else (),
+        approvals=reviews.approvals if reviews else (),
+        source=reviews.source if reviews else (),
         record=record or RecordFacts(None),
         image=image,
         revert=RevertFacts(None, None, restores=True) if _restores(walk) else None,

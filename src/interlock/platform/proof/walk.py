@@ -221,19 +221,14 @@ class Walk:
 
     @fact
     def decision(self) -> Entry | None:
-        """The ledger's entry about the merge; None where there is no seal and a person pushed the commit directly.
+        """The ledger's entry about the merge; None where there are no seals and nobody needed to decide.
 
         Raises NotFoundError ``ledger-entry-missing``, IntegrityError ``ledger-entry-altered`` or ``seal-trailer``.
         """
         if self.decision_name is not None:
             return self.sources.ledger.get(self.decision_name)
         found = self.sources.ledger.find(kinds.MERGED, self.subject)
-        entry = next((item for item in found if item.body.get("merge") == self.merge.id), None)
-        if entry is None and len(self.merge.parents) > 1:
-            raise NotFoundError(
-                "ledger-entry-missing", "the ledger has no decision about this merge", got=self.merge.id
-            )
-        return entry
+        return next((item for item in found if item.body.get("merge") == self.merge.id), None)
 
     @fact
     def kind(self) -> DeliveryKind:

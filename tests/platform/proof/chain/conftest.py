@@ -1,17 +1,18 @@
-"""A whole delivery, made once: real git repositories and signatures; live systems are fakes with the clients' methods."""
+"""A whole delivery: real git repositories and signatures; live systems are fakes with the clients' methods."""
 
 from __future__ import annotations
 
 import copy
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from pydantic import TypeAdapter
 
 from interlock.clients.forge import model as forge_model
 from interlock.clients.git import Identity, Repository
@@ -324,6 +325,7 @@ class World:
         merge = self.commit(name, [base, head], tree, f"Merge #{number}", by="forge", branch="main")
         merged = forge_pull(pull, merge)
         self.forge.pulls[number] = merged
+        result = {path: item for path, item in facts.result.items if item}  # type: ignore[union-attr]
         evidence = {
             "merge": capture.capture_merge(
                 self.store,
@@ -331,7 +333,7 @@ class World:
                 pull=merged,
                 commit=repo.commit(merge),
                 expected_tree=tree,
-                result=facts.result.as_dict(),  # type: ignore[union-attr]
+                result=result,
                 reader="interlock",
                 now=self.clock(),
             )
@@ -354,7 +356,7 @@ class World:
             base=CommitId(base),
             head=CommitId(head),
             merge=CommitId(merge),
-            result=facts.result.as_dict(),  # type: ignore[union-attr]
+            result=result,  # type: ignore[arg-type]
             platform_commit=self.platform_commit,
             evidence=evidence,
             record=facts.record.number,
@@ -390,10 +392,10 @@ class World:
             reviews.append(
                 Review(identity, account, ReviewState.APPROVED, pull.head, False, False, True, submitted_at=time)
             )
-            approvals.append(Approval(identity, account, pull.repository, pull.number, "main", pull.head, result))
-            self.forge.given[pull.number].append(
-                forge_model.Review(identity, account, index, "APPROVED", pull.head, False, True, False, time, "")
-            )
+            raw = forge_model.Review(identity, account, index, "APPROVED", pull.head, False, True, False, time, "")
+            self.forge.given[pull.number].append(raw)
+            bound = Approval(identity, account, pull.repository, pull.number, "main", pull.head, result)
+            approvals.append(self._first_seen(bound, raw))
         person = CommitFacts(pull.head, "Change", 1, PersonId("dana"))
         draft = GateFacts(
             now=self.clock(),
@@ -409,6 +411,20 @@ class World:
         )
         record = self._record(draft) if where.rules.change_record else RecordFacts(None)
         return GateFacts(**{**draft.__dict__, "record": record})
+
+    def _first_seen(self, approval: Approval, raw: forge_model.Review) -> Approval:
+        """As delivery captures a review in the round in which it is new."""
+        source = f"{approval.repository}/pulls/{approval.number}/reviews/{approval.review}"
+        read = capture.capture(self.store, "review", source, raw, reader="interlock", now=self.clock())
+        body = TypeAdapter(Approval).dump_python(approval, mode="json")
+        self.ledger.append(
+            kinds.APPROVAL_CAPTURED,
+            f"{approval.repository}#{approval.number}",
+            key=f"approval-captured/{source}",
+            body=body,
+            evidence={"review": read},
+        )
+        return replace(approval, evidence=read)
 
     def _record(self, facts: GateFacts) -> RecordFacts:
         number = facts.pull.title.split()[0]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pydantic import TypeAdapter
+
 from interlock.platform.checks import approvals, people
+from interlock.platform.domain.approval import Approval
 from interlock.platform.domain.pull import ReviewState
 from interlock.platform.domain.verdict import Finding
-from interlock.platform.proof import replay
-from interlock.platform.proof.link import Draft, Link
+from interlock.platform.proof import kinds, replay
+from interlock.platform.proof.link import RESTORE, Draft, Link
 from interlock.platform.proof.walk import Walk
 
 CHECKS = (
@@ -16,6 +19,7 @@ CHECKS = (
     people.SignedCommits,
     people.SourceAuthorsKnown,
 )
+APPROVAL = TypeAdapter(Approval)
 _STATES = {"APPROVED": ReviewState.APPROVED, "REQUEST_CHANGES": ReviewState.CHANGES_REQUESTED}
 
 
@@ -34,10 +38,28 @@ class Approvals(Link):
         if not checks:
             return replay.nothing(walk, draft)
         draft.cite("reviews as read", "evidence store", walk.evidence("reviews"))
-        facts = replay.people_facts(walk)
-        finding = replay.judged(walk, draft, checks, facts)
-        changed = self._live(walk, draft)
-        return changed or finding
+        contradiction = self._first_seen(walk, draft) or self._live(walk, draft)
+        return contradiction or replay.judged(walk, draft, checks, replay.people_facts(walk))
+
+    def _first_seen(self, walk: Walk, draft: Draft) -> Finding | None:
+        """Each approval again as it was bound to its result when it was new; None when all agree."""
+        pull = walk.reviews_read.pull
+        entries = walk.sources.ledger.find(kinds.APPROVAL_CAPTURED, f"{pull.repository}#{pull.number}")
+        recorded = {entry.body.get("review"): entry for entry in entries}
+        for approval in walk.reviews_read.approvals:
+            what = f"approval by {approval.account} when it was new"
+            entry = recorded.get(approval.review)
+            if entry is None:
+                return draft.unknown("approval-not-recorded", f"the ledger lacks the {what}", remedy=RESTORE)
+            draft.cite(what, "ledger", entry.id)
+            bound = APPROVAL.validate_python({**entry.body, "evidence": entry.evidence.get("review")})
+            if bound != approval:
+                return draft.invalid("capture-contradicts", f"the {what} was of something else")
+            draft.cite(what, "evidence store", entry.evidence["review"])
+            read = walk.sources.store.get(entry.evidence["review"]).body
+            if (read["id"], read["user"], read["commit_id"]) != (approval.review, approval.account, approval.head):
+                return draft.invalid("capture-contradicts", f"the {what} is not the review that was read")
+        return None
 
     def _live(self, walk: Walk, draft: Draft) -> Finding | None:
         """A captured approval that the forge now tells differently; reviews after the merge are none of it."""

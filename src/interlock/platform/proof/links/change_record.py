@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from interlock.errors import NotFoundError
 from interlock.platform.checks import record
 from interlock.platform.domain.record import ChangeRecord, RecordApprovalState
 from interlock.platform.domain.verdict import Finding
@@ -34,9 +35,8 @@ class ChangeRecordLink(Link):
         captured = walk.record_read
         # Who asked for the delivery may not approve its record: that is judged on the captured pull request.
         draft.cite("reviews as read", "evidence store", walk.evidence("reviews"))
-        finding = replay.judged(walk, draft, checks, replay.people_facts(walk, record=captured.record))
-        changed = self._live(walk, draft, captured.record.record)
-        return changed or finding
+        facts = replay.people_facts(walk, record=captured.record)
+        return self._live(walk, draft, captured.record.record) or replay.judged(walk, draft, checks, facts)
 
     def _live(self, walk: Walk, draft: Draft, captured: object) -> Finding | None:
         """What the ticket system says now; None when it agrees or does not answer."""
@@ -47,7 +47,10 @@ class ChangeRecordLink(Link):
         tickets = draft.live("the ticket system", walk.sources.tickets)
         if tickets is None:
             return None
-        now = draft.live("the ticket system", lambda: tickets.get(number))
+        try:
+            now = draft.live("the ticket system", lambda: tickets.get(number))
+        except NotFoundError:
+            return draft.invalid("live-differs", f"the ticket system no longer has {number}")
         rows = draft.live("the ticket system", lambda: tickets.approvals(now.sys_id)) if now else None
         if now is None or rows is None:
             return None
