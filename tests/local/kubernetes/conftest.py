@@ -1,0 +1,102 @@
+"""A running cluster on an ephemeral port, in a thread of this process."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from interlock.clients.kubernetes import KubernetesClient
+from interlock.local.kubernetes import serve, tls
+from interlock.local.kubernetes.config import Config, Tls
+from interlock.local.kubernetes.tokens import User, write_tokens
+
+ADMIN = "admin-token-0123456789"
+VIEWER = "viewer-token-0123456789"
+
+
+@dataclass
+class RunningCluster:
+    """``url`` is where it answers; `client` speaks as a user of the token file."""
+
+    config: Config
+    url: str
+    server: serve.Server
+    thread: threading.Thread
+
+    def client(self, token: str | None = ADMIN, **options: float) -> KubernetesClient:
+        return KubernetesClient(self.url, token=token, ca_file=self.config.tls.ca, **options)
+
+    def stop(self) -> None:
+        self.server.should_exit = True
+        self.thread.join(10)
+        assert not self.thread.is_alive()
+
+
+def configure(folder: Path, **options: object) -> Config:
+    """A configuration in ``folder`` with its own CA, and the users admin (system:masters) and viewer (no group)."""
+    now = datetime.now(UTC)
+    ca, key = tls.write_ca(folder / "ca", name="test CA", now=now)
+    cert, private = tls.write_server_certificate(folder / "tls", ca_cert=ca, ca_key=key, names=["dev-cluster"], now=now)
+    users = [User(name="admin", token=ADMIN, groups=("system:masters",)), User(name="viewer", token=VIEWER)]
+    write_tokens(folder / "tokens.yaml", users)
+    return Config(
+        name="test",
+        port=0,
+        data=folder / "data",
+        tls=Tls(cert=cert, key=private, ca=ca),
+        tokens=folder / "tokens.yaml",
+        **options,
+    )
+
+
+def start(config: Config) -> RunningCluster:
+    server, listener = serve.server(config)
+    port = listener.getsockname()[1]
+    ready = threading.Event()
+
+    class Told(type(server)):  # type: ignore[misc]
+        async def startup(self, sockets: object = None) -> None:
+            await super().startup(sockets)
+            ready.set()
+
+    server.__class__ = Told
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])), daemon=True)
+    thread.start()
+    assert ready.wait(10)
+    return RunningCluster(config, f"https://127.0.0.1:{port}", server, thread)
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("certificates")
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Callable[..., RunningCluster]]:
+    """Starts clusters: ``run(names=...)``; all are stopped at the end."""
+    running: list[RunningCluster] = []
+
+    def starts(folder: Path = tmp_path, **options: object) -> RunningCluster:
+        running.append(start(configure(folder, **options)))
+        return running[-1]
+
+    yield starts
+    for cluster in running:
+        cluster.stop()
+
+
+@pytest.fixture
+def cluster(run: Callable[..., RunningCluster]) -> RunningCluster:
+    return run()
+
+
+@pytest.fixture
+def client(cluster: RunningCluster) -> Iterator[KubernetesClient]:
+    with cluster.client() as client:
+        yield client
