@@ -45,9 +45,10 @@ class TestTheMergeCommit:
     def test_is_found_by_its_id(self, guarded: Estate) -> None:
         number = guarded.propose("dana", "feature", {"apps/a": "1"})
         pull = guarded.merge("interlock", number, guarded.ready(number))
-        url = f"{guarded.url}/api/v1/repos/acme/env/commits/{pull.merge_commit_sha}/pull"
-        headers = {"Authorization": f"token {guarded['dana'].token}"}
-        assert httpx.get(url, headers=headers, trust_env=False).json()["number"] == number
+        assert pull.merge_commit_sha is not None
+        assert guarded["dana"].client.pull_of_commit("acme", "env", pull.merge_commit_sha) == pull
+        with pytest.raises(NotFoundError):
+            guarded["dana"].client.pull_of_commit("acme", "env", pull.head_sha)
 
 
 class TestRefusals:
