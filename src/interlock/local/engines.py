@@ -69,6 +69,14 @@ def _registry(home: Home) -> dict[str, Any]:
     }
 
 
+def _tickets(home: Home) -> dict[str, Any]:
+    return {
+        "port": home.port("tickets"),
+        "data": str(home.engine("tickets")),
+        "users": str(home.configs / "tickets-accounts.yaml"),
+    }
+
+
 def _tekton(home: Home, toolbox_image: str) -> dict[str, Any]:
     return {
         "server": f"https://127.0.0.1:{home.port('kubernetes-hub')}",

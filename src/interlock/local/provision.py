@@ -11,6 +11,7 @@ import secrets
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import pysequoia
 from cryptography.hazmat.primitives import serialization
@@ -23,6 +24,7 @@ from interlock.local import engines
 from interlock.local.home import CLUSTERS, Home
 from interlock.local.kubernetes import kubeconfig, tls, tokens
 from interlock.local.registry import identities
+from interlock.local.tickets import accounts
 
 PEOPLE = ("dana", "sam", "rita", "pat", "carol")
 SERVICES = ("interlock", "interlock-ci", "argocd")
@@ -62,6 +64,7 @@ def provision(home: Home, options: Options) -> Home:
             _token(home.credential(system, name))
     _token(home.credential("webhook", "secret"))
     _registry_accounts(home)
+    _ticket_accounts(home)
     ca, _ = _certificates(home)
     _clusters(home, ca)
     files.write_durably(home.context, _context_text(_context(home)))
@@ -125,6 +128,25 @@ def _registry_accounts(home: Home) -> None:
         for name in REGISTRY
     ]
     identities.write_identities(home.configs / "registry-accounts.yaml", accounts)
+
+
+def _ticket_accounts(home: Home) -> None:
+    """The platform opens and closes records; only the change manager may approve one."""
+    roles: dict[str, tuple[Literal["itil", "approver_user"], ...]] = {
+        "interlock": ("itil",),
+        "carol": ("itil", "approver_user"),
+        "pat": ("itil",),
+    }
+    users = [
+        accounts.User(
+            name=name,
+            token=home.credential("tickets", name).read_text().strip(),
+            roles=roles.get(name, ()),
+            email=f"{name}@acme.test",
+        )
+        for name in TICKETS
+    ]
+    accounts.write_users(home.configs / "tickets-accounts.yaml", users)
 
 
 def _certificates(home: Home) -> tuple[Path, Path]:

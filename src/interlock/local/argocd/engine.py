@@ -50,12 +50,11 @@ class Engine:
         self._sources: dict[str, tuple[str, str, str]] = {}
         self._hub = connect(config.hub)
         self._destinations = Destinations(config, self._live_changed, connect)
-        token = config.token.read_text().strip() if config.token else None
         self.reconciler = Reconciler(
             config,
             self._hub,
             self._destinations,
-            Repositories(config.data, resolve=config.resolve, token=token),
+            Repositories(config.data, resolve=config.resolve, token=config.token),
             Keyring(config.keys, self._hub, config.namespace),
             now=now,
         )

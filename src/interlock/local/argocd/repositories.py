@@ -76,7 +76,7 @@ class Tree(Mapping[str, bytes]):
 class Mirror:
     """One repository. Thread-safe; at most one fetch at a time."""
 
-    def __init__(self, url: str, path: Path, token: str | None) -> None:
+    def __init__(self, url: str, path: Path, token: Path | None) -> None:
         self._url = url
         self._path = path
         self._token = token
@@ -96,7 +96,7 @@ class Mirror:
                 if self._path.is_dir():
                     self._opened = Repository(self._path)
                 else:
-                    self._opened = Repository.clone_mirror(self._url, self._path, self._token)
+                    self._opened = Repository.clone_mirror(self._url, self._path, self._read_token())
                     self._fetched = started
             return self._opened
 
@@ -107,8 +107,12 @@ class Mirror:
             if self._fetched < asked:
                 started = time.monotonic()
                 # Also writes the current token; the path exists, so this is a fetch.
-                self._opened = Repository.clone_mirror(self._url, self._path, self._token)
+                self._opened = Repository.clone_mirror(self._url, self._path, self._read_token())
                 self._fetched = started
+
+    def _read_token(self) -> str | None:
+        """Read each time: a token may be issued, or rotated, while the engine runs."""
+        return self._token.read_text().strip() if self._token and self._token.is_file() else None
 
     def resolve(self, revision: str) -> str:
         """The commit of a branch, tag or id; "" and HEAD are the main branch of a fresh clone."""
@@ -130,7 +134,7 @@ class Mirror:
 class Repositories:
     """Mirrors by URL, in one folder that may be deleted while nothing runs."""
 
-    def __init__(self, folder: Path, *, resolve: Callable[[str], str], token: str | None) -> None:
+    def __init__(self, folder: Path, *, resolve: Callable[[str], str], token: Path | None) -> None:
         self._folder = folder
         self._resolve = resolve
         self._token = token

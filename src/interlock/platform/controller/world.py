@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
 from interlock.clients.connect import PLATFORM, Connections
 from interlock.clients.context import Context
 from interlock.clients.git import Repository
+from interlock.errors import NotFoundError
 from interlock.platform import estate as estates
 from interlock.platform.domain.ids import CommitId
 from interlock.platform.estate import Estate
 from interlock.platform.proof import keys
 from interlock.platform.proof.evidence import EvidenceStore
 from interlock.platform.proof.ledger import Ledger
+from interlock.platform.proof.sources import Sources
 
 
 @dataclass
@@ -44,6 +47,22 @@ class World:
         """Who read what is captured as evidence."""
         return PLATFORM
 
+    @cached_property
+    def sources(self) -> Sources:
+        """What the gate and the proof read from."""
+        names = {endpoint.name: name for name, endpoint in self.context.clusters.items()}
+        connections = self.connections
+        return Sources(
+            store=self.store,
+            ledger=self.ledger,
+            seal=self.seal_certificate,
+            cluster=lambda url: connections.cluster(named(names, url)),
+            mirror=self.mirror,
+            forge=connections.forge,
+            registry=connections.registry,
+            tickets=connections.tickets,
+        )
+
     def mirror(self, repository: str) -> Repository:
         """A mirror of one of the organisation's repositories, fetched now."""
         return self.connections.mirror(repository)
@@ -62,6 +81,15 @@ class World:
                 files = {item.path: mirror.blob(item.id) for item in entries if _is_rule(item.path)}
                 self._estate = estates.load(files, commit=sealed)
             return self._estate
+
+
+def named(names: Mapping[str, str], url: str) -> str:
+    """The context file's name of the cluster that files call ``url``. Raises NotFoundError ``cluster-unknown``."""
+    try:
+        return names[url]
+    except KeyError:
+        known = ", ".join(sorted(names))
+        raise NotFoundError("cluster-unknown", "no such cluster in the context file", got=url, expected=known) from None
 
 
 def _is_rule(path: str) -> bool:

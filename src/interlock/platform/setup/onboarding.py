@@ -14,11 +14,10 @@ from pathlib import Path
 from interlock.clients.connect import PLATFORM, Connections
 from interlock.clients.git import Repository
 from interlock.clients.git.identity import write_identity_config
-from interlock.errors import ConflictError, InputError, NotFoundError
+from interlock.errors import InputError, NotFoundError, RefusedError
 from interlock.formats.signatures.sshsig import sign as ssh_sign
 from interlock.platform import catalog, goldenpaths
-from interlock.platform.domain import delivery
-from interlock.platform.domain.delivery import DeliveryKind
+from interlock.platform.delivery import promotion
 from interlock.platform.domain.ids import ServiceName
 from interlock.platform.estate import PLATFORM as REGISTRY
 from interlock.platform.estate import Environment, Estate, protection
@@ -103,7 +102,14 @@ class Onboarding:
         created = "main" not in {branch.name for branch in forge.branches(organisation, name)}
         if created:
             mirror = self.connections.mirror(name, self.request.identity)
-            commit = self._commit(mirror, files, None, [], f"Create {name} from golden path {self.request.shape}\n")
+            commit = mirror.commit_tree(
+                mirror.write_tree(files),
+                [],
+                f"Create {name} from golden path {self.request.shape}\n",
+                author=(self.author.name, self.author.email),
+                date=self.now(),
+                sign=self.author.sign,
+            )
             mirror.push(f"{commit}:refs/heads/main", expected_old="")
         for rule in protection.app_rules():
             forge.protect(organisation, name, branch_protection(rule))
@@ -123,7 +129,7 @@ class Onboarding:
         config = identity.ssh.with_name(identity.ssh.name + ".gitconfig")
         write_identity_config(
             config,
-            name=self._person_name(),
+            name=self.author.name,
             email=identity.email,
             ssh_key=identity.ssh,
             token_url=context.forge.outside,
@@ -134,45 +140,27 @@ class Onboarding:
 
     def _propose(self, environment: Environment, files: Mapping[str, bytes]) -> str:
         """Branch, commit and pull request of one onboarding delivery; what is there already is kept."""
-        forge = self.connections.forge(self.request.identity)
-        owner, _, name = self.estate.repository(environment).partition("/")
-        branch = delivery.branch(DeliveryKind.ONBOARDING, ServiceName(self.request.name))
-        for pull in forge.pulls(owner, name):
-            if pull.head_ref == branch:
-                return f"delivery {owner}/{name}#{pull.number} is open already"
-        mirror = self.connections.mirror(name, self.request.identity)
-        main = mirror.resolve("refs/heads/main")
-        tree = mirror.write_tree(files, base=main)
-        if tree == mirror.tree(main):
-            return f"{owner}/{name} has {self.request.name} already"
-        title = f"{self.request.name}: onboard to {environment.name}"
-        commit = self._commit(mirror, files, main, [main], f"{title}\n\nGolden path {self.request.shape}.\n")
+        repository = self.estate.repository(environment)
+        mirror = self.connections.mirror(environment.repository, self.request.identity)
         try:
-            mirror.push(f"{commit}:refs/heads/{branch}", expected_old="")
-        except ConflictError:
-            # A branch of an earlier try: the pull request is opened for what it holds, and the gate judges that.
-            mirror.fetch()
-        body = "The files are what the golden path generates, byte for byte; the gate compares them.\n"
-        pull = forge.create_pull(owner, name, head=branch, base="main", title=title, body=body)
-        return f"delivery {owner}/{name}#{pull.number}: {title}"
+            prepared = promotion.onboarding(mirror, ServiceName(self.request.name), environment.name, files)
+        except RefusedError as error:
+            return error.message
+        forge = self.connections.forge(self.request.identity)
+        pull = promotion.open_pull(mirror, forge, repository, prepared, self.author, now=self.now())
+        return f"delivery {repository}#{pull.number}: {pull.title}"
 
-    def _commit(
-        self, mirror: Repository, files: Mapping[str, bytes], base: str | None, parents: list[str], message: str
-    ) -> str:
-        identity = self.connections.context.identity(self.request.identity)
-        key = self.connections.context.secret(identity.ssh, what=f"commits of {self.request.identity}").encode() + b"\n"
-        return mirror.commit_tree(
-            mirror.write_tree(files, base=base),
-            parents,
-            message,
-            author=(self._person_name(), identity.email),
-            date=self.now(),
-            sign=lambda payload: ssh_sign(key, payload),
-        )
+    @property
+    def author(self) -> promotion.Author:
+        return author(self.connections, self.estate, self.request.identity)
 
-    def _person_name(self) -> str:
-        found = next((item for item in self.estate.people.persons if item.id == self.request.identity), None)
-        return found.name if found else self.request.identity
+
+def author(connections: Connections, estate: Estate, identity: str) -> promotion.Author:
+    """Who makes and signs a delivery's commit. Raises NotFoundError ``credential-missing``."""
+    known = connections.context.identity(identity)
+    key = connections.context.secret(known.ssh, what=f"commits of {identity}").encode() + b"\n"
+    person = next((item for item in estate.people.persons if item.id == identity), None)
+    return promotion.Author(person.name if person else identity, known.email, lambda payload: ssh_sign(key, payload))
 
 
 def default_owner(estate: Estate, team: str) -> str:
@@ -197,4 +185,18 @@ def generated(service: goldenpaths.Service, environment: Environment, chart: Map
             repository=environment.repository,
         ),
         chart,
+    )
+
+
+def golden(estate: Estate, service: services.Service) -> goldenpaths.Service:
+    """A registered service as its golden path wants it: the parameters that its onboarding was generated from."""
+    platform = estate.platform
+    return goldenpaths.Service(
+        name=service.name,
+        team=service.team,
+        owner=service.owner,
+        organisation=platform.organisation,
+        registry=platform.registry,
+        git=platform.git,
+        configuration_item=service.configuration_item,
     )

@@ -1,0 +1,94 @@
+"""Printing proofs: the thirteen links backwards, and from a change record forwards."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from interlock.cli.session import Session, now
+from interlock.clients.connect import PLATFORM
+from interlock.errors import NotFoundError
+from interlock.platform.domain.ids import EnvironmentName, ServiceName
+from interlock.platform.domain.verdict import Finding, Verdict
+from interlock.platform.proof import chain, keys
+from interlock.platform.proof.evidence import EvidenceStore
+from interlock.platform.proof.ledger import Ledger
+from interlock.platform.proof.sources import Sources
+
+_MARKS = {Verdict.VALID: ("✓", "green"), Verdict.INVALID: ("✗", "red"), Verdict.UNKNOWN: ("?", "yellow")}
+
+
+def sources(session: Session, identity: str = PLATFORM) -> Sources:
+    """Where a trace reads: as ``identity`` in every system."""
+    context, connections = session.context, session.connections
+    by_url = {endpoint.name: name for name, endpoint in context.clusters.items()}
+
+    def cluster_name(url: str) -> str:
+        try:
+            return by_url[url]
+        except KeyError:
+            raise NotFoundError("cluster-unknown", f"no cluster {url!r} in the context file") from None
+
+    return Sources(
+        store=EvidenceStore(context.stores.evidence),
+        ledger=Ledger(context.stores.ledger, keys.load(context.keys.attest)),
+        seal=context.keys.seal.read_text(),
+        cluster=lambda url: connections.cluster(cluster_name(url), identity),
+        mirror=lambda repository: connections.mirror(repository, identity),
+        forge=lambda: connections.forge(identity),
+        registry=lambda: connections.registry(None),
+        tickets=lambda: connections.tickets(identity),
+    )
+
+
+def backwards(session: Session, environment: str, service: str) -> chain.Trace:
+    return chain.trace(sources(session), EnvironmentName(environment), ServiceName(service), now=now)
+
+
+def print_backwards(trace: chain.Trace) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"[bold]{trace.environment}/{trace.service}[/bold] at {_time(trace.at)}")
+    for name, value in trace.ids.items():
+        console.print(f"  {name:15}{value}", style="dim")
+    for number, finding in enumerate(trace.findings, 1):
+        _print_link(console, number, finding, accepted=finding.accepted(trace.bases))
+    ledger = trace.ledger
+    whole = f"whole, {ledger.size} entries, head {ledger.head[:19]}…"
+    fault = ledger.fault
+    console.print(f"ledger: {whole}" if fault is None else f"ledger: NOT WHOLE at {fault.sequence}: {fault.detail}")
+    bases = ", ".join(basis.value for basis in trace.bases) or "nothing"
+    mark, colour = _MARKS[trace.overall]
+    console.print(f"[{colour}]{mark} {trace.overall.value}[/{colour}] where {bases} is accepted")
+
+
+def _print_link(console: Console, number: int, finding: Finding, *, accepted: bool) -> None:
+    mark, colour = _MARKS[finding.verdict]
+    if finding.verdict is Verdict.VALID and not accepted:
+        mark, colour = "!", "yellow"
+    reason = "" if finding.reason == "ok" else f" [{finding.reason}]"
+    console.print(f"{number:2} [{colour}]{mark}[/{colour}] [bold]{finding.id}[/bold] {finding.claim}", markup=True)
+    basis = "" if finding.basis.value == "executed" else f"{finding.basis.value}: "
+    if finding.detail or reason:
+        console.print(f"       {basis}{finding.detail}{reason}", markup=False)
+    for item in finding.evidence:
+        digest = f" {item.digest[:19]}…" if item.digest else ""
+        console.print(f"       · {item.what}: {item.source}{digest}", style="dim", markup=False)
+    if finding.verdict is not Verdict.VALID and finding.remedy:
+        console.print(f"       to do: {finding.remedy}", markup=False)
+
+
+def print_table(title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """A plain table: borders only where a terminal shows them."""
+    table = Table(*columns, title=title or None, box=None, pad_edge=False, title_justify="left")
+    for row in rows:
+        table.add_row(*row)
+    Console(highlight=False, soft_wrap=True).print(table)
+    if not rows:
+        typer.echo("(none)")
+
+
+def _time(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M:%S UTC")

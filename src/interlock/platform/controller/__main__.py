@@ -1,0 +1,90 @@
+"""``python -m interlock.platform.controller --context FILE``: the platform's process."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import uvicorn
+
+from interlock.clients.connect import Connections
+from interlock.clients.context import load_context
+from interlock.clients.process import notify_ready
+from interlock.errors import InterlockError
+from interlock.platform.controller import webhook
+from interlock.platform.controller.lease import Lease
+from interlock.platform.controller.loops import loops
+from interlock.platform.controller.schedule import Schedule
+from interlock.platform.controller.watches import Watches
+from interlock.platform.controller.world import World
+
+DEFAULT_RESYNC_SECONDS = 10.0
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="interlock-controller", description="The platform's long-running process.")
+    parser.add_argument("--context", type=Path, required=True, help="context file")
+    parser.add_argument("--resync", type=float, default=DEFAULT_RESYNC_SECONDS, help="seconds between full looks")
+    options = parser.parse_args()
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    try:
+        serve(options.context, resync=options.resync)
+    except InterlockError as error:
+        for label, text in error.lines():
+            print(f"{label}: {text}", file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+def serve(context_file: Path, *, resync: float) -> None:
+    """Run until SIGTERM or SIGINT."""
+    context = load_context(context_file)
+    connections = Connections(context, clones=context.stores.index.parent / "clones")
+    world = World(connections, now)
+    holder = f"{socket.gethostname()}-{os.getpid()}"
+    lease = Lease(lambda: connections.cluster("hub"), holder=holder, now=now)
+    schedule = Schedule(loops(world), resync=resync, active=lease.held)
+    watches = Watches(lambda: connections.cluster("hub"), wake=schedule.wake)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    server = _webhook_server(context.webhook.outside, world, schedule)
+    lease.start()
+    schedule.start()
+    watches.start()
+    notify_ready()
+    stop.wait()
+    server.should_exit = True
+    watches.stop()
+    schedule.stop()
+    lease.release()
+
+
+def _webhook_server(address: str, world: World, schedule: Schedule) -> uvicorn.Server:
+    parts = urlsplit(address)
+    application = webhook.create_app(
+        secret=lambda: world.context.secret(world.context.webhook_secret, what="webhooks"),
+        wake=lambda _event: schedule.wake(),
+    )
+    config = uvicorn.Config(
+        application, host=parts.hostname or "127.0.0.1", port=parts.port or 80, log_config=None, access_log=False
+    )
+    server = uvicorn.Server(config)
+    threading.Thread(target=server.run, name="webhook", daemon=True).start()
+    return server
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,257 @@
+"""The delivery loop of one repository: prove and seal what is on main, judge every open pull request, merge one."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+
+from interlock.clients.connect import PLATFORM
+from interlock.clients.forge import PullRequest as ForgePull
+from interlock.clients.git import Repository
+from interlock.errors import ConflictError, InterlockError, RefusedError
+from interlock.formats.signatures import openpgp
+from interlock.platform import catalog
+from interlock.platform.checks import QueueState
+from interlock.platform.controller import report
+from interlock.platform.controller.world import World
+from interlock.platform.delivery import applications, gate, history, judgements, merge, queue, reading, records, reviews
+from interlock.platform.delivery.history import Main, Proof
+from interlock.platform.domain.facts import Unread
+from interlock.platform.domain.ids import CommitId, ServiceName
+from interlock.platform.domain.pull import PullRequest
+from interlock.platform.domain.verdict import Basis, Verdict
+from interlock.platform.estate import PLATFORM as REGISTRY
+from interlock.platform.estate import Environment, Estate, Service, layout
+from interlock.platform.proof import kinds
+from interlock.platform.proof.entries import Entry
+from interlock.platform.proof.links.running_object import simulated
+from interlock.platform.setup import onboarding
+
+log = logging.getLogger(__name__)
+
+_DIRECT = 50
+"""In an environment without seals, how many of main's newest commits are looked at each round."""
+
+
+class Deliveries:
+    """One environment's queue, or the platform repo's (environment ``platform``)."""
+
+    def __init__(self, world: World, environment: str) -> None:
+        self._world = world
+        self._name = environment
+
+    def run(self) -> bool:
+        estate = self._world.estate()
+        environment = estate.environment(self._name)
+        git = self._world.mirror(environment.repository)
+        sealed, state = self._advance(estate, environment, git)
+        merged = self._judge(estate, environment, state)
+        if merged:
+            # The merge is sealed at once, not a round later: until then what runs is not what main says.
+            self._advance(estate, environment, self._world.mirror(environment.repository))
+        return sealed or merged
+
+    # -- main: proof and seal ----------------------------------------------------------------------------------------
+
+    def _advance(self, estate: Estate, environment: Environment, git: Repository) -> tuple[bool, QueueState]:
+        """Seal what is proven. Returns whether anything was, and the state of the queue."""
+        url = estate.url(environment.repository)
+        main = history.read_main(git, estate.keys.seal)
+        if isinstance(main, Proof):
+            log.error("%s: %s: %s", environment.repository, main.reason, main.detail)
+            return False, QueueState(main.commit, main.reason)
+        merge.record_seal(self._world.ledger, main.sealed, url=url)
+        if not environment.sealed:
+            self._record_open(estate, environment, git, main)
+            return self._seal_applications(estate, environment, git, main), QueueState()
+        found = history.progress(
+            git,
+            main,
+            judgements.read(self._world.ledger, estate.repository(environment)),
+            lambda number: self._merged(estate, environment, number),
+            platform=estate.platform.accounts.platform,
+        )
+        previous = main.sealed.id
+        for proof in found.proven:
+            previous = self._seal(estate, environment, git, proof, previous)
+        if found.stopped is not None:
+            stopped = found.stopped
+            log.warning(
+                "%s: %s is not proven: %s %s", environment.repository, stopped.commit, stopped.reason, stopped.detail
+            )
+        return bool(found.proven), found.queue
+
+    def _seal(
+        self, estate: Estate, environment: Environment, git: Repository, proof: Proof, previous: CommitId
+    ) -> CommitId:
+        url, books = estate.url(environment.repository), self._books()
+        decision = self._record(estate, environment, git, proof)
+        made = merge.seal_merge(
+            books, git, proof, decision, previous=previous, url=url, now=self._world.now(), sign=self._sign
+        )
+        log.info("%s: sealed %s as %s", environment.repository, proof.commit[:12], made.id[:12])
+        return made.id
+
+    def _record(self, estate: Estate, environment: Environment, git: Repository, proof: Proof) -> Entry:
+        assert proof.judgement is not None  # noqa: S101 - a proof that is valid has one
+        owner, _, name = estate.repository(environment).partition("/")
+        raw = self._world.connections.forge().pull(owner, name, proof.judgement.pull)
+        return merge.record_merge(
+            self._books(), git, proof, url=estate.url(environment.repository), raw_pull=raw, now=self._world.now()
+        )
+
+    def _record_open(self, estate: Estate, environment: Environment, git: Repository, main: Main) -> None:
+        """Write down the platform's own merges between the direct commits that are welcome here."""
+        known = judgements.read(self._world.ledger, estate.repository(environment))
+        for commit in main.pending[-_DIRECT:]:
+            if len(commit.parents) != 2 or not any(item.head == commit.parents[1] for item in known):
+                continue
+            if self._world.ledger.by_key(f"{kinds.MERGED}/{estate.url(environment.repository)}/{commit.id}"):
+                continue
+            proof = history.prove(
+                git,
+                commit,
+                CommitId(commit.parents[0]),
+                known,
+                lambda number: self._merged(estate, environment, number),
+                platform=estate.platform.accounts.platform,
+            )
+            if proof.verdict is Verdict.VALID:
+                self._record(estate, environment, git, proof)
+
+    def _seal_applications(self, estate: Estate, environment: Environment, git: Repository, main: Main) -> bool:
+        chart = catalog.chart()
+
+        def expected(name: ServiceName) -> bytes | None:
+            service = estate.services.get(name)
+            return None if service is None else generate(estate, service, environment, chart)[layout.application(name)]
+
+        proof = applications.prove_applications(git, main, expected)
+        if proof is None or proof.verdict is not Verdict.VALID:
+            if proof is not None:
+                log.warning("%s: %s: %s", environment.repository, proof.reason, proof.detail)
+            return False
+        merge.seal_applications(
+            self._books(),
+            git,
+            proof,
+            environment=environment.name,
+            previous=main.sealed.id,
+            url=estate.url(environment.repository),
+            platform_commit=estate.commit,
+            now=self._world.now(),
+            sign=self._sign,
+        )
+        return True
+
+    def _merged(self, estate: Estate, environment: Environment, number: int) -> PullRequest | Unread:
+        repository = estate.repository(environment)
+        owner, _, name = repository.partition("/")
+        forge = self._world.connections.forge()
+        return history.read_merged(lambda n: reviews.pull_request(repository, forge.pull(owner, name, n)), number)
+
+    # -- open pull requests: gate and merge --------------------------------------------------------------------------
+
+    def _judge(self, estate: Estate, environment: Environment, state: QueueState) -> bool:
+        """Judge every open pull request, tell the verdicts, and merge the next one. Returns whether one was merged."""
+        world = self._world
+        owner, _, name = estate.repository(environment).partition("/")
+        forge = world.connections.forge()
+        found = forge.pulls(owner, name)
+        if not found:
+            return False
+        everywhere = self._elsewhere(estate, environment)
+        read: dict[int, reading.Read] = {}
+        gates = []
+        for pull in found:
+            others = [*everywhere, *(item for item in found if item.number != pull.number)]
+            facts = self._read(estate, environment, pull, state, others)
+            judged = gate.judge(facts.facts)
+            if gate.publish(forge, judged):
+                report.publish(forge, judged)
+            read[pull.number] = facts
+            gates.append(judged)
+        chosen = queue.next_merge(gates)
+        if chosen is None:
+            return False
+        raw = read[chosen.facts.pull.number]
+        try:
+            merge.merge(
+                forge,
+                self._books(),
+                chosen,
+                raw_reviews=raw.raw_reviews,
+                raw_record=raw.raw_record,
+                tickets=world.context.tickets.name,
+            )
+        except (ConflictError, RefusedError) as error:
+            # Overtaken by a push or a review: the next round judges what is there then.
+            log.info("%s#%s was not merged: %s", name, chosen.facts.pull.number, error)
+            return False
+        log.info("%s#%s merged: %s", name, chosen.facts.pull.number, chosen.facts.pull.title)
+        return True
+
+    def _read(
+        self,
+        estate: Estate,
+        environment: Environment,
+        pull: ForgePull,
+        state: QueueState,
+        others: Sequence[ForgePull],
+    ) -> reading.Read:
+        world = self._world
+        chart = catalog.chart()
+        reader = reading.Reader(
+            world.sources,
+            estate,
+            lambda service, where: generate(estate, service, where, chart),
+            PLATFORM,
+            basis=lambda where: self._basis(estate, where),
+        )
+        found = reader.read(environment, pull, state, others=others, now=world.now())
+        if found.plan is None:
+            return found
+        number = records.ensure(
+            world.connections.tickets(), world.connections.forge(), estate, found.plan, pull.title, now=world.now()
+        )
+        if number == found.facts.record.number:
+            return found
+        owner, _, name = estate.repository(environment).partition("/")
+        titled = world.connections.forge().pull(owner, name, pull.number)
+        return reader.read(environment, titled, state, others=others, now=world.now())
+
+    def _elsewhere(self, estate: Estate, environment: Environment) -> list[ForgePull]:
+        """Open pull requests of the other environments' repositories."""
+        found: list[ForgePull] = []
+        for other in estate.platform.environments:
+            if other.name != environment.name:
+                owner, _, name = estate.repository(other).partition("/")
+                found += self._world.connections.forge().pulls(owner, name)
+        return found
+
+    def _basis(self, estate: Estate, environment: Environment) -> Basis:
+        """``simulated`` as soon as one Deployment of the cluster says that no container runs."""
+        try:
+            cluster = self._world.sources.cluster(environment.cluster)
+            running = cluster.list("apps/v1", "Deployment").items
+        except InterlockError:
+            return Basis.SIMULATED
+        return Basis.SIMULATED if any(simulated(item) for item in running) else Basis.EXECUTED
+
+    def _books(self) -> merge.Books:
+        return merge.Books(self._world.ledger, self._world.store, PLATFORM)
+
+    def _sign(self, payload: bytes) -> str:
+        return openpgp.sign(self._world.seal_secret, payload)
+
+
+def generate(
+    estate: Estate, service: Service, environment: Environment, chart: Mapping[str, bytes]
+) -> dict[str, bytes]:
+    """What the golden path generates for a registered service."""
+    return onboarding.generated(onboarding.golden(estate, service), environment, chart)
+
+
+def environments(estate: Estate) -> tuple[str, ...]:
+    """Every queue there is."""
+    return (REGISTRY, *(item.name for item in estate.platform.environments))
