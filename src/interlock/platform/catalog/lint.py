@@ -7,6 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from interlock.errors import InterlockError
+from interlock.formats.tekton import environment_leak, model, validation
+from interlock.formats.tekton.task import Task
+
 NETWORK = "interlock.dev/network"
 ENDPOINTS = frozenset({"forge", "registry"})
 """What a step may reach; an empty annotation is no network at all."""
@@ -53,6 +57,17 @@ def _task(task: Mapping[str, Any]) -> Iterator[Problem]:
     secrets = {volume.get("name") for volume in spec.get("volumes") or [] if "secret" in volume}
     for step in spec.get("steps") or []:
         yield from _step(name, step, secrets)
+    yield from _tekton(name, task)
+
+
+def _tekton(name: str, task: Mapping[str, Any]) -> Iterator[Problem]:
+    """What Tekton itself would refuse, and steps that print their environment."""
+    try:
+        parsed = model.parse(Task, task, what=f"Task {name}")
+        validation.task(parsed.spec)
+        environment_leak.refuse(parsed.spec)
+    except InterlockError as error:
+        yield Problem(error.code, name, error.message)
 
 
 def _step(name: str, step: Mapping[str, Any], secrets: set[Any]) -> Iterator[Problem]:
