@@ -76,7 +76,7 @@ class TestApp:
         assert {item["name"]: item["value"] for item in run["spec"]["params"]} == {
             "git-url": "{{ repo_url }}",
             "git-revision": "{{ revision }}",
-            "image": "registry.acme.test/integration/payments:main-{{ revision }}",
+            "image": "{{ image }}",
         }
         annotations = run["metadata"]["annotations"]
         assert annotations["pipelinesascode.tekton.dev/on-target-branch"] == "[main]"
