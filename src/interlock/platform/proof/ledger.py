@@ -63,6 +63,7 @@ class Ledger:
         self._kept: list[Entry] = []
         self._keys: dict[str, Entry] = {}
         self._offset = 0
+        self._last: _View | None = None
 
     def append(
         self,
@@ -113,25 +114,24 @@ class Ledger:
 
     def entries(self) -> list[Entry]:
         """Every authentic entry in order; altered lines are left out (:meth:`verify` names them)."""
-        return [entry for entry in self._parsed() if entry is not None and entry.authentic(self._key)]
+        return self.find()
 
     def find(self, kind: str | None = None, subject: str | None = None) -> list[Entry]:
         """Authentic entries of that kind and subject, oldest first."""
+        view = self._view()
         return [
             entry
-            for entry in self._parsed()
-            if entry is not None
-            and kind in (None, entry.kind)
-            and subject in (None, entry.subject)
-            and entry.authentic(self._key)
+            for entry in view.entries
+            if kind in (None, entry.kind) and subject in (None, entry.subject) and view.authentic(entry)
         ]
 
     def get(self, name: Digest) -> Entry:
         """The entry of that id. Raises NotFoundError ``ledger-entry-missing``, IntegrityError
         ``ledger-entry-altered``."""
-        for entry in self._parsed():
-            if entry is not None and entry.id == name:
-                if entry.authentic(self._key):
+        view = self._view()
+        for entry in view.entries:
+            if entry.id == name:
+                if view.authentic(entry):
                     return entry
                 raise IntegrityError(
                     "ledger-entry-altered",
@@ -155,7 +155,7 @@ class Ledger:
 
     def verify(self) -> Report:
         """Judge the whole file against itself and the checkpoint; the first fault is named."""
-        lines = self._lines()
+        lines = self._data().split(b"\n")[:-1]
         head, size = GENESIS, 0
         try:
             checkpoint = self._checkpoint()
@@ -182,20 +182,20 @@ class Ledger:
         ``checkpoint-unreadable`` or ``checkpoint-forged``."""
         return self._checkpoint()
 
-    def _parsed(self) -> Iterator[Entry | None]:
-        for line in self._lines():
-            try:
-                yield entries.parse(line)
-            except IntegrityError:
-                yield None
+    def _view(self) -> _View:
+        """What the file holds now. Parsed again only when its bytes have changed."""
+        data = self._data()
+        if self._last is None or self._last.data != data:
+            self._last = _View(data, self._key)
+        return self._last
 
-    def _lines(self) -> list[bytes]:
+    def _data(self) -> bytes:
         """Terminated lines only: an unterminated tail is not acknowledged, somebody may be writing it."""
         try:
             data = self.path.read_bytes()
         except FileNotFoundError:
-            return []
-        return data.split(b"\n")[:-1]
+            return b""
+        return data[: data.rfind(b"\n") + 1]
 
     def _checkpoint(self) -> Checkpoint | None:
         try:
@@ -292,6 +292,28 @@ class Ledger:
         with self._lock_path.open("ab") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+class _View:
+    """The readable lines of one state of the file; signatures are verified when first asked for."""
+
+    def __init__(self, data: bytes, key: AttestKey) -> None:
+        self.data, self._key = data, key
+        self.entries = [entry for line in data.split(b"\n")[:-1] if (entry := _readable(line)) is not None]
+        self._known: dict[int, bool] = {}
+
+    def authentic(self, entry: Entry) -> bool:
+        known = self._known.get(id(entry))
+        if known is None:
+            known = self._known[id(entry)] = entry.authentic(self._key)
+        return known
+
+
+def _readable(line: bytes) -> Entry | None:
+    try:
+        return entries.parse(line)
+    except IntegrityError:
+        return None
 
 
 def _against_checkpoint(size: int, checkpoint: Checkpoint | None) -> Fault | None:

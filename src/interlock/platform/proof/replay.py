@@ -20,7 +20,7 @@ from interlock.platform.proof.walk import Walk
 def demanded(walk: Walk, *types: type) -> tuple[Check, ...]:
     """The checks of these types that the rules in force demand of this delivery."""
     first = walk.estate.previous(walk.rules) is None
-    table = rules(walk.kind, walk.rules, first=first, restores=_restores(walk))
+    table = rules(walk.kind, walk.rules, first=first, restores=walk.restores)
     return tuple(item for item in table if isinstance(item, types))
 
 
@@ -92,13 +92,5 @@ def _facts(
         source=reviews.source if reviews else (),
         record=record or RecordFacts(None),
         image=image,
-        revert=RevertFacts(None, None, restores=True) if _restores(walk) else None,
+        revert=RevertFacts(None, None, restores=True) if walk.restores else None,
     )
-
-
-def _restores(walk: Walk) -> bool:
-    """Whether the merge gave exactly what had been sealed before: recomputed from git, not read from the capture."""
-    commit = walk.delivering
-    if not walk.environment.sealed or len(commit.parents) < 2:
-        return False
-    return walk.repository.commit(commit.parents[0]).tree == walk.merge.tree

@@ -44,6 +44,7 @@ class Walk:
         self.service_name = service
         self.now = now()
         self.subject = kinds.subject(environment, service)
+        self._estates: dict[CommitId, Estate] = {}
 
     # The estate: as sealed now (to find things), and as it was when the delivery was decided (to judge them).
 
@@ -210,6 +211,14 @@ class Walk:
         return self.repository.commit(commit.parents[-1]) if self.environment.sealed and commit.parents else commit
 
     @fact
+    def restores(self) -> bool:
+        """Whether the merge gave exactly what had been sealed before: from git, not from what was captured."""
+        commit = self.delivering
+        if not self.environment.sealed or len(commit.parents) < 2:
+            return False
+        return self.repository.tree(commit.parents[0]) == self.merge.tree
+
+    @fact
     def decision_name(self) -> Digest | None:
         """The id that the seal names; None without seals. Raises IntegrityError ``seal-trailer``."""
         if not self.environment.sealed:
@@ -335,6 +344,11 @@ class Walk:
         return self.repository.object_ids(commit, service_paths(self.service_name))
 
     def _estate(self, commit: CommitId) -> Estate:
+        if commit not in self._estates:
+            self._estates[commit] = self._read_estate(commit)
+        return self._estates[commit]
+
+    def _read_estate(self, commit: CommitId) -> Estate:
         repository = self.platform
         if not repository.is_ancestor(commit, SEALED):
             raise IntegrityError("rules-unsealed", "the rules are of a commit that was never sealed", got=commit)
