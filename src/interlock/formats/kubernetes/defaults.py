@@ -179,7 +179,6 @@ def _definition(obj: Object) -> None:
 
 
 def _namespace(obj: Object) -> None:
-    _fill(_spec(obj), finalizers=["kubernetes"])
     name = (obj.get("metadata") or {}).get("name")
     if name:
         labels = obj["metadata"].get("labels") or {}

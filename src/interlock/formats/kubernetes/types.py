@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -22,6 +23,7 @@ _PLAIN: dict[str, Schema] = {
     "any": ANY,
 }
 _FIELD = re.compile(r"  (\S+): (\S+)(.*)")
+_NUMBER = re.compile(r"#([\d.]+)(~?)")
 _FLAG = re.compile(r"(key|patch|=) (\S+)|(set|atomic|retain|!)")
 
 
@@ -47,6 +49,27 @@ def names() -> tuple[str, ...]:
     return tuple(_table())
 
 
+@dataclass(frozen=True, slots=True)
+class WireField:
+    """A field on the wire: the numbers that lead to it, its type, and whether a zero value means absent."""
+
+    name: str
+    numbers: tuple[int, ...]
+    type: str
+    zero_is_absent: bool
+
+
+@cache
+def wire(name: str) -> tuple[WireField, ...]:
+    """The fields of a type that have a number in the protobuf encoding."""
+    found = []
+    for field, (text, flags) in _table()[name].items():
+        if match := _NUMBER.search(flags):
+            numbers = tuple(int(number) for number in match[1].split("."))
+            found.append(WireField(field, numbers, text, bool(match[2])))
+    return tuple(found)
+
+
 @cache
 def builtin(name: str) -> Schema:
     """The shape of a type by its name, e.g. ``Deployment``. Raises KeyError for a name the table does not have."""
@@ -54,7 +77,7 @@ def builtin(name: str) -> Schema:
     required: list[str] = []
     for field, (text, flags) in _table()[name].items():
         properties[field] = _field(text, flags)
-        if flags.rstrip().endswith("!"):
+        if " !" in flags:
             required.append(field)
     return Schema("object", properties=properties, required=tuple(required))
 
@@ -84,7 +107,7 @@ def _field(text: str, flags: str) -> Schema:
     if text.startswith("{"):
         return Schema("object", additional=_type(text[1:-1]), **options)
     base = _type(text)
-    if not flags.replace("!", "").strip():
+    if not options or set(options) == {"patch_key"}:
         return base
     kept = {name: getattr(base, name) for name in ("properties", "additional", "required", "format", "nullable")}
     return Schema(base.type, **kept, **{name: value for name, value in options.items() if name != "patch_key"})

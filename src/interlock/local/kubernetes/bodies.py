@@ -8,9 +8,17 @@ from typing import Any
 
 from interlock.errors import InputError
 from interlock.formats import yaml
+from interlock.formats.kubernetes import protobuf
 from interlock.local.kubernetes import answers
 from interlock.local.kubernetes.request import Options
 
+_JSON = (
+    "",
+    "application/json",
+    "application/json-patch+json",
+    "application/merge-patch+json",
+    "application/strategic-merge-patch+json",
+)
 LIMIT = 3 * 1024 * 1024
 """As the API server's limit of a request body."""
 
@@ -18,17 +26,18 @@ LIMIT = 3 * 1024 * 1024
 def read(body: bytes, content_type: str) -> Any:
     """The value of a body. Raises ApiError 400, 415."""
     media = content_type.partition(";")[0].strip()
-    if media in ("", "application/json", "application/json-patch+json", "application/merge-patch+json") or media in (
-        "application/strategic-merge-patch+json",
-    ):
+    if media in _JSON:
         return _json(body)
-    if media in ("application/apply-patch+yaml", "application/yaml", "application/apply-patch+cbor"):
-        if media.endswith("cbor"):
-            raise answers.unsupported_media(media)
+    if media in ("application/apply-patch+yaml", "application/yaml"):
         try:
             return _json(body) if body.lstrip()[:1] == b"{" else yaml.load(body, file="body").value
         except InputError as error:
             raise answers.bad_request(f"error decoding YAML: {error}") from None
+    if media == protobuf.MEDIA_TYPE:
+        try:
+            return protobuf.decode(body)
+        except InputError as error:
+            raise answers.bad_request(str(error)) from None
     raise answers.unsupported_media(media)
 
 

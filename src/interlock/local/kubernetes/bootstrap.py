@@ -46,7 +46,7 @@ def _objects(text: str, file: str) -> Iterator[tuple[Object, str]]:
 
 def install(api: Api, manifests: list[tuple[Object, str]]) -> None:
     """Create what is absent. Raises InputError ``manifest-refused`` when the API refuses one."""
-    for obj, file in [*manifests, *((item, "service accounts") for item in _accounts(api))]:
+    for obj, file in manifests:
         answer = create(api, obj)
         if answer.code not in (201, 409):
             message = answer.body.get("message") if isinstance(answer.body, dict) else ""
@@ -66,11 +66,6 @@ def create(api: Api, obj: Object) -> Answer:
     base = f"/apis/{kind.api_version}" if kind.group else f"/api/{kind.version}"
     scope = f"/namespaces/{namespace}" if namespace else ""
     return api.handle(Request("POST", f"{base}{scope}/{kind.plural}", user=BOOTSTRAP, value=obj))
-
-
-def _accounts(api: Api) -> Iterator[Object]:
-    for namespace in api.cluster.store.objects("/namespaces"):
-        yield from namespace_content(api.cluster.config, namespace["metadata"]["name"])
 
 
 def namespace_content(config: Config, namespace: str) -> Iterator[Object]:

@@ -39,7 +39,7 @@ def _data_faults(cluster: Cluster, call: Call, new: Object, old: Object | None) 
 
 def _namespace_prepare(cluster: Cluster, call: Call, new: Object, old: Object | None) -> Object:
     if old is None:
-        new["status"] = {"phase": "Active"}
+        new |= {"spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"}}
     elif call.subresource != "finalize":
         new["spec"] = old.get("spec") or {}
     return new
