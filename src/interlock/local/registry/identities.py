@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, RootModel
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from interlock.clients import files
 from interlock.errors import RefusedError
@@ -26,7 +26,7 @@ class Identity(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
-    token: str
+    token: str = Field(min_length=8)
     pull: tuple[str, ...] = ("*",)
     push: tuple[str, ...] = ()
 

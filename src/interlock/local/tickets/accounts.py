@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, RootModel
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from interlock.clients import files
 from interlock.errors import RefusedError
@@ -29,7 +29,7 @@ class User(BaseModel):
 
     name: str
     """User name, such as ``carol``."""
-    token: str
+    token: str = Field(min_length=8)
     roles: tuple[Literal["itil", "approver_user"], ...] = ()
     full_name: str = ""
     email: str = ""
