@@ -12,20 +12,9 @@ from interlock.formats import sbom
 
 SUBJECT = sbom.Subject("registry.acme.test/integration/payments", "main-1", "sha256:" + "a" * 64, "pkg:oci/payments")
 WHEN = datetime(2026, 11, 1, tzinfo=UTC)
+IN_BAR = ("x.bar!/A.appzip!/l.jar",)
 LOG4J = sbom.Component(
-    "library",
-    "log4j-core",
-    "2.14.1",
-    "org.apache.logging.log4j",
-    "b" * 64,
-    sbom.Identity.POM,
-    ("x.bar!/A.appzip!/l.jar",),
-    "log4j-core",
-    "2.14.1",
-    "org.apache.logging.log4j",
-    "b" * 64,
-    sbom.Identity.POM,
-    ("x.bar!/A.appzip!/l.jar",),
+    "library", "log4j-core", "2.14.1", "org.apache.logging.log4j", "b" * 64, sbom.Identity.POM, IN_BAR
 )
 DRIVER = sbom.Component("library", "driver", "", "", "c" * 64, sbom.Identity.FILE_NAME, ("d.jar",), "com.acme")
 APP = sbom.Component("application", "App", "", "", "d" * 64, sbom.Identity.WORKSPACE, ("x.bar!/A.appzip",))
