@@ -17,8 +17,9 @@ import pytest
 
 from interlock.clients import git
 from interlock.clients.forge import ForgeClient
-from interlock.errors import UnreachableError
+from interlock.errors import ConflictError, UnreachableError
 from interlock.formats import yaml
+from interlock.local.forge import create_app
 
 if TYPE_CHECKING:
     from conftest import Estate, Serve
@@ -80,10 +81,10 @@ def prepared(make_config: Callable[..., Config], serve: Serve) -> tuple[Config, 
 
 
 def die_in_merge(config: Config, folder: Path, people_keys: Path, number: int, head: str, *words: str) -> None:
-    with process(config, folder, *words) as running:
-        with ForgeClient(config.root_url, (people_keys / "interlock.token").read_text()) as client:
-            with pytest.raises(UnreachableError):
-                client.merge("acme", "env", number, head_commit_id=head, message_title="Merge")
+    token = (people_keys / "interlock.token").read_text()
+    with process(config, folder, *words) as running, ForgeClient(config.root_url, token) as client:
+        with pytest.raises(UnreachableError):
+            client.merge("acme", "env", number, head_commit_id=head, message_title="Merge")
         assert running.wait(20) == -signal.SIGKILL
 
 
@@ -148,6 +149,31 @@ def test_a_push_that_was_killed_before_it_was_recorded(
     with serve(config) as estate:
         moved = estate.root.pull("acme", "env", number).head_sha
         assert moved == estate.root.branch("acme", "env", "feature") != head
+
+
+def test_a_branch_that_moved_without_an_intent_is_followed(
+    prepared: tuple[Config, int, str, str], serve: Serve
+) -> None:
+    """As after a restore of the database from yesterday."""
+    config, number, _, main = prepared
+    bare = config.data / "repositories" / "1.git"
+    subprocess.run(["git", "update-ref", "refs/heads/feature", main], cwd=bare, check=True)
+    with serve(config) as estate:
+        assert estate.root.pull("acme", "env", number).head_sha == main
+
+
+def test_a_lock_that_a_crash_left_is_removed(prepared: tuple[Config, int, str, str], serve: Serve) -> None:
+    config, number, head, main = prepared
+    lock = config.data / "repositories" / "1.git" / "refs" / "heads" / "main.lock"
+    lock.touch()
+    os.utime(lock, (0, 0))
+    with serve(config) as estate:
+        check_whole(estate, number, merged=False, main=main, head=head)
+
+
+def test_two_forges_do_not_share_a_folder(shared: Estate) -> None:
+    with pytest.raises(ConflictError, match="data-in-use"):
+        create_app(shared.config)
 
 
 def test_half_a_push_leaves_nothing(prepared: tuple[Config, int, str, str], serve: Serve, people_keys: Path) -> None:

@@ -87,10 +87,8 @@ def test_who_may_merge_and_whose_review_counts(level: Level) -> None:
 class TestMergeRefusals:
     two = Protection(rule_name="x", required_approvals=2)
 
-    def codes(
-        self, rule: Protection, reviews: list[Review], statuses: list[Status], *, outdated: bool = False
-    ) -> list[str]:
-        return [refusal.code for refusal in rules.merge_refusals(rule, reviews, statuses, outdated=outdated)]
+    def codes(self, rule: Protection, reviews: list[Review], statuses: list[Status]) -> list[str]:
+        return [refusal.code for refusal in rules.merge_refusals(rule, reviews, statuses, outdated=False)]
 
     def test_approvals_are_counted_by_person(self) -> None:
         assert self.codes(self.two, [review(1), review(1)], []) == ["approvals-missing"]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import secrets
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 from interlock.clients.git import keys
-from interlock.errors import InputError
+from interlock.errors import ConflictError, InputError
 from interlock.local.forge.accounts import Accounts
 from interlock.local.forge.config import Config
 from interlock.local.forge.hooks import Hooks
@@ -38,6 +40,7 @@ class Forge:
         self.now = now
         for folder in (config.data, config.data / "repositories"):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._claim = _claim(config.data)
         self.incoming = config.data / "incoming"
         shutil.rmtree(self.incoming, ignore_errors=True)  # requests that a kill cut off
         self.incoming.mkdir(mode=0o700)
@@ -67,12 +70,14 @@ class Forge:
             now,
         )
         self._ensure_admin()
+        self.repositories.remove_stale_locks()
         if recovered := self.journal.recover():
-            log.warning("recovered interrupted work in %d repositories", recovered)
+            log.warning("recovered %d interrupted changes of refs", recovered)
 
     def close(self) -> None:
         self.outbox.stop()
         self.store.close()
+        self._claim.close()
 
     def pull_json(self, repo: Repo, pull: Pull) -> dict[str, Any]:
         base = self.repositories.branches(repo).get(pull.base_ref, "")
@@ -129,3 +134,14 @@ class Forge:
             if self.accounts.by_token(token) is None:
                 self.store.run("DELETE FROM tokens WHERE account = ? AND name = 'bootstrap'", admin.id)
                 self.accounts.create_token(admin, "bootstrap", ["all"], token)
+
+
+def _claim(data: Path) -> IO[str]:
+    """Two forges over one folder would not see each other's locks. The kernel gives the claim back, however we end."""
+    file = (data / "lock").open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        raise ConflictError("data-in-use", "another forge serves this folder", where=str(data)) from error
+    return file

@@ -67,10 +67,24 @@ class Journal:
 
     def recover(self) -> int:
         """At start: settle what a kill left open. Returns how many intents there were."""
-        rows = self._store.all("SELECT DISTINCT repository FROM intents")
-        for row in rows:
-            self.settle(self._repositories.by_id(row["repository"]))
+        rows = self._store.all("SELECT repository FROM intents")
+        for repository in {row["repository"] for row in rows}:
+            self.settle(self._repositories.by_id(repository))
+        for repo in self._repositories.all():
+            self._follow(repo)
         return len(rows)
+
+    def _follow(self, repo: Repo) -> None:
+        """Open pull requests follow their branches even if a ref moved later than its intent was dropped."""
+        pulls = self._pulls.all(repo, "open")
+        if not pulls:
+            return
+        tips = self._repositories.branches(repo)
+        with self._store.transaction():
+            for pull in pulls:
+                if tips.get(pull.head_ref) != pull.head_sha:
+                    author = self._accounts.by_id(pull.author)
+                    self._pulls.branch_moved(repo, pull.head_ref, tips.get(pull.head_ref), author)
 
     def _happened(self, repo: Repo, intent: Intent, repository: git.Repository) -> None:
         actor = self._accounts.by_id(intent.actor)

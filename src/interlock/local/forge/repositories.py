@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import threading
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -17,6 +18,7 @@ from interlock.local.forge import accounts, records, rules
 from interlock.local.forge.records import Account, Repo
 from interlock.local.forge.store import Store
 
+LOCK_PATIENCE_SECONDS = 5.0
 _SELECT = "SELECT repositories.*, accounts.login AS owner_login FROM repositories JOIN accounts ON accounts.id = owner"
 
 
@@ -79,6 +81,16 @@ class Repositories:
         """Held by whoever moves a branch, from the first check to the settled intent."""
         with self._guard:
             return self._locks.setdefault(repo.id, threading.RLock())
+
+    def remove_stale_locks(self) -> None:
+        """At start: locks that a crash of the whole machine left. A git process that outlived us gets time to end."""
+        for lock in [*self._folder.glob("*.git/*.lock"), *self._folder.glob("*.git/refs/**/*.lock")]:
+            deadline = time.monotonic() + LOCK_PATIENCE_SECONDS
+            while lock.exists() and time.time() - lock.stat().st_mtime < LOCK_PATIENCE_SECONDS:
+                if time.monotonic() > deadline:
+                    break
+                time.sleep(0.05)
+            lock.unlink(missing_ok=True)
 
     def branches(self, repo: Repo) -> dict[str, str]:
         """Branch -> commit."""
