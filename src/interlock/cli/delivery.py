@@ -12,13 +12,103 @@ from interlock.cli.options import AsOption, ContextOption, JsonOption, print_jso
 from interlock.errors import InputError, NotFoundError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from interlock.cli.session import Session
     from interlock.clients.forge import ForgeClient, PullRequest
+    from interlock.clients.git import Repository
+    from interlock.platform.delivery.promotion import Author, Prepared
+    from interlock.platform.estate import Environment, Estate
 
 ServiceArgument = Annotated[str, typer.Argument(help="Name of the service.")]
 EnvironmentOption = Annotated[str, typer.Option("--env", help="Environment (`platform` is the platform repo).")]
 RECORD = re.compile(r"[A-Z]{2,10}[0-9]+")
 _POLL_SECONDS = 0.2
+
+
+def promote(
+    service: ServiceArgument,
+    target: Annotated[str, typer.Option("--to", help="Environment to promote to.")],
+    identity: AsOption,
+    context: ContextOption = None,
+) -> None:
+    """Open the delivery that copies tag and digest from the environment before."""
+    from interlock.cli.session import Session, now
+    from interlock.platform.delivery import promotion
+    from interlock.platform.domain.ids import ServiceName
+    from interlock.platform.estate import layout
+    from interlock.platform.setup.onboarding import author
+
+    session = Session(context)
+    estate = session.estate(identity)
+    estate.service(service)
+    environment = estate.environment(target)
+    before = estate.previous(environment)
+    if before is None:
+        raise InputError(
+            "promote-first",
+            f"{target} is the first environment",
+            todo="push to the app repo: its pipeline delivers there",
+        )
+    source = session.connections.mirror(before.repository, identity)
+    path = layout.values(service, before.name)
+    held = source.read(f"refs/heads/{before.branch}", path)
+    if held is None:
+        raise NotFoundError("service-not-onboarded", f"{service} is not onboarded in {before.name}", where=path)
+    git = session.connections.mirror(environment.repository, identity)
+    image = layout.image_in(held, file=path)
+    prepared = promotion.promotion(git, ServiceName(service), environment.name, image, source=before.name)
+    _open(session, estate, environment, identity, git, prepared, author(session.connections, estate, identity), now())
+
+
+def revert(
+    service: ServiceArgument,
+    environment: EnvironmentOption,
+    identity: AsOption,
+    commit: Annotated[
+        str | None, typer.Option(help="Commit of main to take back. Default: the service's newest delivery.")
+    ] = None,
+    restore: Annotated[
+        bool, typer.Option("--restore", help="Take back everything since the last seal: releases a blocked queue.")
+    ] = False,
+    context: ContextOption = None,
+) -> None:
+    """Open the delivery that takes back exactly one commit of an environment's main."""
+    from interlock.cli.session import Session, now
+    from interlock.platform.delivery import history, promotion, reverts
+    from interlock.platform.domain.ids import CommitId, ServiceName
+    from interlock.platform.setup.onboarding import author
+
+    session = Session(context)
+    estate = session.estate(identity)
+    found = estate.environment(environment)
+    git = session.connections.mirror(found.repository, identity)
+    if restore:
+        main = history.read_main(git, estate.keys.seal)
+        if not isinstance(main, history.Main) or not main.pending:
+            raise NotFoundError("restore-nothing", "main has nothing that is not sealed", where=found.repository)
+        prepared = promotion.restore(git, found.name, CommitId(main.pending[0].id), main.sealed.id)
+    else:
+        chosen = commit or reverts.newest(git, ServiceName(service), found.name)
+        prepared = promotion.revert(git, ServiceName(service), found.name, CommitId(git.resolve(chosen)))
+    _open(session, estate, found, identity, git, prepared, author(session.connections, estate, identity), now())
+
+
+def _open(
+    session: Session,
+    estate: Estate,
+    environment: Environment,
+    identity: str,
+    git: Repository,
+    prepared: Prepared,
+    by: Author,
+    at: datetime,
+) -> None:
+    from interlock.platform.delivery import promotion
+
+    repository = estate.repository(environment)
+    pull = promotion.open_pull(git, session.connections.forge(identity), repository, prepared, by, now=at)
+    typer.echo(f"{repository}#{pull.number}: {pull.title}\n{pull.html_url}")
 
 
 def approve(

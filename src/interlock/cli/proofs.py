@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import typer
@@ -11,9 +12,9 @@ from rich.table import Table
 from interlock.cli.session import Session, now
 from interlock.clients.connect import PLATFORM
 from interlock.errors import NotFoundError
-from interlock.platform.domain.ids import EnvironmentName, ServiceName
-from interlock.platform.domain.verdict import Finding, Verdict
-from interlock.platform.proof import chain, keys
+from interlock.platform.domain.ids import EnvironmentName, RecordNumber, ServiceName
+from interlock.platform.domain.verdict import Basis, Finding, Verdict
+from interlock.platform.proof import chain, forward, keys
 from interlock.platform.proof.evidence import EvidenceStore
 from interlock.platform.proof.ledger import Ledger
 from interlock.platform.proof.sources import Sources
@@ -48,6 +49,22 @@ def backwards(session: Session, environment: str, service: str) -> chain.Trace:
     return chain.trace(sources(session), EnvironmentName(environment), ServiceName(service), now=now)
 
 
+def forwards(session: Session, number: str) -> forward.Forward:
+    return forward.forward(sources(session), RecordNumber(number), now=now)
+
+
+def print_forwards(found: forward.Forward) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"[bold]{found.record}[/bold] at {_time(found.at)}")
+    if found.pending:
+        console.print(f"opened for {found.pending}, which has not been merged", markup=False)
+    for journey in found.journeys:
+        console.print(f"[bold]{journey.environment}/{journey.service}[/bold]")
+        for number, finding in enumerate(journey.findings, 1):
+            _print_link(console, number, finding, accepted=finding.accepted(journey.bases))
+        _print_verdict(console, journey.overall, journey.bases)
+
+
 def print_backwards(trace: chain.Trace) -> None:
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"[bold]{trace.environment}/{trace.service}[/bold] at {_time(trace.at)}")
@@ -59,9 +76,13 @@ def print_backwards(trace: chain.Trace) -> None:
     whole = f"whole, {ledger.size} entries, head {ledger.head[:19]}…"
     fault = ledger.fault
     console.print(f"ledger: {whole}" if fault is None else f"ledger: NOT WHOLE at {fault.sequence}: {fault.detail}")
-    bases = ", ".join(basis.value for basis in trace.bases) or "nothing"
-    mark, colour = _MARKS[trace.overall]
-    console.print(f"[{colour}]{mark} {trace.overall.value}[/{colour}] where {bases} is accepted")
+    _print_verdict(console, trace.overall, trace.bases)
+
+
+def _print_verdict(console: Console, verdict: Verdict, bases: Sequence[Basis]) -> None:
+    accepted = ", ".join(basis.value for basis in bases) or "nothing"
+    mark, colour = _MARKS[verdict]
+    console.print(f"[{colour}]{mark} {verdict.value}[/{colour}] where {accepted} is accepted")
 
 
 def _print_link(console: Console, number: int, finding: Finding, *, accepted: bool) -> None:
@@ -80,7 +101,7 @@ def _print_link(console: Console, number: int, finding: Finding, *, accepted: bo
         console.print(f"       to do: {finding.remedy}", markup=False)
 
 
-def print_table(title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def print_table(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """A plain table: borders only where a terminal shows them."""
     table = Table(*columns, title=title or None, box=None, pad_edge=False, title_justify="left")
     for row in rows:

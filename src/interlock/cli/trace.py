@@ -28,6 +28,8 @@ def trace(
     if RECORD.fullmatch(what):
         forwards = proofs.forwards(session, what)
         print_json(forwards.as_dict()) if json else proofs.print_forwards(forwards)
+        if not forwards.holds:
+            raise typer.Exit(1)
         return
     environment, slash, service = what.partition("/")
     if not slash or not service:

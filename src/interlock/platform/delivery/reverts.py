@@ -5,15 +5,27 @@ from __future__ import annotations
 from interlock.clients.git import Repository
 from interlock.errors import ConflictError, InputError, InterlockError, NotFoundError
 from interlock.platform.checks import RevertFacts
+from interlock.platform.delivery.history import MAIN
+from interlock.platform.delivery.results import paths
 from interlock.platform.domain.classification import revert_of
 from interlock.platform.domain.facts import Unread, unread
-from interlock.platform.domain.ids import CommitId, ObjectId
+from interlock.platform.domain.ids import CommitId, ObjectId, ServiceName
 
 
 def find(git: Repository, short: str, tip: str) -> CommitId | None:
     """The first-parent commit of ``tip`` whose id begins with ``short``, when it is exactly one."""
     found = [item.id for item in git.log(tip, first_parent=True) if item.id.startswith(short)]
     return CommitId(found[0]) if len(found) == 1 else None
+
+
+def newest(git: Repository, service: ServiceName, environment: str) -> CommitId:
+    """The newest commit of ``main`` that changed what the service runs. Raises NotFoundError ``revert-nothing``."""
+    history = git.log(MAIN, first_parent=True)
+    wanted = paths(service, environment)
+    for commit in history:
+        if commit.parents and git.object_ids(commit.id, wanted) != git.object_ids(commit.parents[0], wanted):
+            return CommitId(commit.id)
+    raise NotFoundError("revert-nothing", f"no commit of main changed {service}", where=environment)
 
 
 def inverse(git: Repository, commit: str, tip: str) -> ObjectId:

@@ -1,0 +1,46 @@
+"""`interlock ledger`: what was checked, decided and applied."""
+
+from __future__ import annotations
+
+import typer
+
+from interlock.cli.options import ContextOption, JsonOption, print_json
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The append-only log of what was decided.")
+
+
+@app.callback()
+def group() -> None:
+    """The append-only log of what was decided."""
+
+
+@app.command()
+def verify(json: JsonOption = False, context: ContextOption = None) -> None:
+    """Check every entry against its hash, its signature, the chain and the checkpoint; exit code 1 at a fault."""
+    from interlock.cli import proofs
+    from interlock.cli.session import Session
+    from interlock.platform.proof.chain import report_as_dict
+
+    report = proofs.sources(Session(context)).ledger.verify()
+    if json:
+        print_json(report_as_dict(report))
+    elif report.fault is None:
+        typer.echo(f"whole: {report.size} entries, head {report.head}")
+    else:
+        typer.echo(f"entry {report.fault.sequence} [{report.fault.reason}]: {report.fault.detail}")
+    if report.fault is not None:
+        raise typer.Exit(1)
+
+
+@app.command("list")
+def entries(json: JsonOption = False, context: ContextOption = None) -> None:
+    """List every authentic entry in order."""
+    from interlock.cli import proofs
+    from interlock.cli.session import Session
+
+    found = proofs.sources(Session(context)).ledger.entries()
+    if json:
+        print_json([{"sequence": e.sequence, "time": e.time, "kind": e.kind, "subject": e.subject} for e in found])
+        return
+    rows = [(str(item.sequence), item.time, item.kind, item.subject) for item in found]
+    proofs.print_table("", ("#", "time", "kind", "subject"), rows)
