@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
+import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -182,8 +184,8 @@ class Tickets:
 class World:
     """Everything, with the acts of the platform as methods."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, bases: tuple[str, ...] = ("executed", "simulated", "static")) -> None:
+        self.folder, self.bases = folder, bases
         self.clock = Clock()
         self.seal_secret, self.seal_cert = git_keys.generate_openpgp("Seal <seal@acme.test>")
         self.forge_secret, self.forge_cert = git_keys.generate_openpgp("Forge <forge@acme.test>")
@@ -199,8 +201,20 @@ class World:
         self.store = EvidenceStore(folder / "evidence")
         self.ledger = Ledger(folder / "ledger.jsonl", self.attest, now=self.clock)
         self.unreachable: set[str] = set()
-        self.numbers = iter(range(7, 1000))
+        self.pulls = 6
         self._platform()
+
+    def copy(self, folder: Path) -> World:
+        """Another world in the same state, on its own."""
+        shutil.copytree(self.folder, folder)
+        made = copy.copy(self)
+        made.folder, made.clock, made.unreachable = folder, copy.copy(self.clock), set()
+        made.registry, made.forge = copy.deepcopy(self.registry), copy.deepcopy(self.forge)
+        made.tickets, made.clusters = copy.deepcopy(self.tickets), copy.deepcopy(self.clusters)
+        made.repositories = {name: Repository(folder / f"{name}.git") for name in self.repositories}
+        made.store = EvidenceStore(folder / "evidence")
+        made.ledger = Ledger(folder / "ledger.jsonl", self.attest, now=made.clock)
+        return made
 
     # What the walk reads.
 
@@ -239,7 +253,8 @@ class World:
         return made
 
     def move(self, repository: str, branch: str, commit: str) -> None:
-        self.repositories[repository]._git("update-ref", f"refs/heads/{branch}", commit)
+        path = self.repositories[repository].path
+        subprocess.run(["git", "-C", str(path), "update-ref", f"refs/heads/{branch}", commit], check=True)
 
     def tip(self, repository: str, branch: str) -> str:
         return self.repositories[repository].resolve(f"refs/heads/{branch}")
@@ -253,6 +268,7 @@ class World:
             chart={"Chart.yaml": b"name: service\n"},
             catalog={},
             builder=provenance.BUILDER,
+            bases=self.bases,
         )
         files["platform"]["services/payments.yaml"] = SERVICE_FILE.encode()
         for name in ("platform", "env-dev", "env-prod"):
@@ -267,12 +283,14 @@ class World:
 
     # The build.
 
-    def build(self, text: str = "one", *, verdict: str = "pass") -> tuple[str, Digest]:
+    def build(
+        self, text: str = "one", *, verdict: str = "pass", isolation: str = "bubblewrap", branch: str = "main"
+    ) -> tuple[str, Digest]:
         """A commit of the app repo, its pipeline run, image, documents and signature: (tag, digest)."""
         repo = self.repositories["payments"]
         parents = [self.tip("payments", "main")] if repo.refs() else []
         tree = repo.write_tree({"flow.msgflow": text.encode()})
-        commit = self.commit("payments", parents, tree, f"Flow {text}", by="dana", branch="main")
+        commit = self.commit("payments", parents, tree, f"Flow {text}", by="dana", branch=branch)
         tag = f"main-{commit[:12]}"
         layer = image.layer([image.File("app/flow.bar", text.encode())])
         content = image.build([layer], created=START)
@@ -287,7 +305,7 @@ class World:
             statement.image_signature(digest), subject=content.descriptor, key=self.release, created=START
         )
         self.registry.push(NAME, signed)
-        run = _run(commit, tag, digest, documents["cyclonedx"], documents["vnd.interlock.scan"])
+        run = _run(commit, tag, digest, documents["cyclonedx"], documents["vnd.interlock.scan"], isolation)
         self.clusters["https://hub-cluster"].put(copy.deepcopy(run.run))
         attest.attest(
             run,
@@ -304,11 +322,27 @@ class World:
 
     # The delivery.
 
-    def deliver(self, environment: str, files: dict[str, str], kind: DeliveryKind, **options: Any) -> str:
-        """Pull request, approvals, record, merge, decision and, where the environment has them, the seal."""
+    def deliver(
+        self,
+        environment: str,
+        files: dict[str, str],
+        kind: DeliveryKind,
+        *,
+        service: ServiceName = SERVICE,
+        reviewers: tuple[str, ...] = ("sam", "rita"),
+        answer: RecordApprovalState = RecordApprovalState.APPROVED,
+        merged_by: str = "forge",
+        smuggled: dict[str, str] | None = None,
+        platform_commit: str | None = None,
+    ) -> str:
+        """Pull request, approvals, record, merge, decision and, where the environment has them, the seal.
+
+        ``merged_by``: whose key signs the merge; ``smuggled``: what the merge adds that neither parent has.
+        """
         name = f"env-{environment}"
         repo, where = self.repositories[name], self.estate.environment(environment)
-        base, number = self.tip(name, "main"), next(self.numbers)
+        self.pulls += 1
+        base, number = self.tip(name, "main"), self.pulls
         tree = repo.write_tree({path: text.encode() for path, text in files.items()}, base=base)
         head = self.commit(name, [base], tree, "Change", by="dana")
         pull = PullRequest(
@@ -321,8 +355,10 @@ class World:
             base_ref="main",
             open=True,
         )
-        facts = self._facts(environment, kind, pull, base, tree)
-        merge = self.commit(name, [base, head], tree, f"Merge #{number}", by="forge", branch="main")
+        facts = self._facts(environment, kind, pull, base, tree, service, reviewers, answer)
+        if smuggled:
+            tree = repo.write_tree({path: text.encode() for path, text in smuggled.items()}, base=tree)
+        merge = self.commit(name, [base, head], tree, f"Merge #{number}", by=merged_by, branch="main")
         merged = forge_pull(pull, merge)
         self.forge.pulls[number] = merged
         result = {path: item for path, item in facts.result.items if item}  # type: ignore[union-attr]
@@ -349,7 +385,7 @@ class World:
         decision = kinds.merged(
             self.ledger,
             environment=EnvironmentName(environment),
-            service=SERVICE,
+            service=service,
             kind=kind.value,
             repository=f"https://git/acme/{name}",
             pull=number,
@@ -357,15 +393,24 @@ class World:
             head=CommitId(head),
             merge=CommitId(merge),
             result=result,  # type: ignore[arg-type]
-            platform_commit=self.platform_commit,
+            platform_commit=CommitId(platform_commit or self.platform_commit),
             evidence=evidence,
             record=facts.record.number,
         )
         if where.sealed:
-            self.seal(environment, merge, decision.id)
+            self.seal(environment, merge, decision.id, service=service)
         return self.tip(name, where.branch)
 
-    def seal(self, environment: str, merge: str, decision: Digest, *, by: str = "seal", tree: str = "") -> str:
+    def seal(
+        self,
+        environment: str,
+        merge: str,
+        decision: Digest,
+        *,
+        service: ServiceName = SERVICE,
+        by: str = "seal",
+        tree: str = "",
+    ) -> str:
         name = f"env-{environment}"
         message = f"Seal {environment} {merge[:12]}\n\nProven.\n\nArgocd-gpg-seal: {decision}\n"
         tree = tree or self.repositories[name].tree(merge)
@@ -373,7 +418,7 @@ class World:
         kinds.sealed(
             self.ledger,
             environment=EnvironmentName(environment),
-            service=SERVICE,
+            service=service,
             repository=f"https://git/acme/{name}",
             seal=CommitId(made),
             merge=CommitId(merge),
@@ -381,10 +426,20 @@ class World:
         )
         return made
 
-    def _facts(self, environment: str, kind: DeliveryKind, pull: PullRequest, base: str, tree: str) -> GateFacts:
+    def _facts(
+        self,
+        environment: str,
+        kind: DeliveryKind,
+        pull: PullRequest,
+        base: str,
+        tree: str,
+        service: ServiceName,
+        reviewers: tuple[str, ...],
+        answer: RecordApprovalState,
+    ) -> GateFacts:
         repo, where = self.repositories[f"env-{environment}"], self.estate.environment(environment)
-        result = ResultIds.of(repo.object_ids(tree, service_paths(SERVICE)))  # type: ignore[arg-type]
-        reviewers = ("sam", "rita") if where.rules.approvals else ()
+        result = ResultIds.of(repo.object_ids(tree, service_paths(service)))  # type: ignore[arg-type]
+        reviewers = reviewers if where.rules.approvals else ()
         reviews, approvals = [], []
         self.forge.given[pull.number] = []
         for index, account in enumerate(reviewers):
@@ -403,13 +458,13 @@ class World:
             environment=where,
             pull=pull,
             change=Change(CommitId(base), pull.head, CommitId(base), ObjectId(tree), (), (), commits=(person,)),
-            classification=Classification(kind, SERVICE),
+            classification=Classification(kind, service),
             result=result,
             reviews=tuple(reviews),
             approvals=tuple(approvals),
             source=(person,),
         )
-        record = self._record(draft) if where.rules.change_record else RecordFacts(None)
+        record = self._record(draft, answer) if where.rules.change_record else RecordFacts(None)
         return GateFacts(**{**draft.__dict__, "record": record})
 
     def _first_seen(self, approval: Approval, raw: forge_model.Review) -> Approval:
@@ -426,7 +481,7 @@ class World:
         )
         return replace(approval, evidence=read)
 
-    def _record(self, facts: GateFacts) -> RecordFacts:
+    def _record(self, facts: GateFacts, answer: RecordApprovalState) -> RecordFacts:
         number = facts.pull.title.split()[0]
         delivery = f"{facts.delivery.id}@{facts.pull.head}"
         raw = {
@@ -438,20 +493,25 @@ class World:
             "sys_mod_count": "3",
             "start_date": "2026-05-04 00:00:00",
             "end_date": "2026-05-05 00:00:00",
-            "approval": "approved",
+            "approval": answer.value,
         }
         live = tickets_model.change_request(raw)
         self.tickets.records[number] = live
-        row = {"sys_id": f"row{number}", "sysapproval": live.sys_id, "approver.user_name": "carol", "state": "approved"}
+        row = {
+            "sys_id": f"row{number}",
+            "sysapproval": live.sys_id,
+            "approver.user_name": "carol",
+            "state": answer.value,
+        }
         self.tickets.rows[live.sys_id] = [tickets_model.approval(row)]
         plan = Digest(live.plan_digest())
-        approval = RecordApproval("carol", RecordApprovalState.APPROVED, shown=plan)
+        approval = RecordApproval("carol", answer, shown=plan)
         record = ChangeRecord(
             number=number,  # type: ignore[arg-type]
             type="normal",
             raw_state="-1",
             state=RecordState.IMPLEMENT,
-            approval="approved",
+            approval=answer.value,
             requested_by="interlock",
             opened_by="interlock",
             start=live.start,
@@ -496,8 +556,8 @@ class World:
         files = {"argocd/payments.yaml": "kind: Application\n", **values(environment, "", "")}
         self.deliver(environment, files, DeliveryKind.ONBOARDING)
 
-    def ship(self, environment: str, tag: str, digest: str) -> str:
-        revision = self.deliver(environment, values(environment, tag, digest), DeliveryKind.IMAGE)
+    def ship(self, environment: str, tag: str, digest: str, **options: Any) -> str:
+        revision = self.deliver(environment, values(environment, tag, digest), DeliveryKind.IMAGE, **options)
         self.sync(environment, revision, tag, digest)
         return revision
 
@@ -546,7 +606,7 @@ def _scan(verdict: str) -> dict[str, Any]:
     }
 
 
-def _run(commit: str, tag: str, digest: str, sbom: str, scan: str) -> FinishedRun:
+def _run(commit: str, tag: str, digest: str, sbom: str, scan: str, isolation: str) -> FinishedRun:
     results = {
         "IMAGE_URL": f"{IMAGE}:{tag}",
         "IMAGE_DIGEST": digest,
@@ -576,7 +636,7 @@ def _run(commit: str, tag: str, digest: str, sbom: str, scan: str) -> FinishedRu
         },
     }
     record = {
-        "isolation": "bubblewrap",
+        "isolation": isolation,
         "network": [],
         "tools": [{"name": "python", "version": "3.11"}],
         "executed-by": "installed-toolbox",
@@ -627,9 +687,9 @@ def _workload(reference: str) -> dict[str, Any]:
     }
 
 
-def make_world(folder: Path) -> World:
+def make_world(folder: Path, **options: Any) -> World:
     """payments built once, in dev by the pipeline's pull request, and delivered to prod with everything it takes."""
-    world = World(folder)
+    world = World(folder, **options)
     tag, digest = world.build()
     world.ship("dev", tag, digest)
     world.onboard("prod")
@@ -637,13 +697,24 @@ def make_world(folder: Path) -> World:
     return world
 
 
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return make_world(tmp_path_factory.mktemp("template"))
+
+
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> World:
+def shared(template: World, tmp_path_factory: pytest.TempPathFactory) -> World:
     """A delivered world for tests that leave it as it was."""
-    return make_world(tmp_path_factory.mktemp("world"))
+    return template.copy(tmp_path_factory.mktemp("shared") / "world")
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
+def world(template: World, tmp_path: Path) -> World:
     """A delivered world of one's own."""
-    return make_world(tmp_path)
+    return template.copy(tmp_path / "world")
+
+
+@pytest.fixture
+def strict_world(tmp_path: Path) -> World:
+    """One whose environments accept only what was executed."""
+    return make_world(tmp_path, bases=("executed",))
