@@ -20,7 +20,7 @@ class Reason:
 
 _PUSH = "push a commit that mends it; approvals have to be given again"
 _REBUILD = "build the source again with the service's golden path and promote the new image"
-_RECORD = "mend the record in the ticket system, or let the platform open a new one by closing and re-opening the PR"
+_RECORD = "mend the record in the ticket system, or cancel it there: the platform opens a new one"
 
 _KIND = {
     "nothing-changed": Reason("The base branch already has everything that the pull request changes.", "close it"),

@@ -139,7 +139,8 @@ def ensure(
     old = number_in(title, settings.number)
     found = [item for item in tickets.find({"correlation_id": plan.key}) if not _ended(item, estate)]
     record = found[0] if found else tickets.create(fields(plan, start=now, length=settings.window))
-    tickets.request_approval(record.sys_id)
+    if record.approval not in settings.rejected:  # a no is an answer: nobody is asked again
+        tickets.request_approval(record.sys_id)
     number = RecordNumber(record.number)
     if old is not None and old != number:
         _cancel_earlier(tickets, estate, old, plan)

@@ -102,7 +102,7 @@ class Tickets(Model):
     rejected: tuple[str, ...] = ("rejected",)
     """Raw values of the approval summary field."""
     conflict_clear: tuple[str, ...] = Field(alias="conflictClear", default=("", "No Conflict"))
-    window: Duration = Field(default="2h", validate_default=True)
+    window: Duration = Field(default="2d", validate_default=True)
     """Length of the window that the platform writes into a record that it opens."""
 
     @model_validator(mode="after")

@@ -115,7 +115,7 @@ tickets:
     closed: ["3"]
     canceled: ["4"]
   deliverable: [scheduled, implement]
-  window: 2h
+  window: 2d
 
 # Forge accounts that are no people.
 accounts:

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from interlock.errors import ConflictError, NotFoundError, RefusedError
+from interlock.platform.delivery import changes, promotion
+from interlock.platform.delivery.signers import Signers
+from interlock.platform.domain.change import Change
+from interlock.platform.domain.delivery import DeliveryKind
+from interlock.platform.domain.ids import Digest, ServiceName
+from interlock.platform.domain.image import ImageReference
+
+if TYPE_CHECKING:
+    from conftest import World
+
+    from interlock.clients.forge import PullRequest
+
+PAYMENTS = ServiceName("payments")
+IMAGE = ImageReference("registry.acme.test/integration/payments", "main-aaaaaaaaaaaa", Digest("sha256:" + "a" * 64))
+
+
+def author(world: World, person: str = "dana") -> promotion.Author:
+    return promotion.Author("Dana Moss", "dana@acme.test", world.keys.sign_as(person))
+
+
+def open_pull(world: World, prepared: promotion.Prepared, person: str = "dana") -> PullRequest:
+    found = promotion.open_pull(
+        world.git,
+        world_forge(world),
+        world.repository,
+        prepared,
+        author(world, person),
+        now=world.now(),  # type: ignore[arg-type]
+    )
+    world.git.fetch()
+    return found
+
+
+def world_forge(world: World) -> object:
+    class Forge:
+        create_pull = staticmethod(world.create_pull)
+
+        @staticmethod
+        def pulls(owner: str, repo: str, *, state: str) -> list[PullRequest]:
+            return world.pulls_open()
+
+    return Forge()
+
+
+def test_a_promotion_is_one_signed_commit_that_changes_tag_and_digest(world: World) -> None:
+    pull = open_pull(world, promotion.promotion(world.git, PAYMENTS, "prod", IMAGE, source="test"))
+    assert (pull.head_ref, pull.base_ref) == ("promote/payments/main-aaaaaaaaaaaa", "main")
+    assert pull.title == "payments: main-aaaaaaaaaaaa to prod"
+    change = changes.read_change(world.git, world.merged(pull.number), Signers(world.estate), now=world.now())
+    assert isinstance(change, Change)
+    assert [item.path for item in change.effect] == ["apps/payments/values.prod.yaml"]
+    assert [item.person for item in change.commits] == ["dana"]
+    kind = changes.classify_change(change, world.environment, world.merged(pull.number))
+    assert (kind.kind, kind.service) == (DeliveryKind.IMAGE, "payments")
+
+
+def test_asking_twice_gives_the_same_pull_request(world: World) -> None:
+    first = open_pull(world, promotion.promotion(world.git, PAYMENTS, "prod", IMAGE, source="test"))
+    world.commit({"README.md": b"moved on\n"})
+    again = open_pull(world, promotion.promotion(world.git, PAYMENTS, "prod", IMAGE, source="test"))
+    assert again == first
+
+
+def test_a_kill_between_push_and_pull_request_is_finished(world: World) -> None:
+    first = open_pull(world, promotion.promotion(world.git, PAYMENTS, "prod", IMAGE, source="test"))
+    world.pulls.clear()
+    again = open_pull(world, promotion.promotion(world.git, PAYMENTS, "prod", IMAGE, source="test"))
+    assert again.head_sha == first.head_sha
+
+
+def test_somebody_elses_branch_is_not_taken_for_ours(world: World) -> None:
+    prepared = promotion.promotion(world.git, PAYMENTS, "prod", IMAGE, source="test")
+    world.commit({"evil.txt": b"x"}, branch=prepared.branch)
+    with pytest.raises(ConflictError) as caught:
+        open_pull(world, prepared)
+    assert caught.value.code == "delivery-branch"
+
+
+def test_nothing_to_promote_is_refused(world: World) -> None:
+    none = ImageReference(IMAGE.repository, "", Digest(""))
+    with pytest.raises(RefusedError, match="test runs no image"):
+        promotion.promotion(world.git, PAYMENTS, "prod", none, source="test")
+    pull = open_pull(world, promotion.promotion(world.git, PAYMENTS, "prod", IMAGE, source="test"))
+    world.merge("acme", "env-prod", pull.number, head_commit_id=pull.head_sha)
+    with pytest.raises(RefusedError, match="already"):
+        promotion.promotion(world.git, PAYMENTS, "prod", IMAGE, source="test")
+    with pytest.raises(NotFoundError) as caught:
+        promotion.promotion(world.git, ServiceName("orders"), "prod", IMAGE, source="test")
+    assert caught.value.code == "service-not-onboarded"
+
+
+def test_an_onboarding_brings_the_golden_paths_files(world: World) -> None:
+    payments = world.estate.service("payments").model_copy(update={"name": "orders"})
+    files = world.golden(payments, world.environment)
+    pull = open_pull(world, promotion.onboarding(world.git, ServiceName("orders"), "prod", files))
+    change = changes.read_change(
+        world.git, world.merged(pull.number), Signers(world.estate), now=world.now(), wanted=files
+    )
+    assert isinstance(change, Change)
+    kind = changes.classify_change(change, world.environment, world.merged(pull.number))
+    assert (kind.kind, kind.service) == (DeliveryKind.ONBOARDING, "orders")
+    assert {**change.unchanged, **change.after} == files
+    world.merge("acme", "env-prod", pull.number, head_commit_id=pull.head_sha)
+    with pytest.raises(RefusedError, match="already"):
+        promotion.onboarding(world.git, ServiceName("orders"), "prod", files)

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from interlock.errors import ConflictError, InputError
+from interlock.platform.checks import RevertFacts
+from interlock.platform.delivery import promotion, reverts
+from interlock.platform.domain.classification import revert_of
+from interlock.platform.domain.ids import CommitId, ServiceName
+
+if TYPE_CHECKING:
+    from conftest import World
+
+PAYMENTS = ServiceName("payments")
+
+
+def merged(world: World, service: str, character: str) -> CommitId:
+    pull = world.bump(service, character)
+    found = world.merge("acme", "env-prod", pull.number, head_commit_id=pull.head_sha)
+    return CommitId(str(found.merge_commit_sha))
+
+
+def facts(world: World, prepared: promotion.Prepared, **changes: str | None) -> RevertFacts:
+    found = reverts.read_revert(
+        world.git, prepared.branch, base=world.main(), tree=prepared.tree, sealed=changes.get("sealed")
+    )
+    assert isinstance(found, RevertFacts)
+    return found
+
+
+def test_a_prepared_revert_is_the_exact_inverse(world: World) -> None:
+    before = world.git.tree(world.main())
+    bad = merged(world, "payments", "a")
+    prepared = promotion.revert(world.git, PAYMENTS, "prod", bad)
+    assert prepared.tree == before
+    found = facts(world, prepared)
+    assert (found.commit, found.expected, found.restores) == (bad, prepared.tree, False)
+
+
+def test_other_services_deliveries_in_between_stay(world: World) -> None:
+    bad = merged(world, "payments", "a")
+    merged(world, "quotes", "b")
+    prepared = promotion.revert(world.git, PAYMENTS, "prod", bad)
+    changed = [item.path for item in world.git.diff(world.main(), prepared.tree)]
+    assert changed == ["apps/payments/values.prod.yaml"]
+
+
+def test_what_was_changed_again_since_is_not_reverted(world: World) -> None:
+    bad = merged(world, "payments", "a")
+    merged(world, "payments", "b")
+    with pytest.raises(ConflictError) as caught:
+        promotion.revert(world.git, PAYMENTS, "prod", bad)
+    assert caught.value.code == "revert-overtaken"
+    found = reverts.read_revert(
+        world.git, f"revert/payments/{bad[:12]}", base=world.main(), tree=world.git.tree(world.main()), sealed=None
+    )
+    assert isinstance(found, RevertFacts) and found.expected is None and "changed again" in found.problem
+
+
+def test_the_first_commit_has_no_inverse(world: World) -> None:
+    with pytest.raises(InputError, match="nothing to go back to"):
+        reverts.inverse(world.git, world.main(), world.main())
+
+
+def test_only_commits_of_main_are_reverted(world: World) -> None:
+    found = reverts.read_revert(
+        world.git, "revert/payments/0123456789ab", base=world.main(), tree=world.git.tree(world.main()), sealed=None
+    )
+    assert isinstance(found, RevertFacts) and found.commit is None
+
+
+def test_restoring_is_only_looked_for_while_the_queue_is_blocked(world: World) -> None:
+    evil = CommitId(world.commit({"evil.txt": b"x"}))
+    prepared = promotion.restore(world.git, "prod", evil, "refs/heads/sealed")
+    assert facts(world, prepared, sealed="refs/heads/sealed").restores
+    assert not facts(world, prepared).restores
+    assert world.git.tree("refs/heads/sealed") == prepared.tree
+
+
+@pytest.mark.parametrize("branch", ["promote/payments/x", "revert/payments", "revert/a/b/c", "revert/payments/XYZ"])
+def test_other_branches_are_no_reverts(world: World, branch: str) -> None:
+    assert revert_of(branch) is None
+    assert reverts.read_revert(world.git, branch, base=world.main(), tree=world.main(), sealed=None) is None
