@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from interlock.platform.delivery import gate, queue
+from interlock.platform.domain.ids import CheckId, ReasonCode
+from interlock.platform.domain.verdict import Finding, Verdict, overall
+
+if TYPE_CHECKING:
+    pass
+
+
+@given(st.lists(st.text("abc-: ", min_size=1, max_size=200), min_size=1, max_size=20))
+def test_a_description_fits_the_forge_and_counts_what_it_leaves_out(parts: list[str]) -> None:
+    text = gate.shorten(parts)
+    assert 0 < len(text) <= gate.MAX_DESCRIPTION
+    if "; ".join(parts) == text:
+        return
+    assert text.endswith(("more", "…"))
+
+
+def finding(name: str, verdict: Verdict, reason: str = "x") -> Finding:
+    return Finding(CheckId(name), "claim", verdict, ReasonCode(reason))
+
+
+class Facts:
+    """The two facts that a gate looks at itself."""
+
+    def __init__(self, number: int = 1, restores: bool = False) -> None:
+        from types import SimpleNamespace
+
+        from interlock.platform.domain.verdict import Basis
+
+        self.environment = SimpleNamespace(bases=tuple(Basis))
+        self.pull = SimpleNamespace(number=number)
+        self.restores = restores
+
+
+def made(*findings: Finding, number: int = 1, restores: bool = False) -> gate.Gate:
+    facts = Facts(number, restores)
+    return gate.Gate(facts, findings, overall(findings, facts.environment.bases))  # type: ignore[arg-type]
+
+
+def test_unknown_is_pending_and_pending_does_not_merge() -> None:
+    assert made(finding("a", Verdict.VALID)).state == "success"
+    assert made(finding("a", Verdict.VALID), finding("b", Verdict.UNKNOWN)).state == "pending"
+    assert made(finding("a", Verdict.INVALID), finding("b", Verdict.UNKNOWN)).state == "failure"
+    assert made().state == "pending", "a gate without checks has proven nothing"
+
+
+def test_causes_are_told_before_what_follows_from_them() -> None:
+    found = made(
+        finding("record-type", Verdict.UNKNOWN, "record-not-read"),
+        finding("approval-other-team", Verdict.UNKNOWN, "approval-not-captured"),
+        finding("record-named", Verdict.INVALID, "record-unnamed"),
+        finding("pull-base", Verdict.VALID),
+    )
+    assert found.description == (
+        "record-named: record-unnamed; approval-other-team: approval-not-captured; record-type: record-not-read"
+    )
+    assert made(finding("a", Verdict.VALID)).description == "1 checks hold"
+
+
+def test_the_queue_is_first_come_first_served_except_for_what_releases_it() -> None:
+    good = finding("a", Verdict.VALID)
+    waiting = [made(good, number=number) for number in (9, 4, 7)]
+    refused = made(finding("a", Verdict.INVALID), number=1)
+    assert queue.next_merge([*waiting, refused]) is waiting[1]
+    restoring = made(good, number=12, restores=True)
+    assert queue.next_merge([*waiting, restoring]) is restoring
+    assert queue.next_merge([refused]) is None
+    assert queue.next_merge([]) is None
