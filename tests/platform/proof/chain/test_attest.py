@@ -1,0 +1,166 @@
+"""Attesting: after the run, over the documents that it named, once, whatever happens in between."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from interlock.errors import IntegrityError, InterlockError, NotFoundError, RefusedError
+from interlock.formats.sigstore import statement, verify
+from interlock.platform.domain.image import StatementKind
+from interlock.platform.domain.verdict import Verdict
+from interlock.platform.proof import attest, images, kinds
+from interlock.platform.proof.entries import Entry
+from interlock.platform.proof.keys import AttestKey
+from interlock.platform.proof.ledger import Ledger
+from interlock.platform.proof.statements import reading
+from interlock.platform.proof.statements.run import FinishedRun
+
+
+def attested(world: Any, run: FinishedRun, **options: Any) -> Entry:
+    return attest.attest(
+        run,
+        **{
+            "registry": world.registry,
+            "key": world.attest,
+            "store": world.store,
+            "ledger": world.ledger,
+            "source": "https://hub-cluster",
+            "reader": "interlock",
+            "now": world.clock,
+            **options,
+        },
+    )
+
+
+def fresh(world: Any) -> Ledger:
+    """An empty ledger: the run was never read."""
+    return Ledger(world.folder / "other.jsonl", world.attest, now=world.clock)
+
+
+def altered(run: FinishedRun, **results: str) -> FinishedRun:
+    made = copy.deepcopy(dict(run.run))
+    for item in made["status"]["results"]:
+        item["value"] = results.get(item["name"].replace("-", "_"), item["value"])
+    return FinishedRun(made, run.task_runs)
+
+
+def statements(world: Any, predicate_type: str) -> tuple[verify.Verified, ...]:
+    digest = world.run.digest("IMAGE_DIGEST")
+    found = world.registry.bundles("", digest)
+    return verify.verify(found, key=world.attest.public, subject=digest, predicate_type=predicate_type).verified
+
+
+def test_three_statements_by_the_attest_key(world: Any) -> None:
+    for predicate_type in attest.PREDICATES.values():
+        assert len(statements(world, predicate_type)) == 1
+    (provenance,) = statements(world, statement.SLSA_PROVENANCE)
+    found = reading.provenance(provenance.statement)
+    assert found.source == "https://git/acme/payments"
+    assert found.commit == world.run.commit
+    assert (found.pipeline, found.isolation) == ("build-ace-flow", "bubblewrap")
+    (scan,) = statements(world, statement.VULNERABILITIES)
+    assert reading.scan(scan.statement).verdict is Verdict.VALID
+
+
+def test_the_run_is_kept_as_it_was_read(world: Any) -> None:
+    (entry,) = world.ledger.find(kinds.RUN_READ)
+    assert set(entry.evidence) == {"run", "task/git-clone", "task/build-bar"}
+    assert world.store.get(entry.evidence["run"]).body == world.run.run
+
+
+def test_again_is_the_same(world: Any) -> None:
+    before = (dict(world.registry.manifests), world.ledger.verify().size)
+    assert attested(world, world.run) == world.ledger.find(kinds.ATTESTED)[-1]
+    assert (world.registry.manifests, world.ledger.verify().size) == before
+
+
+def test_killed_before_the_ledger_nothing_is_pushed_twice(world: Any) -> None:
+    before = dict(world.registry.manifests)
+    assert attested(world, world.run, ledger=fresh(world)).body == world.ledger.find(kinds.ATTESTED)[-1].body
+    assert world.registry.manifests == before
+
+
+@pytest.mark.parametrize("kept", range(3))
+def test_killed_between_pushes_the_rest_follows(world: Any, kept: int) -> None:
+    recorded = world.ledger.find(kinds.ATTESTED)[-1].body["statements"]
+    for item in list(recorded.values())[kept:]:
+        del world.registry.manifests[item["manifest"]]
+    entry = attested(world, world.run, ledger=fresh(world))
+    for predicate_type in attest.PREDICATES.values():
+        assert len(statements(world, predicate_type)) == 1
+    assert {name: item["document"] for name, item in entry.body["statements"].items()} == {
+        name: item["document"] for name, item in recorded.items()
+    }
+
+
+def refused(world: Any, run: FinishedRun, error: type[InterlockError]) -> str:
+    before = dict(world.registry.manifests)
+    with pytest.raises(error) as caught:
+        attested(world, run, ledger=fresh(world))
+    assert world.registry.manifests == before
+    assert fresh(world).entries() == []
+    return caught.value.code
+
+
+def test_a_run_that_has_not_ended(world: Any) -> None:
+    made = copy.deepcopy(dict(world.run.run))
+    made["status"]["conditions"][0]["status"] = "Unknown"
+    assert refused(world, FinishedRun(made, world.run.task_runs), RefusedError) == "run-unfinished"
+
+
+def test_a_run_that_failed(world: Any) -> None:
+    made = copy.deepcopy(dict(world.run.run))
+    made["status"]["conditions"][0]["status"] = "False"
+    assert refused(world, FinishedRun(made, world.run.task_runs), RefusedError) == "run-failed"
+
+
+@pytest.mark.parametrize("result", ["SBOM_DIGEST", "SCAN_DIGEST"])
+def test_a_document_that_is_not_what_the_run_named(world: Any, result: str) -> None:
+    digest = world.run.digest(result)
+    world.registry.blobs[digest] += b" "
+    assert refused(world, world.run, IntegrityError) == "digest-mismatch"
+
+
+def test_a_document_that_is_not_there(world: Any) -> None:
+    del world.registry.blobs[world.run.digest("SCAN_DIGEST")]
+    assert refused(world, world.run, NotFoundError) == "registry-not-found"
+
+
+def test_a_document_of_another_kind(world: Any) -> None:
+    run = altered(world.run, SBOM_DIGEST=world.run.digest("SCAN_DIGEST"))
+    assert refused(world, run, InterlockError) == "document-invalid"
+
+
+def test_an_image_that_is_not_there(world: Any) -> None:
+    assert refused(world, altered(world.run, IMAGE_DIGEST="sha256:" + "5" * 64), NotFoundError) == "registry-not-found"
+
+
+def test_a_result_that_is_no_digest(world: Any) -> None:
+    assert refused(world, altered(world.run, IMAGE_DIGEST="latest"), InterlockError) == "run-result-invalid"
+
+
+def test_without_the_private_key_nothing_is_signed(world: Any) -> None:
+    manifests = world.ledger.find(kinds.ATTESTED)[-1].body["statements"].values()
+    for item in manifests:
+        del world.registry.manifests[item["manifest"]]
+    with pytest.raises(RefusedError):
+        attested(world, world.run, key=AttestKey(world.attest.public), ledger=fresh(world))
+
+
+def test_what_the_gate_reads_of_an_image(world: Any) -> None:
+    walk_image = world.run.image, world.run.digest("IMAGE_DIGEST")
+    from interlock.platform.domain.image import ImageReference
+
+    reference = ImageReference(walk_image[0], "main-" + world.run.commit[:12], walk_image[1])
+    facts = images.read(
+        world.registry, "integration/payments", reference, release=world.release.public, attest=world.attest.public
+    )
+    assert facts.tag_digest == reference.digest
+    assert facts.missing_blobs == ()
+    assert {kind: item.verdict for kind, item in facts.statements.items()} == dict.fromkeys(
+        StatementKind, Verdict.VALID
+    )
+    assert facts.provenance is not None and facts.scan is not None and facts.signature is not None

@@ -1,0 +1,158 @@
+"""What is ours in the provenance: it claims only what the engine recorded about the steps."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from interlock.errors import InputError, RefusedError
+from interlock.formats.sigstore import Statement, statement
+from interlock.platform.proof.statements import capabilities, documents, hints, reading
+from interlock.platform.proof.statements.provenance import BUILDER, provenance
+from interlock.platform.proof.statements.run import FinishedRun
+
+STEP = "registry.acme.test/platform/toolbox@sha256:" + "7" * 64
+
+
+def task(name: str, record: dict[str, Any] | str | None) -> dict[str, Any]:
+    text = record if isinstance(record, str) else json.dumps(record)
+    annotations = {} if record is None else {capabilities.ANNOTATION: text}
+    return {
+        "metadata": {"name": name, "labels": {"tekton.dev/pipelineTask": name}, "annotations": annotations},
+        "status": {"completionTime": "2026-05-04T12:00:00Z", "steps": [{"name": "run", "imageID": STEP}]},
+    }
+
+
+def run(*tasks: dict[str, Any], status: str = "True", **results: str) -> FinishedRun:
+    value = {
+        "metadata": {"name": "payments-1", "uid": "u1"},
+        "spec": {"pipelineRef": {"name": "build-ace-flow"}},
+        "status": {
+            "completionTime": "2026-05-04T12:00:00Z",
+            "conditions": [{"type": "Succeeded", "status": status}],
+            "results": [{"name": name, "value": found} for name, found in results.items()],
+            "pipelineSpec": {"tasks": [{"name": item["metadata"]["name"]} for item in tasks]},
+        },
+    }
+    return FinishedRun(value, tasks)
+
+
+def parsed(value: dict[str, Any]) -> Statement:
+    return Statement(value["predicateType"], (), value["predicate"])
+
+
+RECORD = {
+    "isolation": "bubblewrap",
+    "network": ["127.0.0.1:8481"],
+    "tools": [{"name": "buildah", "version": "1.28", "digest": "sha256:" + "b" * 64}],
+    "executed-by": "installed-toolbox",
+}
+SOURCE = {"CHAINS-GIT_URL": "https://git/acme/payments", "CHAINS-GIT_COMMIT": "a" * 40}
+
+
+def test_the_builder_is_ours() -> None:
+    assert provenance(run())["predicate"]["runDetails"]["builder"] == {"id": BUILDER}
+
+
+def test_an_image_that_did_not_run_is_marked() -> None:
+    found = provenance(run(task("build", RECORD)))["predicate"]["buildDefinition"]["resolvedDependencies"]
+    assert found == [
+        {
+            "uri": "oci://registry.acme.test/platform/toolbox",
+            "digest": {"sha256": "7" * 64},
+            "annotations": {"interlock.dev/executed-by": "installed-toolbox"},
+        },
+        {"name": "tool/buildah", "uri": "pkg:generic/buildah@1.28", "digest": {"sha256": "b" * 64}},
+    ]
+
+
+def test_an_image_that_ran_is_not_marked() -> None:
+    record = {**RECORD, "executed-by": "", "tools": []}
+    found = provenance(run(task("build", record)))["predicate"]["buildDefinition"]["resolvedDependencies"]
+    assert "annotations" not in found[0]
+
+
+@pytest.mark.parametrize(
+    ("recorded", "expected"),
+    [
+        (["bubblewrap", "bubblewrap"], "bubblewrap"),
+        (["bubblewrap", "unshare"], "unshare"),
+        (["none", "bubblewrap"], "none"),
+        (["bubblewrap", None], "none"),
+        ([None, None], "none"),
+        (["container", "bubblewrap"], "container"),
+    ],
+)
+def test_the_weakest_step_decides(recorded: list[str | None], expected: str) -> None:
+    tasks = [task(f"t{number}", {"isolation": item} if item else None) for number, item in enumerate(recorded)]
+    assert reading.provenance(parsed(provenance(run(*tasks, **SOURCE)))).isolation == expected
+
+
+@pytest.mark.parametrize("record", ["no json", "[]", {"isolation": "perfect"}])
+def test_a_record_that_cannot_be_read_is_an_error(record: Any) -> None:
+    with pytest.raises(InputError) as error:
+        provenance(run(task("build", record)))
+    assert error.value.code == "capabilities-invalid"
+
+
+def test_an_image_without_digest_is_an_error() -> None:
+    broken = task("build", RECORD)
+    broken["status"]["steps"][0]["imageID"] = "registry.acme.test/platform/toolbox:latest"
+    with pytest.raises(InputError) as error:
+        provenance(run(broken))
+    assert error.value.code == "run-image-unpinned"
+
+
+def test_a_run_that_goes_on_has_no_provenance() -> None:
+    with pytest.raises(RefusedError) as error:
+        provenance(run(status="Unknown"))
+    assert error.value.code == "run-unfinished"
+
+
+def test_source_comes_back_as_it_was() -> None:
+    found = reading.provenance(parsed(provenance(run(**SOURCE))))
+    assert (found.source, found.commit, found.run) == ("https://git/acme/payments", "a" * 40, "u1")
+
+
+@pytest.mark.parametrize("predicate", [{}, {"buildDefinition": {}}, {"buildDefinition": {"resolvedDependencies": []}}])
+def test_provenance_that_lacks_something_is_an_error(predicate: dict[str, Any]) -> None:
+    with pytest.raises(InputError) as error:
+        reading.provenance(Statement(statement.SLSA_PROVENANCE, (), predicate))
+    assert error.value.code == "statement-invalid"
+
+
+@pytest.mark.parametrize("predicate", [{}, {"scanner": {"result": {}}}, {"scanner": {"result": {}, "db": {}}}])
+def test_a_scan_that_lacks_something_is_an_error(predicate: dict[str, Any]) -> None:
+    with pytest.raises(InputError) as error:
+        reading.scan(Statement(statement.VULNERABILITIES, (), predicate))
+    assert error.value.code == "statement-invalid"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("registry.acme.test/integration/payments:main-1", "registry.acme.test/integration/payments"),
+        ("127.0.0.1:8481/integration/payments", "127.0.0.1:8481/integration/payments"),
+        ("library/x:1", "index.docker.io/library/x"),
+        ("x", "index.docker.io/library/x"),
+    ],
+)
+def test_repositories_are_named_as_chains_does(name: str, expected: str) -> None:
+    assert hints.repository_name(name) == expected
+
+
+def test_images_in_a_list() -> None:
+    digest = "sha256:" + "1" * 64
+    found = hints.subjects([{"name": "IMAGES", "value": f"a.test/x@{digest}, b.test/y@{digest}\nnothing"}])
+    assert [item["name"] for item in found] == ["a.test/x", "b.test/y"]
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b'{"bomFormat":"SPDX"}', b'{"bomFormat":"CycloneDX","bomFormat":"x"}'])
+def test_a_document_that_is_no_sbom_is_refused(data: bytes) -> None:
+    from interlock.platform.domain.ids import Digest
+
+    with pytest.raises(InputError) as error:
+        documents.sbom("registry.acme.test/x", Digest("sha256:" + "1" * 64), data)
+    assert error.value.code == "document-invalid"
