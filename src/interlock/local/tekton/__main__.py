@@ -7,6 +7,7 @@ import logging
 import resource
 import signal
 import sys
+import threading
 from pathlib import Path
 
 from interlock.clients import files
@@ -37,7 +38,7 @@ def main(arguments: list[str]) -> int:
         logs = LogServer(engine.services.storage, config.logs_port) if config.logs_port is not None else None
         if logs is not None:
             logs.start()
-        notify_ready()
+        threading.Thread(target=_tell_when_ready, args=(engine,), daemon=True).start()
         engine.run()
         if logs is not None:
             logs.close()
@@ -46,6 +47,11 @@ def main(arguments: list[str]) -> int:
             sys.stderr.write(f"{label}: {text}\n")
         return error.exit_code
     return 0
+
+
+def _tell_when_ready(engine: Engine) -> None:
+    engine.ready.wait()
+    notify_ready()
 
 
 if __name__ == "__main__":

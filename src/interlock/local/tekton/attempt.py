@@ -19,6 +19,7 @@ from interlock.local.tekton.services import FEATURE_FLAGS, Services, Written
 from interlock.local.tekton.task_plan import Plan, Refusal
 
 _MOST_READ = 1 << 20
+_CONFIG_PROBLEM = "Failed to create pod due to config error: "
 
 
 class Attempt:
@@ -90,7 +91,11 @@ class Attempt:
         )
         own = self._written.object["metadata"]
         labels = {**plan.source.labels, names.LABEL_MANAGED_BY: "tekton-pipelines"}
-        labels = {key: value for key, value in labels.items() if key not in (own.get("labels") or {}) or key == names.LABEL_TASK}
+        labels = {
+            key: value
+            for key, value in labels.items()
+            if key not in (own.get("labels") or {}) or key == names.LABEL_TASK
+        }
         annotations = {
             key: value
             for key, value in plan.source.annotations.items()
@@ -120,7 +125,9 @@ class Attempt:
                 self._record(index, self._ended(index, 1, "Error", "Skipped"), durable=False)
                 continue
             if index == interrupted:
-                message = f'"{container}" was interrupted: the engine was stopped while it ran, and what it did is unknown'
+                message = (
+                    f'"{container}" was interrupted: the engine was stopped while it ran, and what it did is unknown'
+                )
                 failure = conditions.failed(conditions.INTERRUPTED, message)
                 self._record(index, self._ended(index, 1, "Error", "Interrupted"), durable=True)
                 continue
@@ -196,9 +203,13 @@ class Attempt:
                 self._services, self.plan, self._folder, index, hostname=f"{self._run.metadata.name}-pod"
             )
         except InterlockError as error:
-            raise Refusal(conditions.CONFIG_ERROR, f"Failed to create pod due to config error: {error.message}") from error
+            raise Refusal(
+                conditions.CONFIG_ERROR, f"Failed to create pod due to config error: {error.message}"
+            ) from error
         self._journal.write({"event": "step-started", "step": index})
-        log_path = self._services.storage.log(self._written.namespace, self._written.name, container.removeprefix("step-"))
+        log_path = self._services.storage.log(
+            self._written.namespace, self._written.name, container.removeprefix("step-")
+        )
         log_path.parent.mkdir(parents=True, exist_ok=True)
         with log_path.open("ab") as log:
             log.write(self._first_line(container, step).encode())
@@ -214,6 +225,8 @@ class Attempt:
                     marker=self._written.uid,
                     lock=self._lock,
                 )
+            except InterlockError as error:
+                raise Refusal(conditions.CONFIG_ERROR, _CONFIG_PROBLEM + error.message) from error
             except OSError as error:
                 log.write(self.masked(f"{view.command[0]}: {error.strerror}\n").encode())
                 outcome = process.Outcome("exited", 127)
@@ -240,7 +253,9 @@ class Attempt:
         if ending in ("Completed", "Continued"):
             (self._folder / "steps" / container / "exitCode").write_text(str(code))
         self._record(index, state, durable=True)
-        tools = capabilities.reported(self._folder / "run" / str(index) / "tools.jsonl", container.removeprefix("step-"))
+        tools = capabilities.reported(
+            self._folder / "run" / str(index) / "tools.jsonl", container.removeprefix("step-")
+        )
         if tools:
             self._tools += tools
             self._annotate()

@@ -19,9 +19,10 @@ def folder(base: Path, path: str, *, create: bool = True) -> int:
 
     Raises RefusedError ``path-climbs`` for ``..``, an absolute path, a link or a file on the way.
     """
+    names = _names(path)
     descriptor = os.open(base, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        for name in _names(path):
+        for name in names:
             if create:
                 try:
                     os.mkdir(name, 0o777, dir_fd=descriptor)
@@ -33,9 +34,6 @@ def folder(base: Path, path: str, *, create: bool = True) -> int:
     except OSError as error:
         os.close(descriptor)
         raise RefusedError("path-climbs", "not a folder inside its volume", got=path, where=str(base)) from error
-    except RefusedError:
-        os.close(descriptor)
-        raise
     return descriptor
 
 

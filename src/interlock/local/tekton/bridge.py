@@ -13,7 +13,7 @@ import sys
 CHUNK = 64 * 1024
 
 
-def listen(address):  # type: ignore[no-untyped-def]
+def listen(address: str) -> socket.socket:
     """A listening socket on the loopback port of ``host:port``."""
     server = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -23,20 +23,23 @@ def listen(address):  # type: ignore[no-untyped-def]
     return server
 
 
-def carry(servers):  # type: ignore[no-untyped-def]
+def carry(servers: dict[socket.socket, str]) -> None:
     """Move bytes between accepted connections and the sockets, for ever. ``servers``: listening socket -> path."""
     selector = selectors.DefaultSelector()
     for server in servers:
         selector.register(server, selectors.EVENT_READ, None)
     while True:
         for key, _ in selector.select():
+            source = key.fileobj
+            if not isinstance(source, socket.socket) or source.fileno() < 0:
+                continue
             if key.data is None:
-                accept(key.fileobj, servers[key.fileobj], selector)
+                accept(source, servers[source], selector)
             else:
-                move(key.fileobj, key.data, selector)
+                move(source, key.data, selector)
 
 
-def accept(server, path, selector):  # type: ignore[no-untyped-def]
+def accept(server: socket.socket, path: str, selector: selectors.BaseSelector) -> None:
     try:
         inner, _ = server.accept()
     except OSError:
@@ -52,8 +55,9 @@ def accept(server, path, selector):  # type: ignore[no-untyped-def]
     selector.register(outer, selectors.EVENT_READ, inner)
 
 
-def move(source, target, selector):  # type: ignore[no-untyped-def]
+def move(source: socket.socket, target: socket.socket, selector: selectors.BaseSelector) -> None:
     """One chunk; at the end of one direction the other may go on."""
+    data: bytes | None
     try:
         data = source.recv(CHUNK)
         if data:
@@ -70,7 +74,7 @@ def move(source, target, selector):  # type: ignore[no-untyped-def]
         target.close()
 
 
-def main():  # type: ignore[no-untyped-def]
+def main() -> None:
     split = sys.argv.index("--")
     servers = {}
     for argument in sys.argv[1:split]:

@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from interlock.clients.kubernetes import KubernetesClient, Object, Synced, follow
-from interlock.errors import InterlockError, UnreachableError
+from interlock.errors import InterlockError, NotFoundError, UnreachableError
 from interlock.formats.tekton import conditions
 from interlock.formats.tekton.task import API_VERSION
 from interlock.local.tekton import capabilities, sandbox, storage, system
@@ -61,6 +61,8 @@ class Engine:
         self._executing: dict[str, Stop] = {}
         self._alarms: list[tuple[datetime, str, str]] = []
         self._stopping = threading.Event()
+        self.failure: InterlockError | None = None
+        """Why the engine ended by itself: the API refuses its token."""
         self.ready = threading.Event()
         """Set when every object there is has been seen."""
         store = Storage(config.data)
@@ -105,6 +107,8 @@ class Engine:
                 stop.set("engine")
             self._workers.shutdown(wait=True, cancel_futures=True)
             self._services.forwarder.close()
+        if self.failure is not None:
+            raise self.failure
 
     def stop(self) -> None:
         """End `run`; running steps are killed, and count as interrupted when the engine comes back. Any thread."""
@@ -112,27 +116,36 @@ class Engine:
         self._events.put(_Event("stop"))
 
     def _watch(self, kind: Kind) -> None:
-        try:
-            for event in follow(
-                self._client,
-                API_VERSION,
-                kind,
-                namespace=self._config.namespace,
-                stop=self._stopping,
-                watch_seconds=_WATCH_SECONDS,
-            ):
-                if isinstance(event, Synced):
-                    with self._lock:
-                        self._synced.add(kind)
-                    self._events.put(_Event("synced"))
-                elif event.type == "DELETED":
-                    self._deleted(kind, event.object)
-                else:
-                    self._seen(event.object)
-        except InterlockError as error:
-            if not self._stopping.is_set():
-                _log.error("watching %s ended: %s", kind, error)
-                self.stop()
+        while not self._stopping.is_set():
+            try:
+                self._follow(kind)
+            except NotFoundError as error:
+                # The kinds come with the cluster's bootstrap, which may still be under way.
+                _log.warning("watching %s: %s", kind, error)
+                self._stopping.wait(_RETRY.total_seconds())
+            except InterlockError as error:
+                if not self._stopping.is_set():
+                    _log.error("watching %s ended: %s", kind, error)
+                    self.failure = error
+                    self.stop()
+
+    def _follow(self, kind: Kind) -> None:
+        for event in follow(
+            self._client,
+            API_VERSION,
+            kind,
+            namespace=self._config.namespace,
+            stop=self._stopping,
+            watch_seconds=_WATCH_SECONDS,
+        ):
+            if isinstance(event, Synced):
+                with self._lock:
+                    self._synced.add(kind)
+                self._events.put(_Event("synced"))
+            elif event.type == "DELETED":
+                self._deleted(kind, event.object)
+            else:
+                self._seen(event.object)
 
     def _seen(self, value: Object) -> None:
         kind: Kind = value["kind"]
@@ -190,6 +203,10 @@ class Engine:
             if value is None or _done(value):
                 _log.info("removing what is left of TaskRun %s in %s", uid, namespace)
                 storage.remove(folder)
+        alive = {uid for values in known.values() for uid in values}
+        for namespace, uid in self._services.storage.owners():
+            if uid not in alive:
+                self._services.storage.drop(namespace, uid)
         self.ready.set()
         for kind, uids in known.items():
             for uid in uids:
@@ -285,5 +302,3 @@ def _done(value: Object) -> bool:
 def _version(value: Object) -> int:
     text = str(value["metadata"].get("resourceVersion", ""))
     return int(text) if text.isdigit() else 0
-
-

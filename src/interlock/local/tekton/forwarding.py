@@ -30,7 +30,9 @@ class Forwarder:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._thread.start()
         if not self._ready.wait(_START_SECONDS):
-            raise InternalError("forwarding-not-started", "the endpoints' sockets cannot be served", where=str(self._folder))
+            raise InternalError(
+                "forwarding-not-started", "the endpoints' sockets cannot be served", where=str(self._folder)
+            )
 
     def close(self) -> None:
         if self._loop is not None and self._stop is not None:

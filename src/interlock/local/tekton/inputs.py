@@ -48,11 +48,15 @@ class Inputs:
             elif origin.secret_key_ref is not None:
                 reference = origin.secret_key_ref
                 data = self._secret(reference.name, optional=reference.optional)
-                self._add(variables, variable.name, data, reference.key, reference.optional, f"secret {reference.name!r}")
+                self._add(
+                    variables, variable.name, data, reference.key, reference.optional, f"secret {reference.name!r}"
+                )
             elif origin.config_map_key_ref is not None:
                 reference = origin.config_map_key_ref
                 data = self._config_map(reference.name, optional=reference.optional)
-                self._add(variables, variable.name, data, reference.key, reference.optional, f"configmap {reference.name!r}")
+                self._add(
+                    variables, variable.name, data, reference.key, reference.optional, f"configmap {reference.name!r}"
+                )
         return environment.ordered(variables, base)
 
     @staticmethod

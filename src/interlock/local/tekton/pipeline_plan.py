@@ -11,6 +11,7 @@ from interlock.formats.tekton.graph import Graph
 from interlock.formats.tekton.model import parse
 from interlock.formats.tekton.pipeline import Pipeline, PipelineSpec, PipelineTask
 from interlock.formats.tekton.runs import PipelineRun, WorkspaceBinding
+from interlock.formats.tekton.substitution import Replacements
 from interlock.formats.tekton.task import API_VERSION, Task, TaskSpec
 from interlock.local.tekton.services import Services
 from interlock.local.tekton.task_plan import Refusal
@@ -140,21 +141,21 @@ def _build(
     )
 
 
-def _resolved(
-    spec: PipelineSpec, run: PipelineRun, values: variables.Replacements, context: variables.Replacements
-) -> PipelineSpec:
+def _resolved(spec: PipelineSpec, run: PipelineRun, values: Replacements, context: Replacements) -> PipelineSpec:
     """The spec with params, context and bound workspaces filled in, in upstream's order."""
     spec = variables.in_pipeline(spec, values)
     spec = variables.in_pipeline(spec, context)
     bound = {f"workspaces.{item.name}.bound": "false" for item in spec.workspaces or []}
     bound |= {f"workspaces.{item.name}.bound": "true" for item in run.spec.workspaces or []}
-    return variables.in_pipeline(spec, variables.Replacements(bound))
+    return variables.in_pipeline(spec, Replacements(bound))
 
 
 def _task(services: Services, run: PipelineRun, pipeline: str, task: PipelineTask) -> TaskSpec:
     if task.task_spec is not None:
         value = task.task_spec.to_object()
-        return parse(TaskSpec, {key: item for key, item in value.items() if key not in ("apiVersion", "kind", "metadata")})
+        return parse(
+            TaskSpec, {key: item for key, item in value.items() if key not in ("apiVersion", "kind", "metadata")}
+        )
     if task.task_ref is None:
         raise InputError("tekton-invalid", f"task {task.name} has neither taskRef nor taskSpec")
     name, namespace = task.task_ref.name, run.metadata.namespace

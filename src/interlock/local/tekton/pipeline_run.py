@@ -152,7 +152,10 @@ class PipelineRuns:
             children=children,
             spec_status=run.spec.status,
             timeouts=Timeouts.of(
-                given.pipeline if given else None, given.tasks if given else None, given.finally_ if given else None, default
+                given.pipeline if given else None,
+                given.tasks if given else None,
+                given.finally_ if given else None,
+                default,
             ),
             start=conditions.moment(status["startTime"]),
             finally_start=conditions.moment(finally_start) if finally_start else None,
@@ -192,7 +195,9 @@ class PipelineRuns:
             if found:
                 status["results"] = found
         except InputError as error:
-            message = f"Failed to get PipelineResult from TaskRun Results for PipelineRun {written.name}: {error.message}"
+            message = (
+                f"Failed to get PipelineResult from TaskRun Results for PipelineRun {written.name}: {error.message}"
+            )
             condition = conditions.failed(conditions.COULDNT_GET_PIPELINE_RESULT, message)
         status["completionTime"] = conditions.timestamp(now)
         written.write(conditions.written(status, condition, now))
@@ -310,7 +315,9 @@ class PipelineRuns:
         final: bool,
     ) -> dict[str, Any]:
         template = run.spec.task_run_template
-        account = (override.service_account_name if override else "") or (template.service_account_name if template else "")
+        account = (override.service_account_name if override else "") or (
+            template.service_account_name if template else ""
+        )
         spec: dict[str, Any] = {"serviceAccountName": account or "default"}
         if task.params:
             spec["params"] = [param.to_object() for param in task.params]
@@ -321,7 +328,11 @@ class PipelineRuns:
             spec["taskSpec"] = {key: item for key, item in own.items() if key not in ("apiVersion", "kind", "metadata")}
         if task.retries:
             spec["retries"] = task.retries
-        if timeout := (override.timeout if override else None) or task.timeout or self._inherited_timeout(run, final=final):
+        if (
+            timeout := (override.timeout if override else None)
+            or task.timeout
+            or self._inherited_timeout(run, final=final)
+        ):
             spec["timeout"] = timeout
         for source in (override, template):
             if source is not None and source.pod_template:
@@ -337,7 +348,10 @@ class PipelineRuns:
         given = run.spec.timeouts
         default = durations.parse(self._services.config.default_timeout)
         limits = Timeouts.of(
-            given.pipeline if given else None, given.tasks if given else None, given.finally_ if given else None, default
+            given.pipeline if given else None,
+            given.tasks if given else None,
+            given.finally_ if given else None,
+            default,
         )
         limit = limits.finally_ if final else limits.tasks
         if limit is None:

@@ -24,9 +24,10 @@ from interlock.local.tekton import beneath, bridge
 from interlock.local.tekton.system import UID, System
 
 Level = Literal["bubblewrap", "none"]
+TMP = "/tmp"  # noqa: S108 - a path inside
 SCRIPTS = "/tekton/scripts/"
-NETWORK = "/tekton/interlock/net"
-BRIDGE = "/tekton/interlock/bridge.py"
+NETWORK = "/tekton/net"
+BRIDGE = "/tekton/net/bridge.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,10 @@ class View:
     hostname: str = "step"
     network: Mapping[str, tuple[str, Path]] = field(default_factory=dict)
 
+    @property
+    def mounts(self) -> list[Bind | Tree]:
+        return [*self.binds, *self.trees]
+
 
 @dataclass(frozen=True, slots=True)
 class Launch:
@@ -95,12 +100,16 @@ class Isolation:
             *("--unshare-cgroup-try", "--uid", str(UID), "--gid", str(UID), "--hostname", view.hostname),
             *("--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"),
             *(() if self.nested else ("--disable-userns",)),
-            *self.system.arguments,
-            *("--dev", "/dev", "--dir", "/tmp", "--dir", "/var/tmp", "--dir", "/run", *_proc()),
         ]
+        # The Python environment may itself be below /tmp: the private one must not hide it.
+        first = [str(bind.source) for bind in view.binds if bind.target == TMP]
+        arguments += ["--bind", first[0], TMP] if first else ["--dir", TMP]
+        arguments += [*self.system.arguments, *("--dev", "/dev", "--dir", "/var/tmp", "--dir", "/run"), *_proc()]
         descriptors: list[int] = []
         _refuse_nesting(view)
-        for mount in sorted((*view.binds, *view.trees), key=lambda item: item.target.count("/")):
+        for mount in sorted(view.mounts, key=lambda item: item.target.count("/")):
+            if mount.target == TMP:
+                continue
             if isinstance(mount, Tree):
                 arguments += ["--tmpfs", mount.target]
                 for name, content in mount.files.items():
@@ -160,14 +169,16 @@ def _refuse_nesting(view: View) -> None:
     Raises RefusedError ``path-climbs`` for a link on the way, UnsupportedError ``nested-mount`` inside a shared volume,
     where a link could appear between the check and the mount.
     """
-    for mount in (*view.binds, *view.trees):
+    for mount in view.mounts:
         around = [bind for bind in view.binds if bind is not mount and mount.target.startswith(bind.target + "/")]
         if not around:
             continue
         outer = max(around, key=lambda bind: len(bind.target))
         if outer.shared:
             raise UnsupportedError(
-                "nested-mount", f"interlock.local does not mount inside a shared volume yet: {mount.target}", got=outer.target
+                "nested-mount",
+                f"interlock.local does not mount inside a shared volume yet: {mount.target}",
+                got=outer.target,
             )
         inside = mount.target.removeprefix(outer.target + "/")
         directory = isinstance(mount, Tree) or bool(mount.sub_path) or mount.source.is_dir()
@@ -195,7 +206,7 @@ def _plain(view: View, system: System) -> Launch:
         if bind.sub_path:
             os.close(beneath.folder(bind.source, bind.sub_path))
     for tree in view.trees:
-        base = next(iter(bind.source for bind in view.binds if bind.target == "/tmp"))  # noqa: S108 - a path inside
+        base = next(iter(bind.source for bind in view.binds if bind.target == TMP))
         folder = base / f".tree{tree.target.replace('/', '-')}"
         for name, content in tree.files.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -212,7 +223,7 @@ def _plain(view: View, system: System) -> Launch:
     command = [outside(part) for part in view.command]
     if view.command[0].startswith(SCRIPTS):
         script = Path(command[0])
-        rewritten = Path(places["/tmp"], script.name)  # noqa: S108 - a path inside
+        rewritten = Path(places[TMP], script.name)
         rewritten.write_text(outside(script.read_text()))
         rewritten.chmod(0o755)
         command[0] = str(rewritten)
@@ -232,7 +243,12 @@ def probe(system: System, *, allow_weaker: bool) -> Isolation:
             continue
         try:
             done = subprocess.run(
-                launch.argv, env={}, pass_fds=launch.descriptors, stdin=subprocess.DEVNULL, capture_output=True, timeout=20
+                launch.argv,
+                env={},
+                pass_fds=launch.descriptors,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=20,
             )
             problem = done.stderr.decode("utf-8", "replace").strip()
             if done.returncode == 0:

@@ -78,7 +78,9 @@ class Written:
         change = {
             "labels": {key: value for key, value in labels.items() if (metadata.get("labels") or {}).get(key) != value},
             "annotations": {
-                key: value for key, value in annotations.items() if (metadata.get("annotations") or {}).get(key) != value
+                key: value
+                for key, value in annotations.items()
+                if (metadata.get("annotations") or {}).get(key) != value
             },
         }
         if any(change.values()):

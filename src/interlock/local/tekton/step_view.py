@@ -10,7 +10,7 @@ from interlock.errors import InternalError
 from interlock.formats.tekton import environment
 from interlock.formats.tekton.task import Step
 from interlock.local.tekton import beneath
-from interlock.local.tekton.sandbox import SCRIPTS, Bind, Tree, View
+from interlock.local.tekton.sandbox import SCRIPTS, TMP, Bind, Tree, View
 from interlock.local.tekton.services import Services
 from interlock.local.tekton.task_plan import Plan, names_file
 
@@ -53,7 +53,7 @@ def view(services: Services, plan: Plan, folder: Path, index: int, *, hostname: 
         Bind(folder / "steps", "/tekton/steps", read_only=True),
         Bind(folder / "run" / str(index), f"/tekton/run/{index}"),
         Bind(folder / "scripts", "/tekton/scripts", read_only=True),
-        Bind(folder / "tmp" / str(index), "/tmp"),  # noqa: S108 - a path inside
+        Bind(folder / "tmp" / str(index), TMP),
         Tree("/tekton/creds", plan.credentials, 0o400),
         Tree(posixpath.dirname(NAMES), {posixpath.basename(NAMES): names_file(services)}),
         *_workspaces(plan, step),

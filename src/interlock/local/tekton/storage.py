@@ -51,6 +51,11 @@ class Storage:
                 files.write_durably(folder.with_name(f".{name}.owner"), json.dumps({"uid": owner_uid}))
         return folder
 
+    def owners(self) -> set[tuple[str, str]]:
+        """(namespace, uid) of every run that owns a claim."""
+        notes = (self.root / "volumes").glob("*/.*.owner")
+        return {(note.parent.name, str(json.loads(note.read_text()).get("uid"))) for note in notes}
+
     def drop(self, namespace: str, owner_uid: str) -> None:
         """Remove the claims of a run that was deleted."""
         for note in (self.root / "volumes" / checked(namespace)).glob(".*.owner"):

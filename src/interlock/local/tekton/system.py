@@ -26,7 +26,13 @@ _ETC = {
     "resolv.conf": "",
     "gitconfig": "",
 }
-_CERTIFICATES = ("/etc/ssl/certs", "/etc/ca-certificates", "/etc/pki/tls", "/etc/pki/ca-trust", "/usr/share/ca-certificates")
+_CERTIFICATES = (
+    "/etc/ssl/certs",
+    "/etc/ca-certificates",
+    "/etc/pki/tls",
+    "/etc/pki/ca-trust",
+    "/usr/share/ca-certificates",
+)
 _LINKS = ("/etc/alternatives", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d")
 
 
@@ -94,12 +100,7 @@ def _local(bin_folder: Path, executable: Path) -> list[str]:
 def _toolbox(bin_folder: Path) -> Path:
     """A launcher for this installation's toolbox, which does not depend on console scripts being installed."""
     launcher = bin_folder / "interlock-toolbox"
-    text = (
-        f"#!{sys.executable} -I\n"
-        "import sys\n"
-        "from interlock.platform.toolbox import main\n"
-        "sys.exit(main())\n"
-    )
+    text = f"#!{sys.executable} -I\nimport sys\nfrom interlock.platform.toolbox import main\nsys.exit(main())\n"
     files.write_durably(launcher, text, mode=0o755)
     return launcher
 

@@ -139,7 +139,11 @@ def _said(error: InterlockError) -> str:
     """The message; with our code where a rule of ours refused."""
     if error.code in ("task-prints-environment",):
         return f"{error.message} [{error.code}]"
-    return conditions.USER_ERROR + error.message if error.code in ("params-invalid", "workspace-bindings") else error.message
+    return (
+        conditions.USER_ERROR + error.message
+        if error.code in ("params-invalid", "workspace-bindings")
+        else error.message
+    )
 
 
 def _build(
@@ -156,7 +160,9 @@ def _build(
     declarations = list(origin.spec.workspaces or [])
     if spec.task_spec is not None:
         declared = {item.name for item in declarations}
-        declarations += [parse(WorkspaceDeclaration, {"name": item.name}) for item in bindings if item.name not in declared]
+        declarations += [
+            parse(WorkspaceDeclaration, {"name": item.name}) for item in bindings if item.name not in declared
+        ]
     validation.task_bindings(declarations, bindings)
     if resolved is None:
         meta = run.metadata

@@ -42,7 +42,11 @@ class TaskRunExecution:
             if condition is None:
                 return
             used = len(self._written.status.get("retriesStatus", []))
-            retry = condition.status == "False" and used < run.spec.retries and condition.reason != conditions.TASK_CANCELLED
+            retry = (
+                condition.status == "False"
+                and used < run.spec.retries
+                and condition.reason != conditions.TASK_CANCELLED
+            )
             if not retry:
                 self._finish(self._ignored(condition))
                 break
