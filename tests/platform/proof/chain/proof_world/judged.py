@@ -1,0 +1,128 @@
+"""What the gate knew of a pull request, as delivery reads it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from proof_world.objects import PLAN
+from pydantic import TypeAdapter
+
+from interlock.clients.forge import model as forge_model
+from interlock.clients.tickets import record as tickets_model
+from interlock.platform.checks import GateFacts, RecordFacts
+from interlock.platform.domain.approval import Approval
+from interlock.platform.domain.change import Change, CommitFacts
+from interlock.platform.domain.classification import Classification
+from interlock.platform.domain.delivery import DeliveryKind
+from interlock.platform.domain.ids import CommitId, Digest, ObjectId, PersonId, ServiceName
+from interlock.platform.domain.pull import PullRequest, Review, ReviewState
+from interlock.platform.domain.record import ChangeRecord, RecordApproval, RecordApprovalState, RecordState
+from interlock.platform.domain.result import ResultIds, service_paths
+from interlock.platform.proof import capture, kinds
+
+if TYPE_CHECKING:
+    from proof_world.world import World
+
+
+def facts(
+    world: World,
+    environment: str,
+    kind: DeliveryKind,
+    pull: PullRequest,
+    base: str,
+    tree: str,
+    service: ServiceName,
+    reviewers: tuple[str, ...],
+    answer: RecordApprovalState,
+) -> GateFacts:
+    repo, where = world.repositories[f"env-{environment}"], world.estate.environment(environment)
+    result = ResultIds.of(repo.object_ids(tree, service_paths(service)))  # type: ignore[arg-type]
+    reviewers = reviewers if where.rules.approvals else ()
+    reviews, approvals = [], []
+    world.forge.given[pull.number] = []
+    for index, account in enumerate(reviewers):
+        identity, time = pull.number * 10 + index, world.clock()
+        reviews.append(
+            Review(identity, account, ReviewState.APPROVED, pull.head, False, False, True, submitted_at=time)
+        )
+        raw = forge_model.Review(identity, account, index, "APPROVED", pull.head, False, True, False, time, "")
+        world.forge.given[pull.number].append(raw)
+        bound = Approval(identity, account, pull.repository, pull.number, "main", pull.head, result)
+        approvals.append(first_seen(world, bound, raw))
+    person = CommitFacts(pull.head, "Change", 1, PersonId("dana"))
+    draft = GateFacts(
+        now=world.clock(),
+        estate=world.estate,
+        environment=where,
+        pull=pull,
+        change=Change(CommitId(base), pull.head, CommitId(base), ObjectId(tree), (), (), commits=(person,)),
+        classification=Classification(kind, service),
+        result=result,
+        reviews=tuple(reviews),
+        approvals=tuple(approvals),
+        source=(person,),
+    )
+    found = record(world, draft, answer) if where.rules.change_record else RecordFacts(None)
+    return GateFacts(**{**draft.__dict__, "record": found})
+
+
+def first_seen(world: World, approval: Approval, raw: forge_model.Review) -> Approval:
+    """As delivery captures a review in the round in which it is new."""
+    source = f"{approval.repository}/pulls/{approval.number}/reviews/{approval.review}"
+    read = capture.capture(world.store, "review", source, raw, reader="interlock", now=world.clock())
+    body = TypeAdapter(Approval).dump_python(approval, mode="json")
+    world.ledger.append(
+        kinds.APPROVAL_CAPTURED,
+        f"{approval.repository}#{approval.number}",
+        key=f"approval-captured/{source}",
+        body=body,
+        evidence={"review": read},
+    )
+    return replace(approval, evidence=read)
+
+
+def record(world: World, facts: GateFacts, answer: RecordApprovalState) -> RecordFacts:
+    number = facts.pull.title.split()[0]
+    delivery = f"{facts.delivery.id}@{facts.pull.head}"
+    raw = {
+        **PLAN,
+        "correlation_id": delivery,
+        "number": number,
+        "sys_id": f"id{number}",
+        "state": "-1",
+        "sys_mod_count": "3",
+        "start_date": "2026-05-04 00:00:00",
+        "end_date": "2026-05-05 00:00:00",
+        "approval": answer.value,
+    }
+    live = tickets_model.change_request(raw)
+    world.tickets.records[number] = live
+    row = {
+        "sys_id": f"row{number}",
+        "sysapproval": live.sys_id,
+        "approver.user_name": "carol",
+        "state": answer.value,
+    }
+    world.tickets.rows[live.sys_id] = [tickets_model.approval(row)]
+    plan = Digest(live.plan_digest())
+    approval = RecordApproval("carol", answer, shown=plan)
+    read = ChangeRecord(
+        number=number,  # type: ignore[arg-type]
+        type="normal",
+        raw_state="-1",
+        state=RecordState.IMPLEMENT,
+        approval=answer.value,
+        requested_by="interlock",
+        opened_by="interlock",
+        start=live.start,
+        end=live.end,
+        configuration_item="payments-prod",
+        on_hold=False,
+        conflict="",
+        delivery=delivery,
+        texts=PLAN,
+        plan=plan,
+        approvals=(approval,),
+    )
+    return RecordFacts(number, read, expected=PLAN)  # type: ignore[arg-type]
