@@ -86,7 +86,7 @@ def _last(message: _Message, number: int, default: Any) -> Any:
 
 
 def _object(data: bytes, name: str) -> dict[str, Any]:
-    messages = {(): _message(data)}
+    messages: dict[tuple[int, ...], _Message] = {(): _message(data)}
     found: dict[str, Any] = {}
     for field in types.wire(name):
         *outer, number = field.numbers

@@ -12,6 +12,10 @@ from interlock.local.kubernetes.garbage import GarbageCollector
 from interlock.local.kubernetes.namespaces import NamespaceController
 from interlock.local.kubernetes.queue import WorkQueue
 from interlock.local.kubernetes.store import Change
+from interlock.local.kubernetes.workloads.deployments import DeploymentController
+from interlock.local.kubernetes.workloads.images import Registries
+from interlock.local.kubernetes.workloads.pods import PodController
+from interlock.local.kubernetes.workloads.replicasets import ReplicaSetController
 
 
 class Controller(Protocol):
@@ -36,6 +40,9 @@ class Controllers:
         queues: list[WorkQueue] = []
         ends: list[Callable[[], None]] = []
         found: list[Controller] = [GarbageCollector(api), NamespaceController(api)]
+        if api.cluster.config.workloads:
+            registries = Registries(api.cluster.config.names)
+            found += [DeploymentController(api), ReplicaSetController(api), PodController(api, registries.check)]
         for controller in found:
             ends.append(api.cluster.store.listen(controller.wake))
             controller.start()

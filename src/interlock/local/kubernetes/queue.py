@@ -18,9 +18,11 @@ Handle = Callable[[Key], Awaitable[float | None]]
 class WorkQueue:
     """Sleeps until there is a key. Runs on the event loop."""
 
-    def __init__(self, name: str, handle: Handle) -> None:
+    def __init__(self, name: str, handle: Handle, *, workers: int = 1) -> None:
         self._name = name
         self._handle = handle
+        self._workers = workers
+        self._busy: set[Key] = set()
         self._keys: dict[Key, None] = {}
         self._timers: dict[Key, asyncio.TimerHandle] = {}
         self._failures: dict[Key, int] = {}
@@ -44,18 +46,26 @@ class WorkQueue:
     async def run(self) -> None:
         """Until cancelled."""
         try:
-            while True:
-                await self._ready.wait()
-                if not self._keys:
-                    self._ready.clear()
-                    continue
-                key = next(iter(self._keys))
-                del self._keys[key]
-                await self._one(key)
-                await asyncio.sleep(0)  # requests come between
+            await asyncio.gather(*(self._work() for _ in range(self._workers)))
         finally:
             for timer in self._timers.values():
                 timer.cancel()
+
+    async def _work(self) -> None:
+        while True:
+            await self._ready.wait()
+            key = next((key for key in self._keys if key not in self._busy), None)
+            if key is None:
+                self._ready.clear()
+                continue
+            del self._keys[key]
+            self._busy.add(key)
+            try:
+                await self._one(key)
+            finally:
+                self._busy.discard(key)
+                self._ready.set()  # the key may have been added meanwhile
+            await asyncio.sleep(0)  # requests come between
 
     async def _one(self, key: Key) -> None:
         try:

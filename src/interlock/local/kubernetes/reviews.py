@@ -40,7 +40,7 @@ class Reviews:
         sent = (body.get("apiVersion") or kind.api_version, body.get("kind") or kind.name)
         if sent != (kind.api_version, kind.name):
             raise answers.bad_request(f"the object is {sent[0]}, Kind={sent[1]}")
-        body, _ = validation.prune(body, kind.schema)
+        body, _ = validation.prune({name: value for name, value in body.items() if name != "status"}, kind.schema)
         if faults := validation.check(body, kind.schema):
             raise answers.invalid(kind.group, kind.name, "", faults)
         metadata = {**(body.get("metadata") or {}), "creationTimestamp": None}

@@ -62,7 +62,7 @@ class ServiceAccounts:
             "sub": f"system:serviceaccount:{namespace}:{name}",
         }
         head = {"alg": "RS256", "kid": self._key_id()}
-        signed = f"{_encode(json.dumps(head).encode())}.{_encode(json.dumps(claims).encode())}"
+        signed = ".".join(_encode(json.dumps(part, separators=(",", ":")).encode()) for part in (head, claims))
         signature = self._key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256())
         return f"{signed}.{_encode(signature)}", until
 
