@@ -95,8 +95,6 @@ class Context(_Model):
     """Argo CD's own (``/api/webhook`` of argocd-server)."""
     webhook_secret: Path | None = None
     """File with the secret that both check deliveries against."""
-    advisories: Path | None = None
-    """Folder with OSV records; each file says when the folder was refreshed in ``manifest.json``."""
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         return (self.forge, self.registry, self.tickets, *self.clusters.values())

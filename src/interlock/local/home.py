@@ -66,7 +66,8 @@ class Home:
 
     @property
     def advisories(self) -> Path:
-        return self.folder / "advisories"
+        """Folder of the claim ``advisories`` in namespace ``ci``, which the scan tasks mount: refresh it here."""
+        return self.engine("tekton") / "volumes" / "ci" / "advisories"
 
     def engine(self, name: str) -> Path:
         return self.folder / "engines" / name

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import shutil
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,10 +44,9 @@ _KUBERNETES_USERS = {
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What `local up` is told: the toolbox image that the engine maps to the installed toolbox, and advisories."""
+    """What `local up` is told: the toolbox image that the engine maps to the installed toolbox."""
 
     toolbox_image: str
-    advisories: Path | None = None
 
 
 def provision(home: Home, options: Options) -> Home:
@@ -65,6 +65,7 @@ def provision(home: Home, options: Options) -> Home:
     _token(home.credential("webhook", "secret"))
     _registry_accounts(home)
     _ticket_accounts(home)
+    _advisories(home)
     ca, _ = _certificates(home)
     _clusters(home, ca)
     files.write_durably(home.context, _context_text(_context(home)))
@@ -149,6 +150,17 @@ def _ticket_accounts(home: Home) -> None:
     accounts.write_users(home.configs / "tickets-accounts.yaml", users)
 
 
+def _advisories(home: Home) -> None:
+    """The sample that ships with Interlock, in place before it can be seen half copied."""
+    if home.advisories.exists():
+        return
+    home.advisories.parent.mkdir(parents=True, exist_ok=True)
+    scratch = home.advisories.with_name(".advisories.new")
+    shutil.rmtree(scratch, ignore_errors=True)
+    shutil.copytree(Path(__file__).with_name("advisories"), scratch)
+    scratch.rename(home.advisories)
+
+
 def _certificates(home: Home) -> tuple[Path, Path]:
     now = datetime.now(UTC)
     ca, ca_key = tls.write_ca(home.tls, name="interlock.local", now=now)
@@ -229,7 +241,6 @@ def _context(home: Home) -> Context:
         webhook=Endpoint(name="controller", outside=webhook, inside=webhook),
         argocd_webhook=Endpoint(name="argocd", outside=argocd, inside=argocd),
         webhook_secret=home.credential("webhook", "secret"),
-        advisories=home.advisories,
     )
 
 

@@ -12,6 +12,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+import interlock.local
 from interlock.errors import InputError, NotFoundError, RefusedError
 from interlock.formats import ace, oci, sbom
 from interlock.formats.sigstore import keys, statement, verify
@@ -22,7 +23,7 @@ from interlock.platform.toolbox.world import World
 
 REPOSITORY = "integration/documents"
 NAME = f"registry.acme.test/{REPOSITORY}"
-ADVISORIES = Path(__file__).parents[3] / "examples" / "advisories"
+ADVISORIES = Path(interlock.local.__file__).parent / "advisories"
 ORIGIN = Source("https://git/acme/payments", "a" * 40, "2026-11-01T00:00:00+00:00")
 
 
@@ -56,7 +57,7 @@ def advisories(world: World, tmp_path: Path) -> Callable[[timedelta], Path]:
             target = folder / file.relative_to(ADVISORIES)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(file.read_bytes())
-        manifest = {"refreshedAt": (world.now() - age).isoformat(), "source": "examples/advisories"}
+        manifest = {"refreshedAt": (world.now() - age).isoformat(), "source": "sample"}
         (folder / "manifest.json").write_text(json.dumps(manifest))
         return folder
 

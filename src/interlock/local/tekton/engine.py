@@ -59,7 +59,7 @@ class Engine:
         self._objects: dict[Kind, dict[str, Object]] = {"PipelineRun": {}, "TaskRun": {}}
         self._synced: set[Kind] = set()
         self._executing: dict[str, Stop] = {}
-        self._alarms: list[tuple[datetime, str, str]] = []
+        self._alarms: list[tuple[datetime, str]] = []
         self._stopping = threading.Event()
         self.failure: InterlockError | None = None
         """Why the engine ended by itself: the API refuses its token."""
@@ -152,7 +152,7 @@ class Engine:
         uid = value["metadata"]["uid"]
         with self._lock:
             held = self._objects[kind].get(uid)
-            if held is not None and _version(held) > _version(value):
+            if held is not None and _not_newer(value, held):
                 return
             self._objects[kind][uid] = value
         self._events.put(_Event(kind, uid))
@@ -234,21 +234,24 @@ class Engine:
         except UnreachableError as error:
             _log.warning("PipelineRun %s/%s: %s", metadata["namespace"], metadata["name"], error)
             alarm = self._now() + _RETRY
+        except NotFoundError:
+            self._pipelines.forget(metadata["uid"])
+            return
         except InterlockError as error:
             _log.error("PipelineRun %s/%s: %s", metadata["namespace"], metadata["name"], error)
             return
-        if alarm is not None:
-            heapq.heappush(self._alarms, (alarm, "PipelineRun", metadata["uid"]))
+        if alarm is not None and (alarm, metadata["uid"]) not in self._alarms:
+            heapq.heappush(self._alarms, (alarm, metadata["uid"]))
 
     def _execute(self, value: Object) -> None:
         """Start the TaskRun in a worker, or tell the one that has it to stop."""
         uid, spec = value["metadata"]["uid"], value.get("spec", {})
-        if _done(value):
+        if _done(value) or spec.get("managedBy") not in (None, "tekton.dev/pipeline"):
             return
         cancelled = spec.get("status") == conditions.TASK_CANCELLED
         with self._lock:
             stop = self._executing.get(uid)
-            if stop is None and spec.get("status") != "TaskRunPending":
+            if stop is None:
                 stop = self._executing[uid] = Stop()
                 if cancelled:
                     stop.set("cancelled")
@@ -270,10 +273,12 @@ class Engine:
         except UnreachableError as error:
             _log.warning("TaskRun %s: %s", name, error)
             again = not self._stopping.is_set()
+        except NotFoundError as error:
+            _log.info("TaskRun %s was deleted: %s", name, error)
+            if value is not None:
+                storage.remove(self._services.storage.run(value["metadata"]["namespace"], uid))
         except InterlockError as error:
             _log.error("TaskRun %s: %s", name, error)
-        except Exception:
-            _log.exception("TaskRun %s: a fault of the engine", name)
         finally:
             with self._lock:
                 self._executing.pop(uid, None)
@@ -290,7 +295,7 @@ class Engine:
     def _ring(self) -> None:
         now = self._now()
         while self._alarms and self._alarms[0][0] <= now:
-            _, _, uid = heapq.heappop(self._alarms)
+            _, uid = heapq.heappop(self._alarms)
             self._events.put(_Event("PipelineRun", uid))
 
 
@@ -299,6 +304,7 @@ def _done(value: Object) -> bool:
     return condition is not None and condition.done
 
 
-def _version(value: Object) -> int:
-    text = str(value["metadata"].get("resourceVersion", ""))
-    return int(text) if text.isdigit() else 0
+def _not_newer(value: Object, held: Object) -> bool:
+    """Whether ``held`` is the same state or a later one; versions of one kind are comparable numbers (KEP-5504)."""
+    new, old = (str(item["metadata"].get("resourceVersion", "")) for item in (value, held))
+    return new.isdigit() and old.isdigit() and int(new) <= int(old)

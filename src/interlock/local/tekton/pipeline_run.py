@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import posixpath
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -9,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from interlock.clients.kubernetes import Object
-from interlock.errors import ConflictError, InputError, NotFoundError
+from interlock.errors import ConflictError, InputError, InterlockError, NotFoundError
 from interlock.formats.tekton import conditions, durations, names, results, scheduling, variables
 from interlock.formats.tekton.conditions import Condition
 from interlock.formats.tekton.model import parse
@@ -28,6 +29,7 @@ from interlock.local.tekton.pipeline_plan import Plan
 from interlock.local.tekton.services import FEATURE_FLAGS, Services, Written
 from interlock.local.tekton.task_plan import Refusal
 
+_log = logging.getLogger("interlock.local.tekton")
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
@@ -68,7 +70,14 @@ class PipelineRuns:
             return self._advance(written, run)
         except Refusal as refusal:
             self._finish(written, conditions.failed(refusal.reason, refusal.message))
-            return None
+        except InterlockError:
+            raise
+        except Exception as error:
+            # A fault of ours must not leave the run open for ever, nor the engine dead.
+            _log.exception("PipelineRun %s/%s", written.namespace, written.name)
+            message = f"a fault of interlock.local: {type(error).__name__}"
+            self._finish(written, conditions.failed(conditions.FAILED, message))
+        return None
 
     def _advance(self, written: Written, run: PipelineRun) -> datetime | None:
         now = self._services.now()

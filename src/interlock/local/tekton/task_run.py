@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 from pathlib import Path
 
 from interlock.clients.kubernetes import Object
-from interlock.errors import InputError, NotFoundError
+from interlock.errors import InputError, InterlockError, NotFoundError
 from interlock.formats.tekton import conditions, names, task
 from interlock.formats.tekton.conditions import Condition
 from interlock.formats.tekton.model import parse
@@ -17,6 +18,9 @@ from interlock.local.tekton.attempt import Attempt
 from interlock.local.tekton.process import Stop
 from interlock.local.tekton.services import Services, Written
 from interlock.local.tekton.task_plan import Refusal
+
+
+_log = logging.getLogger("interlock.local.tekton")
 
 
 class TaskRunExecution:
@@ -36,6 +40,10 @@ class TaskRunExecution:
             run = parse(TaskRun, self._written.object, what="TaskRun")
         except InputError as error:
             self._finish(conditions.failed(conditions.TASK_VALIDATION_FAILED, error.message))
+            return
+        if run.spec.status == "TaskRunPending":
+            pending = Condition("Unknown", conditions.TASK_PENDING, f'TaskRun "{run.metadata.name}" is pending')
+            self._written.write(conditions.written(self._written.status, pending, self._services.now()))
             return
         while True:
             condition = self._attempt(run)
@@ -93,6 +101,12 @@ class TaskRunExecution:
                 condition = attempt.run()
             except Refusal as refusal:
                 condition = conditions.failed(refusal.reason, attempt.masked(refusal.message))
+            except InterlockError:
+                raise
+            except Exception as error:
+                # A fault of ours must not leave the run open for ever, nor the engine dead.
+                _log.exception("TaskRun %s/%s", self._written.namespace, self._written.name)
+                condition = conditions.failed(conditions.FAILED, f"a fault of interlock.local: {type(error).__name__}")
         if condition is not None and condition.reason == conditions.TASK_CANCELLED:
             return self._cancelled(run)
         return condition

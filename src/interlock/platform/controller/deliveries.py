@@ -239,7 +239,8 @@ class Deliveries:
         return Basis.SIMULATED if any(simulated(item) for item in running) else Basis.EXECUTED
 
     def _books(self) -> merge.Books:
-        return merge.Books(self._world.ledger, self._world.store, PLATFORM)
+        email = self._world.context.identity(PLATFORM).email
+        return merge.Books(self._world.ledger, self._world.store, PLATFORM, ("Interlock", email))
 
     def _sign(self, payload: bytes) -> str:
         return openpgp.sign(self._world.seal_secret, payload)

@@ -34,6 +34,8 @@ class Books:
     ledger: Ledger
     store: EvidenceStore
     reader: str
+    author: tuple[str, str] = seal.AUTHOR
+    """(name, email) of the account that pushes seals."""
 
 
 def merge(
@@ -161,6 +163,7 @@ def seal_merge(
         lines=tuple(" ".join(line.split()) for line in lines),
         now=now,
         sign=sign,
+        author=books.author,
     )
     seal.push(git, made, expected_old=previous)
     sealed = seal.Seal(made, previous, proof.commit, decision.id)
@@ -218,6 +221,7 @@ def seal_applications(
         lines=lines,
         now=now,
         sign=sign,
+        author=books.author,
     )
     seal.push(git, made, expected_old=previous)
     return seal.Seal(made, previous, proof.commit, decision.id)

@@ -41,8 +41,10 @@ def build(
     lines: tuple[str, ...],
     now: datetime,
     sign: Callable[[bytes], str],
+    author: tuple[str, str] = AUTHOR,
 ) -> CommitId:
-    """Write the seal of ``merge``; nothing moves. ``lines`` tell people what was decided.
+    """Write the seal of ``merge``; nothing moves. ``lines`` tell people what was decided; ``author`` is (name, email),
+    which a forge wants to be the account's and the key's.
 
     Raises InputError ``seal-text`` for lines that could be taken for a trailer.
     """
@@ -50,7 +52,7 @@ def build(
         raise InputError("seal-text", "a line of the seal's message could be taken for a trailer", got=lines)
     body = "\n".join(line or "-" for line in lines)
     message = f"Seal {environment} {merge[:12]}\n\n{body}\n\n{TRAILER}: {decision}\n"
-    return CommitId(git.commit_tree(git.tree(merge), [previous, merge], message, author=AUTHOR, date=now, sign=sign))
+    return CommitId(git.commit_tree(git.tree(merge), [previous, merge], message, author=author, date=now, sign=sign))
 
 
 def push(git: Repository, seal: CommitId, *, expected_old: CommitId) -> None:

@@ -24,7 +24,7 @@ from interlock.formats.signatures.sshsig import sign as ssh_sign
 from interlock.platform import catalog
 from interlock.platform.domain.ids import CommitId
 from interlock.platform.estate import Keys, argocd, estate, protection
-from interlock.platform.estate.sample import PEOPLE, sample
+from interlock.platform.estate.sample import ENVIRONMENTS, PEOPLE, sample
 from interlock.platform.proof.statements import provenance
 from interlock.platform.setup import accounts
 
@@ -95,7 +95,7 @@ def _sample(connections: Connections) -> dict[str, dict[str, bytes]]:
         seal_key_ids=[_seal_key_id(context)],
         ssh_keys=ssh_keys,
         chart=catalog.chart(),
-        catalog=catalog.manifests(),
+        catalog=catalog.manifests(max_age=_SAMPLE_ADVISORIES, env_repo=context.repository(f"env-{ENVIRONMENTS[0]}")),
         builder=provenance.BUILDER,
         organisation=context.organisation,
         registry=f"{context.registry.name}/integration",
