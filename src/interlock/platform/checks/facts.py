@@ -33,10 +33,12 @@ class Rendering:
 
 @dataclass(frozen=True)
 class QueueState:
-    """The env repo's queue. ``blocked_by``: the commit of ``main`` that cannot be proven."""
+    """The env repo's queue. ``blocked_by``: the first commit of ``main`` that is not proven."""
 
     blocked_by: CommitId | None = None
     reason: str = ""
+    waiting: bool = False
+    """Whether that commit can be proven is not known yet: a source did not answer. Nothing is to be reverted."""
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,10 @@ class QueueOpen(Check):
     def judge(self, facts: GateFacts) -> Finding:
         if facts.queue.blocked_by is None or facts.restores:
             return self.valid("restores what is sealed" if facts.restores else "")
-        return self.invalid("queue-blocked", f"{facts.queue.blocked_by[:12]}: {facts.queue.reason}")
+        detail = f"{facts.queue.blocked_by[:12]}: {facts.queue.reason}"
+        if facts.queue.waiting:
+            return self.unknown("queue-waiting", detail)
+        return self.invalid("queue-blocked", detail)
 
 
 class WindowOpen(Check):

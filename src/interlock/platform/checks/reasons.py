@@ -176,6 +176,9 @@ _RECORD_REASONS = {
 _TIME = {
     "window-closed": Reason("No change window of the environment is open.", "wait for the next window"),
     "freeze": Reason("The environment is frozen.", "wait until the freeze ends"),
+    "queue-waiting": Reason(
+        "Whether a commit of main can be proven is not known yet: a source did not answer.", "wait for the next round"
+    ),
     "queue-blocked": Reason(
         "main has a commit that cannot be proven; nothing is merged before its revert.",
         "`interlock revert` prepares the revert that releases the queue",

@@ -55,10 +55,11 @@ class Progress:
 
     @property
     def queue(self) -> QueueState:
-        """Unknown does not block what is judged next, it only waits: nothing is merged on an unproven base."""
+        """Nothing is merged onto a commit that is not proven; only one that cannot be is to be reverted."""
         if self.stopped is None:
             return QueueState()
-        return QueueState(self.stopped.commit, self.stopped.reason)
+        waiting = self.stopped.verdict is Verdict.UNKNOWN
+        return QueueState(self.stopped.commit, self.stopped.reason, waiting)
 
 
 def read_main(git: Repository, certificate: str) -> Main | Proof:

@@ -13,7 +13,7 @@ from interlock.formats.oci import reference
 from interlock.formats.sigstore import keys
 from interlock.platform.checks import GateFacts, QueueState, RecordFacts, Rendering, RevertFacts
 from interlock.platform.checks.record import number_in
-from interlock.platform.delivery import changes, health, records, rendering, results, reverts, reviews, source
+from interlock.platform.delivery import changes, health, records, rendering, results, reverts, reviews, seal, source
 from interlock.platform.delivery.signers import Signers
 from interlock.platform.domain.approval import Approval
 from interlock.platform.domain.change import Change, CommitFacts
@@ -21,7 +21,7 @@ from interlock.platform.domain.classification import Classification
 from interlock.platform.domain.delivery import Delivery, DeliveryKind
 from interlock.platform.domain.facts import Unread, unread
 from interlock.platform.domain.health import ApplicationFacts
-from interlock.platform.domain.ids import CommitId, Digest, EnvironmentName, RecordNumber, ServiceName
+from interlock.platform.domain.ids import Digest, EnvironmentName, RecordNumber, ServiceName
 from interlock.platform.domain.image import ImageFacts, ImageReference, Provenance
 from interlock.platform.domain.pull import PullRequest, Review
 from interlock.platform.domain.result import ResultIds
@@ -65,125 +65,109 @@ class Reader:
         others: Sequence[ForgePull],
         now: datetime,
     ) -> Read:
-        """Facts of one open pull request of the environment's repository, whose mirror is fetched.
+        """Facts of one open pull request of the environment's repository.
 
         ``others``: the other open pull requests of the estate, for records that are used twice. Captures new reviews
         and new answers on the record on the way.
         """
-        estate, repository = self.estate, self.estate.repository(environment)
-        pull = reviews.pull_request(repository, found)
-        git = self.sources.mirror(environment.repository)
-        signers = Signers(estate)
-        change = changes.read_change(git, pull, signers, now=now)
-        classification = changes.classify_change(change, environment, pull)
-        service = estate.services.get(classification.service or "")
-        expected = self._expected(environment, classification, service)
-        if isinstance(expected, Mapping) and isinstance(change, Change):
-            change = changes.read_change(git, pull, signers, now=now, wanted=expected)
-        result = self._result(git, change, classification, environment)
-        raw_reviews, given, approvals = self._reviews(environment, found, git, change, result, classification, now)
-        reference_after = self._image(change, classification, service, environment)
-        image = self._image_facts(reference_after)
-        before = self._before(git, change, classification, environment)
-        record, raw_record, plan = self._record(
-            environment, pull, found, change, classification, service, image, before, others
-        )
-        previous, application = self._previous(environment, classification)
+        case = self._case(environment, found, now)
+        result = self._result(case)
+        raw_reviews, given, approvals = self._reviews(case, result, now)
+        before, after = self._images(case)
+        image = self._image_facts(after)
+        revert = self._revert(case, queue)
+        record, raw_record, plan = RecordFacts(None), None, None
+        if environment.rules.change_record and not (isinstance(revert, RevertFacts) and revert.restores):
+            record, raw_record, plan = self._record(case, image, before, others)
+        previous, application = self._previous(case)
         facts = GateFacts(
             now=now,
-            estate=estate,
+            estate=self.estate,
             environment=environment,
-            pull=pull,
-            change=change,
-            classification=classification,
+            pull=case.pull,
+            change=case.change,
+            classification=case.classification,
             result=result,
             reviews=given,
             approvals=approvals,
-            rendering=self._rendering(git, change, classification, environment),
-            onboarding=expected,
+            rendering=self._rendering(case),
+            onboarding=case.expected,
             image=image,
             previous=previous,
             health=application,
-            source=self._source(service, before, image, signers) if classification.kind is DeliveryKind.IMAGE else (),
+            source=self._source(case, before, image),
             record=record,
             queue=queue,
-            revert=self._revert(git, pull, change, environment, queue),
+            revert=revert,
         )
         return Read(facts, raw_reviews, raw_record, plan)
 
     # Each of these reads one thing; a source that does not answer becomes an Unread fact.
 
-    def _expected(
-        self, environment: Environment, classification: Classification, service: Service | None
-    ) -> Mapping[str, bytes] | Unread | None:
-        if classification.kind is not DeliveryKind.ONBOARDING or service is None or environment.name == PLATFORM:
-            return None
-        try:
-            return self.generate(service, environment)
-        except InterlockError as error:
-            return unread("golden path", error)
+    def _case(self, environment: Environment, found: ForgePull, now: datetime) -> _Case:
+        pull = reviews.pull_request(self.estate.repository(environment), found)
+        git = self.sources.mirror(environment.repository)
+        signers = Signers(self.estate)
+        change = changes.read_change(git, pull, signers, now=now)
+        classification = changes.classify_change(change, environment, pull)
+        service = self.estate.services.get(classification.service or "")
+        expected: Mapping[str, bytes] | Unread | None = None
+        if classification.kind is DeliveryKind.ONBOARDING and service is not None and environment.name != PLATFORM:
+            try:
+                expected = self.generate(service, environment)
+                change = changes.read_change(git, pull, signers, now=now, wanted=expected)
+            except InterlockError as error:
+                expected = unread("golden path", error)
+        return _Case(environment, found, pull, git, change, classification, service, expected)
 
-    def _result(
-        self, git: Repository, change: Change | Unread, classification: Classification, environment: Environment
-    ) -> ResultIds | Unread:
-        if isinstance(change, Unread):
-            return change
+    def _result(self, case: _Case) -> ResultIds | Unread:
+        if isinstance(case.change, Unread):
+            return case.change
         try:
-            return results.ids(git, change.tree, classification.service, environment.name)
+            return results.ids(case.git, case.change.tree, case.name, case.environment.name)
         except InterlockError as error:
             return unread("git", error)
 
     def _reviews(
-        self,
-        environment: Environment,
-        found: ForgePull,
-        git: Repository,
-        change: Change | Unread,
-        result: ResultIds | Unread,
-        classification: Classification,
-        now: datetime,
+        self, case: _Case, result: ResultIds | Unread, now: datetime
     ) -> tuple[object, tuple[Review, ...] | Unread, tuple[Approval, ...]]:
-        repository = self.estate.repository(environment)
-        owner, _, name = repository.partition("/")
+        owner, _, name = case.pull.repository.partition("/")
         try:
-            raw = self.sources.forge().reviews(owner, name, found.number)
+            raw = self.sources.forge().reviews(owner, name, case.pull.number)
         except InterlockError as error:
             return None, unread("forge", error), ()
-        raw_body = {"pull": found, "reviews": raw}
-        if isinstance(change, Unread) or isinstance(result, Unread):
-            return raw_body, reviews.reviews(raw), ()
+        answer = {"pull": case.found, "reviews": raw}
+        if isinstance(case.change, Unread) or isinstance(result, Unread):
+            return answer, reviews.reviews(raw), ()
         approvals = reviews.capture(
             self.sources.ledger,
             self.sources.store,
-            git,
-            reviews.pull_request(repository, found),
+            case.git,
+            case.pull,
             raw,
-            reviews.Sighting(change.base, found.base_ref, change.head, result),
-            classification.service,
-            environment.name,
+            reviews.Sighting(case.change.base, case.pull.base_ref, case.change.head, result),
+            case.name,
+            case.environment.name,
             reader=self.reader,
             at=now,
         )
-        return raw_body, reviews.reviews(raw), approvals
+        return answer, reviews.reviews(raw), approvals
 
-    def _image(
-        self, change: Change | Unread, classification: Classification, service: Service | None, environment: Environment
-    ) -> ImageReference | Unread | None:
-        """What the values file names after the merge; None when it names none."""
-        if service is None or classification.kind not in (DeliveryKind.IMAGE, DeliveryKind.REVERT):
-            return None
-        if isinstance(change, Unread):
-            return change
-        path = layout.values(service.name, environment.name)
+    def _images(self, case: _Case) -> tuple[ImageReference | None, ImageReference | Unread | None]:
+        """What the service's values name before and after the merge; None where they name nothing that runs."""
+        if case.service is None or case.kind not in (DeliveryKind.IMAGE, DeliveryKind.REVERT):
+            return None, None
+        if isinstance(case.change, Unread):
+            return None, case.change
+        path = layout.values(case.service.name, case.environment.name)
         try:
-            git = self.sources.mirror(environment.repository)
-            return _image(git, change.tree, path)
+            return _image(case.git, case.change.base, path), _image(case.git, case.change.tree, path)
         except InterlockError as error:
-            return unread(path, error)
+            return None, unread(path, error)
 
     def _image_facts(self, found: ImageReference | Unread | None) -> ImageFacts | Unread | None:
-        if found is None or isinstance(found, Unread) or not found.digest:
-            return found if isinstance(found, Unread) else None
+        if found is None or isinstance(found, Unread):
+            return found
         try:
             return images.read(
                 self.sources.registry(),
@@ -195,114 +179,91 @@ class Reader:
         except InterlockError as error:
             return unread("registry", error)
 
-    def _before(
-        self, git: Repository, change: Change | Unread, classification: Classification, environment: Environment
-    ) -> ImageReference | None:
-        if isinstance(change, Unread) or classification.service is None:
-            return None
-        try:
-            return _image(git, change.base, layout.values(classification.service, environment.name))
-        except InterlockError:
-            return None
-
-    def _previous(
-        self, environment: Environment, classification: Classification
-    ) -> tuple[ImageReference | Unread | None, ApplicationFacts | Unread | None]:
+    def _previous(self, case: _Case) -> tuple[ImageReference | Unread | None, ApplicationFacts | Unread | None]:
         """Tag, digest and health in the environment before."""
-        before, service = self.estate.previous(environment), classification.service
-        if before is None or service is None or classification.kind is not DeliveryKind.IMAGE:
+        before = self.estate.previous(case.environment)
+        if before is None or case.name is None or case.kind is not DeliveryKind.IMAGE:
             return None, None
         try:
             git = self.sources.mirror(before.repository)
-            tracked = f"refs/heads/{before.branch}"
-            image = _image(git, tracked, layout.values(service, before.name))
+            image = _image(git, f"refs/heads/{before.branch}", layout.values(case.name, before.name))
             hub = self.sources.cluster(self.estate.platform.platform.cluster)
         except InterlockError as error:
             return unread(before.repository, error), unread(before.repository, error)
-        nothing = ImageReference("", "", Digest(""))
         found = health.read_health(
-            hub, git, service, before, seal_certificate=self.estate.keys.seal, basis=self.basis(before)
+            hub, git, case.name, before, seal_certificate=self.sources.seal, basis=self.basis(before)
         )
-        return image or nothing, found
+        return image or ImageReference("", "", Digest("")), found
 
-    def _rendering(
-        self, git: Repository, change: Change | Unread, classification: Classification, environment: Environment
-    ) -> Rendering | Unread | None:
-        if classification.kind is not DeliveryKind.IMAGE or classification.service is None:
+    def _rendering(self, case: _Case) -> Rendering | Unread | None:
+        if case.kind is not DeliveryKind.IMAGE or case.name is None:
             return None
-        if isinstance(change, Unread):
-            return change
-        return rendering.read_rendering(git, change.base, change.tree, classification.service, environment.name)
+        if isinstance(case.change, Unread):
+            return case.change
+        return rendering.read_rendering(case.git, case.change.base, case.change.tree, case.name, case.environment.name)
 
     def _source(
-        self,
-        service: Service | None,
-        before: ImageReference | None,
-        image: ImageFacts | Unread | None,
-        signers: Signers,
+        self, case: _Case, before: ImageReference | None, image: ImageFacts | Unread | None
     ) -> tuple[CommitFacts, ...] | Unread:
         """What is new in the source, by the verified provenance of both images."""
-        if service is None or image is None:
-            return Unread("provenance", "provenance-missing", "no image")
-        provenance = image if isinstance(image, Unread) else image.provenance
-        if not isinstance(provenance, Provenance):
-            return provenance or Unread("provenance", "provenance-missing", "the image has no provenance")
-        old: CommitId | None = None
-        if before is not None and before.pinned:
-            held = self._image_facts(before)
-            found = None if held is None or isinstance(held, Unread) else held.provenance
-            # Without provenance of what runs now everything is new: more authors are excluded, never fewer.
-            old = found.commit if isinstance(found, Provenance) else None
+        if case.kind is not DeliveryKind.IMAGE:
+            return ()
+        provenance = image.provenance if isinstance(image, ImageFacts) else image
+        if case.service is None or not isinstance(provenance, Provenance):
+            return provenance if isinstance(provenance, Unread) else _NO_PROVENANCE
+        held = self._image_facts(before)
+        old = held.provenance if isinstance(held, ImageFacts) else None
+        # Without provenance of what runs now everything is new: more authors are excluded, never fewer.
+        since = old.commit if isinstance(old, Provenance) else None
         try:
-            return source.read_source(self.sources.mirror(service.repository), old, provenance.commit, signers)
+            app = self.sources.mirror(case.service.repository)
+            return source.read_source(app, since, provenance.commit, Signers(self.estate))
         except InterlockError as error:
             return unread("git app repo", error)
 
-    def _revert(
-        self, git: Repository, pull: PullRequest, change: Change | Unread, environment: Environment, queue: QueueState
-    ) -> RevertFacts | Unread | None:
-        if isinstance(change, Unread):
-            return change
-        blocked = queue.blocked_by is not None and environment.sealed
-        sealed = "refs/heads/sealed" if blocked else None
-        return reverts.read_revert(git, pull.head_ref, base=change.base, tree=change.tree, sealed=sealed)
+    def _revert(self, case: _Case, queue: QueueState) -> RevertFacts | Unread | None:
+        if isinstance(case.change, Unread):
+            return case.change
+        blocked = queue.blocked_by is not None and not queue.waiting and case.environment.sealed
+        sealed = seal.BRANCH if blocked and seal.is_seal(case.git, seal.BRANCH, self.sources.seal) else None
+        return reverts.read_revert(
+            case.git, case.pull.head_ref, base=case.change.base, tree=case.change.tree, sealed=sealed
+        )
 
     def _record(
         self,
-        environment: Environment,
-        pull: PullRequest,
-        found: ForgePull,
-        change: Change | Unread,
-        classification: Classification,
-        service: Service | None,
+        case: _Case,
         image: ImageFacts | Unread | None,
         before: ImageReference | None,
         others: Sequence[ForgePull],
     ) -> tuple[RecordFacts, object, records.Plan | None]:
-        if not environment.rules.change_record:
-            return RecordFacts(None), None, None
-        plan = None
-        # A record is written once: not before everything that it tells has been read.
-        told = isinstance(image, ImageFacts) or classification.kind is DeliveryKind.ONBOARDING
-        if service is not None and classification.kind is not None and isinstance(change, Change) and told:
-            delivery = Delivery(
-                classification.kind,
-                ServiceName(service.name),
-                EnvironmentName(environment.name),
-                pull.repository,
-                pull.number,
-                pull.head,
-            )
-            plan = records.plan(delivery, service, found.html_url, before, image, change, self.estate)
-        number = number_in(pull.title, self.estate.platform.tickets.number)
+        plan = self._plan(case, image, before)
+        number = number_in(case.pull.title, self.estate.platform.tickets.number)
         if number is None:
             return RecordFacts(None), None, plan
         try:
             record, raw = records.read(self.sources.tickets(), self.sources.ledger, self.estate, number)
         except InterlockError as error:
             record, raw = unread("tickets", error), None
-        expected = records.texts(plan) if plan else {}
-        return RecordFacts(number, record, expected, self._used_by(pull, number, others)), raw, plan
+        texts = records.texts(plan) if plan else {}
+        return RecordFacts(number, record, texts, self._used_by(case.pull, number, others)), raw, plan
+
+    def _plan(
+        self, case: _Case, image: ImageFacts | Unread | None, before: ImageReference | None
+    ) -> records.Plan | None:
+        """A record is written once: not before everything that it tells has been read."""
+        told = isinstance(image, ImageFacts) or case.kind is DeliveryKind.ONBOARDING
+        if case.service is None or case.kind is None or isinstance(case.change, Unread) or not told:
+            return None
+        delivery = Delivery(
+            case.kind,
+            ServiceName(case.service.name),
+            EnvironmentName(case.environment.name),
+            case.pull.repository,
+            case.pull.number,
+            case.pull.head,
+        )
+        return records.plan(delivery, case.service, case.found.html_url, before, image, case.change, self.estate)
 
     def _used_by(self, pull: PullRequest, number: RecordNumber, others: Sequence[ForgePull]) -> tuple[str, ...]:
         """Merged deliveries and other open pull requests with the same number."""
@@ -315,6 +276,33 @@ class Reader:
         return tuple(sorted(found))
 
 
+@dataclass(frozen=True)
+class _Case:
+    """One pull request, while its facts are read."""
+
+    environment: Environment
+    found: ForgePull
+    pull: PullRequest
+    git: Repository
+    change: Change | Unread
+    classification: Classification
+    service: Service | None
+    expected: Mapping[str, bytes] | Unread | None
+
+    @property
+    def kind(self) -> DeliveryKind | None:
+        return self.classification.kind
+
+    @property
+    def name(self) -> ServiceName | None:
+        return self.classification.service
+
+
+_NO_PROVENANCE = Unread("provenance", "provenance-missing", "the image has no verified provenance")
+
+
 def _image(git: Repository, revision: str, path: str) -> ImageReference | None:
+    """The image that a values file names; None without the file, or while it names no digest."""
     data = git.read(revision, path)
-    return None if data is None else layout.image_in(data, file=path)
+    found = None if data is None else layout.image_in(data, file=path)
+    return found if found and found.digest else None
