@@ -11,6 +11,8 @@ import pytest
 from interlock.clients import git
 from interlock.clients.git import keys, write_identity_config
 from interlock.formats.signatures import Verified, openpgp, sshkey, sshsig, verify_commit
+from interlock.local.forge import Config
+from interlock.local.forge.forge import Forge
 
 pytestmark = pytest.mark.real("gpg")
 ME = ("Seal", "seal@acme.test")
@@ -155,3 +157,28 @@ def test_git_shows_our_signatures_with_the_real_ssh_keygen(tmp_path: Path, clien
     run("-C", "work", "commit", "-q", "--allow-empty", "-m", "Signed by us")
     shown = run("-C", "work", "-c", f"gpg.ssh.program={program}", "log", "-1", "--show-signature", "--format=%G? %GS")
     assert "G dana@acme.test" in shown
+
+
+def test_git_verify_commit_accepts_a_merge_by_the_forge(tmp_path: Path, gnupg: Gpg) -> None:
+    config = Config(
+        port=0, data=tmp_path / "forge", root_url="http://forge.test", admin_token_file=tmp_path / "admin.token"
+    )
+    forge = Forge(config)
+    try:
+        admin = forge.accounts.find("root-admin")
+        org = forge.accounts.create_org("acme", visibility="private", creator=admin)
+        repo = forge.repositories.create(org, "env", private=True, default_branch="main", description="")
+        bare = forge.repositories.git(repo)
+        base = bare.commit_tree(bare.write_tree({"a": b"1"}), [], "Begin", author=ME)
+        head = bare.commit_tree(bare.write_tree({"b": b"2"}, base), [base], "Change", author=ME)
+        bare.update_ref("refs/heads/main", base)
+        bare.update_ref("refs/heads/feature", head)
+        pull = forge.pulls.create(repo, admin, head="feature", base="main", title="Change", body="")
+        words = {"title": "Merge", "message": "", "force": False}
+        merged = forge.merges.merge(repo, pull.number, admin, head_commit_id=head, **words)
+        gnupg("--import", stdin=forge.signatures.certificate)
+        done = verify(bare.path, gnupg.home, merged)  # type: ignore[attr-defined]
+        assert done.returncode == 0, done.stderr
+        assert bare.commit("main").parents == (base, head)
+    finally:
+        forge.close()
