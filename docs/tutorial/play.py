@@ -2,8 +2,8 @@
 
     python3 docs/tutorial/play.py [--home FOLDER] [--stop] [PAGE...]
 
-A block that begins with ```sh is run by bash; ```sh exit=4 is expected to end with that code. All blocks share
-one working folder. On a terminal a line shows progress; elsewhere everything is printed plainly. Standard library
+A block that begins with ```sh is run by bash; ```sh exit=4 is expected to end with that code; ```sh needs=kubectl is
+left out, visibly, where that program is absent. All blocks share one working folder. On a terminal a line shows progress; elsewhere everything is printed plainly. Standard library
 only: what a person types is what is run.
 """
 
@@ -31,6 +31,8 @@ class Block:
     title: str
     script: str
     exit_code: int
+    needs: str
+    """A program of the field without which the block is left out; empty when it needs none."""
 
 
 def blocks(page: Path) -> Iterator[Block]:
@@ -41,7 +43,8 @@ def blocks(page: Path) -> Iterator[Block]:
             title = match["title"]
             continue
         code = re.search(r"exit=(\d+)", match["options"])
-        yield Block(title, match["script"], int(code[1]) if code else 0)
+        needs = re.search(r"needs=([a-z]+)", match["options"])
+        yield Block(title, match["script"], int(code[1]) if code else 0, needs[1] if needs else "")
 
 
 class Screen:
@@ -75,6 +78,9 @@ def run(block: Block, *, folder: Path, environment: dict[str, str], screen: Scre
     started = time.monotonic()
     screen.heading(block.title)
     screen.command(block.script)
+    if block.needs and shutil.which(block.needs, path=environment["PATH"]) is None:
+        screen.output(f"left out: {block.needs} is not on this machine")
+        return
     process = subprocess.Popen(
         ["bash", "-euo", "pipefail", "-c", block.script],
         cwd=folder,
