@@ -135,13 +135,14 @@ class _Run:
                 pairs = list(enumerate(value))
             case dict():
                 pairs = [(key, value[key]) for key in sorted(value)]
-            case int() if not isinstance(value, bool):
+            case int() if not isinstance(value, bool) and value <= MAX_STEPS:
                 pairs = [(index, index) for index in range(value)]
             case _:
                 raise self.error(node.at, f"range cannot iterate over {gofmt.kind(value)}")
         if not pairs:
             self.nodes(node.otherwise, dot, out)
         for key, item in pairs:
+            self.step(node.at)
             with self.scope():
                 bound = (item,) if len(pipeline.variables) == 1 else (key, item)
                 for name, thing in zip(pipeline.variables, bound, strict=False):

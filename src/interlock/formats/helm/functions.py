@@ -177,7 +177,7 @@ def _indent(spaces: int, text: str) -> str:
 
 
 def _merge(overwrite: bool) -> Callable[..., dict[str, Any]]:
-    """mergo: an empty value never wins over a filled one, maps are merged deeply, the first map is changed."""
+    """mergo: maps are merged deeply and the first one is changed; without ``overwrite`` only what is empty is filled."""
 
     def merge(into: dict[str, Any], *sources: dict[str, Any]) -> dict[str, Any]:
         for source in sources:
@@ -185,7 +185,7 @@ def _merge(overwrite: bool) -> Callable[..., dict[str, Any]]:
                 old = into.get(key)
                 if isinstance(old, dict) and isinstance(value, dict):
                     merge(old, value)
-                elif key not in into or (gofmt.truth(value) and (overwrite or not gofmt.truth(old))):
+                elif overwrite or (value is not None and not gofmt.truth(old)):
                     into[key] = copy.deepcopy(value)
         return into
 

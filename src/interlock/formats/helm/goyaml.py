@@ -1,7 +1,7 @@
 """``toYaml`` and ``toJson`` as Helm writes them, so that a checksum over the text is Helm's checksum.
 
 sigs.k8s.io/yaml Marshal: through JSON (sorted keys, integral floats as integers), then goyaml.v2: block style,
-sequences not indented under their key, natural key order.
+sequences not indented under their key, natural key order, lines folded at 80 characters.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def plain(value: Any) -> Any:
 def to_yaml(value: Any) -> str:
     """The text without its last line end."""
     written = yaml.dump(
-        plain(value), Dumper=_Dumper, sort_keys=False, default_flow_style=False, allow_unicode=True, width=2**31
+        plain(value), Dumper=_Dumper, sort_keys=False, default_flow_style=False, allow_unicode=True, width=80
     )
     return written.removesuffix("\n...\n").removesuffix("\n")
 
