@@ -147,7 +147,9 @@ def _checkpoint_text(size: int, head: Digest, time: str) -> bytes:
 
 
 def _decode(text: str) -> bytes:
+    """Only the one spelling of base64 that an encoder writes: else a signature's text could vary."""
     try:
-        return base64.b64decode(text, validate=True)
+        data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         return b""
+    return data if base64.b64encode(data).decode() == text else b""

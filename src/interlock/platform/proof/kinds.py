@@ -10,6 +10,8 @@ sealed          <environment>/<service>      repository, seal, merge, decision
 synced          <environment>/<service>      application, revision                           sync
 approval-       <owner>/<repo>#<number>      the approval as bound when it was first seen    review
 captured
+record-answer-  record number                row, account, and the digest of the plan that
+captured                                     was shown when the answer was first seen
 ==============  ===========================  ==============================================  =======================
 
 Other kinds may be written freely (``refused``, ``record-opened`` ...); the proof does not read them.
@@ -31,6 +33,8 @@ SEALED = "sealed"
 SYNCED = "synced"
 APPROVAL_CAPTURED = "approval-captured"
 """Written by delivery in the round in which a review is new: its body is a ``domain.approval.Approval``."""
+RECORD_ANSWERED = "record-answer-captured"
+"""Written by delivery in the round in which an approval of a record is new."""
 
 
 def subject(environment: EnvironmentName, service: ServiceName) -> str:

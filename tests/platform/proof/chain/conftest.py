@@ -20,7 +20,9 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> World:
 @pytest.fixture(scope="module")
 def shared(template: World, tmp_path_factory: pytest.TempPathFactory) -> World:
     """A delivered world for tests that leave it as it was."""
-    return template.copy(tmp_path_factory.mktemp("shared") / "world")
+    made = template.copy(tmp_path_factory.mktemp("shared") / "world")
+    made.freeze()
+    return made
 
 
 @pytest.fixture

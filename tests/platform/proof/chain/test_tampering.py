@@ -104,7 +104,7 @@ def test_every_piece_of_this_delivery_is_cited(shared: Any, cited: dict[str, set
     others = [
         entry
         for entry in shared.ledger.entries()
-        if entry.subject in ("dev/payments", "acme/env-prod#8")
+        if entry.subject in ("dev/payments", "acme/env-prod#8", "CHG0000008")
         or pulls.get(entry.id) == 8
         or pulls.get(entry.body.get("decision")) == 8
     ]

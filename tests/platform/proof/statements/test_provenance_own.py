@@ -47,7 +47,7 @@ RECORD = {
     "isolation": "bubblewrap",
     "network": ["127.0.0.1:8481"],
     "tools": [{"name": "buildah", "version": "1.28", "digest": "sha256:" + "b" * 64}],
-    "executed-by": "installed-toolbox",
+    "images": {STEP: {"executed-by": "installed-toolbox"}},
 }
 SOURCE = {"CHAINS-GIT_URL": "https://git/acme/payments", "CHAINS-GIT_COMMIT": "a" * 40}
 
@@ -62,16 +62,40 @@ def test_an_image_that_did_not_run_is_marked() -> None:
         {
             "uri": "oci://registry.acme.test/platform/toolbox",
             "digest": {"sha256": "7" * 64},
-            "annotations": {"interlock.dev/executed-by": "installed-toolbox"},
+            "annotations": {
+                "interlock.dev/executed-by": "installed-toolbox",
+                "interlock.dev/declared-image": STEP,
+            },
         },
         {"name": "tool/buildah", "uri": "pkg:generic/buildah@1.28", "digest": {"sha256": "b" * 64}},
     ]
 
 
 def test_an_image_that_ran_is_not_marked() -> None:
-    record = {**RECORD, "executed-by": "", "tools": []}
+    record = {**RECORD, "images": {}, "tools": []}
     found = provenance(run(task("build", record)))["predicate"]["buildDefinition"]["resolvedDependencies"]
     assert "annotations" not in found[0]
+
+
+def test_a_stand_in_that_names_itself_is_marked_with_what_it_stood_in_for() -> None:
+    made = task("build", RECORD)
+    made["status"]["steps"][0]["imageID"] = "interlock.local/installed-toolbox@sha256:" + "6" * 64
+    found = provenance(run(made))["predicate"]["buildDefinition"]["resolvedDependencies"][0]
+    assert found["uri"] == "oci://interlock.local/installed-toolbox"
+    assert found["annotations"] == {
+        "interlock.dev/executed-by": "installed-toolbox",
+        "interlock.dev/declared-image": STEP,
+    }
+
+
+def test_the_word_of_a_step_is_marked_as_such() -> None:
+    record = {**RECORD, "tools": [{"name": "mqsi", "version": "13", "reportedBy": "build"}]}
+    found = provenance(run(task("build", record)))["predicate"]["buildDefinition"]["resolvedDependencies"][-1]
+    assert found == {
+        "name": "tool/mqsi",
+        "uri": "pkg:generic/mqsi@13",
+        "annotations": {"interlock.dev/reported-by": "build"},
+    }
 
 
 @pytest.mark.parametrize(
@@ -90,7 +114,7 @@ def test_the_weakest_step_decides(recorded: list[str | None], expected: str) -> 
     assert reading.provenance(parsed(provenance(run(*tasks, **SOURCE)))).isolation == expected
 
 
-@pytest.mark.parametrize("record", ["no json", "[]", {"isolation": "perfect"}])
+@pytest.mark.parametrize("record", ["no json", "[]", {"isolation": "perfect"}, {"images": {"x": "y"}}])
 def test_a_record_that_cannot_be_read_is_an_error(record: Any) -> None:
     with pytest.raises(InputError) as error:
         provenance(run(task("build", record)))

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from interlock.errors import NotFoundError
-from interlock.platform.checks import record
+from interlock.platform.checks import record as checks_record
 from interlock.platform.domain.record import ChangeRecord, RecordApprovalState
 from interlock.platform.domain.verdict import Finding
-from interlock.platform.proof import replay
-from interlock.platform.proof.link import Draft, Link
+from interlock.platform.proof import kinds, replay
+from interlock.platform.proof.link import RESTORE, Draft, Link
 from interlock.platform.proof.walk import Walk
 
 CHECKS = (
-    record.RecordNamed,
-    record.RecordExists,
-    record.RecordCheck,
+    checks_record.RecordNamed,
+    checks_record.RecordExists,
+    checks_record.RecordCheck,
 )
 
 
@@ -36,7 +36,27 @@ class ChangeRecordLink(Link):
         # Who asked for the delivery may not approve its record: that is judged on the captured pull request.
         draft.cite("reviews as read", "evidence store", walk.evidence("reviews"))
         facts = replay.people_facts(walk, record=captured.record)
-        return self._live(walk, draft, captured.record.record) or replay.judged(walk, draft, checks, facts)
+        record = captured.record.record
+        contradiction = self._first_seen(walk, draft, record) or self._live(walk, draft, record)
+        return contradiction or replay.judged(walk, draft, checks, facts)
+
+    def _first_seen(self, walk: Walk, draft: Draft, captured: object) -> Finding | None:
+        """Each approval again as it was when it was new: with the plan that was shown; None when all agree."""
+        if not isinstance(captured, ChangeRecord):
+            return None
+        entries = walk.sources.ledger.find(kinds.RECORD_ANSWERED, captured.number)
+        for item in captured.approvals:
+            if item.state is not RecordApprovalState.APPROVED or item.shown is None:
+                continue
+            found = [entry for entry in entries if entry.body.get("account") == item.account]
+            if not found:
+                what = f"answer of {item.account} when it was new"
+                return draft.unknown("approval-not-recorded", f"the ledger lacks the {what}", remedy=RESTORE)
+            for entry in found:
+                draft.cite(f"answer of {item.account} when it was new", "ledger", entry.id)
+            if item.shown not in {entry.body.get("plan") for entry in found}:
+                return draft.invalid("capture-contradicts", f"{item.account} was shown another plan")
+        return None
 
     def _live(self, walk: Walk, draft: Draft, captured: object) -> Finding | None:
         """What the ticket system says now; None when it agrees or does not answer."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+
 from interlock.errors import InterlockError, NotFoundError
 from interlock.platform.checks import image
 from interlock.platform.domain.image import StatementKind
@@ -16,7 +19,7 @@ from interlock.platform.proof.statements.run import FinishedRun
 from interlock.platform.proof.walk import Walk
 
 TESTS = "TESTS"
-"""The pipeline result that says how the tests were obtained."""
+"""The pipeline result that says how the tests were obtained: JSON with ``basis``."""
 
 
 class PipelineRunLink(Link):
@@ -40,9 +43,8 @@ class PipelineRunLink(Link):
         problem = self._problem(walk, entry, run)
         if problem:
             return draft.invalid(*problem, remedy="build the source again and promote the new image")
-        if "static" in _tests(run):
-            draft.basis = Basis.STATIC
-        return self._live(walk, draft, run) or draft.valid(f"{run.name}: {_tests(run) or 'no statement about tests'}")
+        draft.basis, tests = _tests(run)
+        return self._live(walk, draft, run) or draft.valid(f"{run.name}: {tests}")
 
     def _problem(self, walk: Walk, entry: Entry, run: FinishedRun) -> tuple[str, str] | None:
         if run.uid != entry.body.get("uid"):
@@ -74,11 +76,20 @@ class PipelineRunLink(Link):
         return None
 
 
-def _tests(run: FinishedRun) -> str:
-    try:
-        return run.result(TESTS)
-    except NotFoundError:
-        return ""
+def _tests(run: FinishedRun) -> tuple[Basis, str]:
+    """How the tests were obtained, and in words. No statement about tests means that none was executed."""
+    value = next((item["value"] for item in run.results if item["name"] == TESTS), None)
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            value = None
+    if not isinstance(value, Mapping) or not value.get("basis"):
+        return Basis.STATIC, "no statement about tests"
+    executed, declared = value.get("testsExecuted", "unknown"), value.get("testsDeclared", "unknown")
+    basis = Basis.EXECUTED if value["basis"] == Basis.EXECUTED.value else Basis.STATIC
+    told = f"tests {value['basis']}, {executed} of {declared} executed, {value.get('errors', 'unknown')} errors"
+    return basis, told
 
 
 def _same(walk: Walk, run: FinishedRun) -> bool:

@@ -6,8 +6,8 @@ Provenance claims only what is recorded: without the annotation the isolation is
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from interlock.errors import InputError
@@ -15,20 +15,31 @@ from interlock.errors import InputError
 ANNOTATION = "interlock.dev/capabilities"
 STRENGTH = ("none", "unshare", "container", "bubblewrap")
 """Isolation levels, weakest first."""
+LOCAL = "interlock.local/"
+"""How a stand-in's ``imageID`` begins where no image ran: ``interlock.local/<executor>[@<digest>]``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """The record of one TaskRun, or of a run when merged by :func:`weakest`."""
+    """The record of one TaskRun."""
 
     isolation: str
     network: tuple[str, ...] = ()
     tools: tuple[Mapping[str, Any], ...] = ()
-    """{name, version, digest}: what really ran."""
-    executed_by: str = ""
-    """``installed-toolbox`` where a local installation stood in for the step's image; empty where the image ran."""
-    images: tuple[str, ...] = ()
-    """The image references that ``executed_by`` stood in for; empty means every step's."""
+    """{name, version, digest}: what really ran; with ``reportedBy`` it is the word of that step."""
+    stood_in: Mapping[str, str] = field(default_factory=dict)
+    """Image reference of a step -> what executed it instead (``installed-toolbox``); empty where the images ran."""
+
+    def executor(self, image_id: str) -> str:
+        """What stood in for the image that a step's ``imageID`` tells of; empty where that image itself ran."""
+        if image_id in self.stood_in:
+            return self.stood_in[image_id]
+        local = image_id.removeprefix(LOCAL).partition("@")[0]
+        return local if image_id.startswith(LOCAL) else ""
+
+    def declared(self, executor: str) -> tuple[str, ...]:
+        """The images that ``executor`` stood in for."""
+        return tuple(sorted(image for image, by in self.stood_in.items() if by == executor))
 
 
 def read(task_run: Mapping[str, Any]) -> Capabilities:
@@ -41,15 +52,13 @@ def read(task_run: Mapping[str, Any]) -> Capabilities:
         isolation = value.get("isolation", "none")
         if isolation not in STRENGTH:
             raise ValueError(f"isolation {isolation!r}")
-        images = value.get("images") or {}
         return Capabilities(
             isolation,
             tuple(str(item) for item in value.get("network") or ()),
-            tuple(_tools(value.get("tools") or ())),
-            str(value.get("executed-by") or value.get("executedBy") or next(iter(images.values()), "")),
-            tuple(images),
+            tuple(dict(item) for item in value.get("tools") or ()),
+            {str(image): str(entry["executed-by"]) for image, entry in (value.get("images") or {}).items()},
         )
-    except (ValueError, AttributeError, TypeError) as error:
+    except (ValueError, AttributeError, TypeError, KeyError) as error:
         name = task_run["metadata"]["name"]
         raise InputError(
             "capabilities-invalid",
@@ -57,16 +66,3 @@ def read(task_run: Mapping[str, Any]) -> Capabilities:
             got=error,
             where=f"TaskRun {name}, annotation {ANNOTATION}",
         ) from error
-
-
-def weakest(records: Sequence[Capabilities]) -> str:
-    """The weakest isolation of all; ``none`` when nothing was recorded."""
-    return min((item.isolation for item in records), key=STRENGTH.index, default="none")
-
-
-def _tools(value: Any) -> list[Mapping[str, Any]]:
-    if isinstance(value, Mapping):
-        return [
-            {"name": name, **(item if isinstance(item, Mapping) else {"version": item})} for name, item in value.items()
-        ]
-    return [item if isinstance(item, Mapping) else {"name": str(item)} for item in value]

@@ -1,8 +1,8 @@
 """SLSA v1 provenance of a pipeline run in the shape of Tekton Chains ``slsa/v2alpha4``, build type ``slsa``.
 
 What differs from Chains, on purpose: our builder id; ``internalParameters`` carry what the engine recorded about each
-task; a step image that a local installation stood in for is marked with the annotation
-``interlock.dev/executed-by``; and the tools that really ran are dependencies of their own.
+task; a step image that something else stood in for is marked with ``interlock.dev/executed-by``; and the tools that ran
+are dependencies of their own, marked with ``interlock.dev/reported-by`` where that is only the step's word.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ BUILDER = "https://interlock.dev/builders/local/v1"
 BUILD_TYPE = "https://tekton.dev/chains/v2/slsa"
 CAPABILITIES = "interlock.dev/capabilities"
 EXECUTED_BY = "interlock.dev/executed-by"
+DECLARED = "interlock.dev/declared-image"
+REPORTED_BY = "interlock.dev/reported-by"
 _ALWAYS_KEPT = ("task", "pipeline")
 
 
@@ -110,9 +112,10 @@ def _image(task_run: Object, image_id: str, record: capabilities.Capabilities) -
             expected="<repository>@sha256:<digest>",
             where=f"TaskRun {task_run['metadata']['name']}",
         )
-    reference = image_id.removeprefix("docker-pullable://")
-    if record.executed_by and (not record.images or reference in record.images):
-        descriptor["annotations"] = {EXECUTED_BY: record.executed_by}
+    executor = record.executor(image_id.removeprefix("docker-pullable://"))
+    if executor:
+        declared = ", ".join(record.declared(executor))
+        descriptor["annotations"] = {EXECUTED_BY: executor, **({DECLARED: declared} if declared else {})}
     return descriptor
 
 
@@ -122,6 +125,8 @@ def _tool(tool: Mapping[str, Any]) -> Descriptor:
     algorithm, colon, value = str(tool.get("digest") or "").partition(":")
     if colon:
         descriptor["digest"] = {algorithm: value}
+    if tool.get("reportedBy"):
+        descriptor["annotations"] = {REPORTED_BY: str(tool["reportedBy"])}
     return descriptor
 
 

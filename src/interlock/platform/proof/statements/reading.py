@@ -52,7 +52,7 @@ def scan(statement: Statement) -> Scan:
         refreshed = scanner["db"].get("version")
         return Scan(
             verdict=_VERDICTS.get(str(report.get("verdict")), Verdict.UNKNOWN),
-            detail=str(report.get("summary") or report.get("verdict")),
+            detail=_summary(report),
             finished_at=moment(str(statement.predicate["metadata"]["scanFinishedOn"])),
             advisories_at=_moment(refreshed),
         )
@@ -60,6 +60,14 @@ def scan(statement: Statement) -> Scan:
         raise InputError("statement-invalid", "the scan lacks what is needed", got=error) from error
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError("statement-invalid", "the scan lacks what is needed", got=repr(error)) from error
+
+
+def _summary(report: Mapping[str, Any]) -> str:
+    findings, doubts = report.get("findings") or [], report.get("doubts") or []
+    blocking = [str(item.get("id")) for item in findings if item.get("blocking")]
+    told = f"{report.get('verdict')}: {report.get('packages', 'unknown number of')} packages, {len(findings)} findings"
+    told += f", refused {', '.join(blocking[:5])}" if blocking else ""
+    return told + (f", in doubt: {doubts[0].get('detail')}" if doubts else "")
 
 
 def _isolation(parameters: Mapping[str, Any]) -> str:

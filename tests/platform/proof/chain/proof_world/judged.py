@@ -106,6 +106,9 @@ def record(world: World, facts: GateFacts, answer: RecordApprovalState) -> Recor
     }
     world.tickets.rows[live.sys_id] = [tickets_model.approval(row)]
     plan = Digest(live.plan_digest())
+    if answer is RecordApprovalState.APPROVED:
+        body = {"row": f"row{number}", "account": "carol", "plan": plan}
+        world.ledger.append(kinds.RECORD_ANSWERED, number, key=f"answer/{number}", body=body)
     approval = RecordApproval("carol", answer, shown=plan)
     read = ChangeRecord(
         number=number,  # type: ignore[arg-type]
@@ -119,7 +122,7 @@ def record(world: World, facts: GateFacts, answer: RecordApprovalState) -> Recor
         end=live.end,
         configuration_item="payments-prod",
         on_hold=False,
-        conflict="",
+        conflict="No Conflict",
         delivery=delivery,
         texts=PLAN,
         plan=plan,

@@ -17,6 +17,7 @@ NAME = "integration/payments"
 IMAGE = f"registry.acme.test/{NAME}"
 SERVICE = ServiceName("payments")
 TOOLBOX = "registry.acme.test/platform/toolbox@sha256:" + "7" * 64
+EXECUTED = "interlock.local/installed-toolbox@sha256:" + "6" * 64
 SERVICE_FILE = f"""\
 apiVersion: interlock.dev/v1alpha1
 kind: Service
@@ -83,7 +84,7 @@ def finished_run(commit: str, tag: str, digest: str, sbom: str, scan: str, isola
         "SCAN_DIGEST": scan,
         "CHAINS-GIT_URL": "https://git/acme/payments",
         "CHAINS-GIT_COMMIT": commit,
-        "TESTS": "static: 12 of 12",
+        "TESTS": json.dumps({"basis": "static", "errors": 0, "testsDeclared": 12, "testsExecuted": 0}),
     }
     done = {"completionTime": "2026-05-04T11:00:00Z", "conditions": [{"type": "Succeeded", "status": "True"}]}
     tasks = ("git-clone", "build-bar")
@@ -108,7 +109,7 @@ def finished_run(commit: str, tag: str, digest: str, sbom: str, scan: str, isola
         "isolation": isolation,
         "network": [],
         "tools": [{"name": "python", "version": "3.11"}],
-        "executed-by": "installed-toolbox",
+        "images": {TOOLBOX: {"executed-by": "installed-toolbox"}},
     }
     task_runs = [
         {
@@ -118,7 +119,10 @@ def finished_run(commit: str, tag: str, digest: str, sbom: str, scan: str, isola
                 "labels": {"tekton.dev/pipelineTask": name},
                 "annotations": {"interlock.dev/capabilities": json.dumps(record)},
             },
-            "status": {**done, "steps": [{"name": "run", "imageID": TOOLBOX}]},
+            "status": {
+                **done,
+                "steps": [{"name": "run", "imageID": EXECUTED}],
+            },
         }
         for name in tasks
     ]

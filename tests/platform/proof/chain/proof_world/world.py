@@ -11,7 +11,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from proof_world import judged
-from proof_world.fakes import START, Clock, Cluster, Forge, Registry, Tickets
+from proof_world.fakes import START, Clock, Cluster, Forge, Registry, Remembering, Tickets
 from proof_world.objects import (
     IMAGE,
     NAME,
@@ -79,6 +79,10 @@ class World:
         made.store = EvidenceStore(folder / "evidence")
         made.ledger = Ledger(folder / "ledger.jsonl", self.attest, now=made.clock)
         return made
+
+    def freeze(self) -> None:
+        """From now on git does not change: every question to it is asked once."""
+        self.repositories = {name: Remembering(item) for name, item in self.repositories.items()}  # type: ignore[misc]
 
     # What the walk reads.
 
