@@ -17,6 +17,8 @@ from interlock.local.forge.repositories import Repositories
 from interlock.local.forge.statuses import Statuses
 from interlock.local.forge.trust import Signatures, display
 
+REMEMBERED_MERGES = 4096
+
 
 class Merges:
     def __init__(
@@ -38,6 +40,7 @@ class Merges:
         self._journal = journal
         self._signatures = signatures
         self._now = now
+        self._mergeable: dict[tuple[int, str, str], bool] = {}
 
     def merge(
         self, repo: Repo, number: int, actor: Account, *, head_commit_id: str, title: str, message: str, force: bool
@@ -65,12 +68,20 @@ class Merges:
             return self._merge(repo, pull, actor, rule, base, title=title, message=message)
 
     def mergeable(self, repo: Repo, pull: Pull, base: str) -> bool:
-        """Whether git can merge it now, whatever the rules say."""
-        try:
-            self._repositories.git(repo).merge_tree(base, pull.head_sha)
-        except ConflictError:
-            return False
-        return True
+        """Whether git can merge it now, whatever the rules say. Commits do not change, so neither does the answer."""
+        key = (repo.id, base, pull.head_sha)
+        answer = self._mergeable.get(key)
+        if answer is None:
+            try:
+                self._repositories.git(repo).merge_tree(base, pull.head_sha)
+            except ConflictError:
+                answer = False
+            else:
+                answer = True
+            if len(self._mergeable) >= REMEMBERED_MERGES:
+                self._mergeable.clear()
+            self._mergeable[key] = answer
+        return answer
 
     def _check_ready(self, repo: Repo, pull: Pull, rule: rules.Protection, base: str, *, forced: bool) -> None:
         if forced and not rule.block_admin_merge_override:

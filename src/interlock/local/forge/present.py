@@ -129,8 +129,8 @@ class Presenter:
             "expires_at": None,
         }
 
-    def repository(self, repo: Repo, level: Level | None) -> Json:
-        """``level``: what the asker may do; None in webhooks."""
+    def repository(self, repo: Repo, level: Level | None, *, empty: bool | None = None) -> Json:
+        """``level``: what the asker may do; None in webhooks. ``empty``: when it is known, to save asking git."""
         owner = self._accounts.by_id(repo.owner)
         shown = {
             "id": repo.id,
@@ -138,7 +138,7 @@ class Presenter:
             "name": repo.name,
             "full_name": repo.full_name,
             "description": repo.description,
-            "empty": not self._repositories.branches(repo),
+            "empty": not self._repositories.branches(repo) if empty is None else empty,
             "private": repo.private,
             "fork": False,
             "template": False,
@@ -241,7 +241,7 @@ class Presenter:
     # -- pull requests -----------------------------------------------------------------------------------------------
 
     def pull(self, repo: Repo, pull: Pull, *, base_sha: str, mergeable: bool, comments: int) -> Json:
-        shown = self.repository(repo, None)
+        shown = self.repository(repo, None, empty=False)
         page = self.page(repo, f"pulls/{pull.number}")
         head_name = pull.head_ref
         return {
