@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 from urllib.parse import urlencode, urljoin
@@ -72,7 +73,7 @@ class RegistryClient:
         *,
         token: str | None = None,
         username: str | None = None,
-        ca_file: str | None = None,
+        ca_file: Path | None = None,
         timeout: float = 30.0,
     ) -> None:
         self._transport = Transport(base_url, username=username, token=token, ca_file=ca_file, timeout=timeout)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import re
+import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
@@ -23,7 +25,7 @@ _PARAMETER = re.compile(r'([A-Za-z_]+)="((?:[^"\\]|\\.)*)"')
 class Transport:
     """Sends requests; thread-safe. Credentials go to the registry's own origin only, never to where it redirects."""
 
-    def __init__(self, base_url: str, *, username: str | None, token: str | None, ca_file: str | None, timeout: float):
+    def __init__(self, base_url: str, *, username: str | None, token: str | None, ca_file: Path | None, timeout: float):
         parts = urlsplit(base_url if "//" in base_url else f"//{base_url}")
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
             raise InputError("registry-url", "not a registry's address", got=base_url, expected="http(s)://host[:port]")
@@ -34,7 +36,7 @@ class Transport:
         self._lock = threading.Lock()
         self._client = httpx.Client(
             timeout=timeout,
-            verify=ca_file or True,
+            verify=_trust(base_url, ca_file),
             trust_env=parts.hostname not in _LOOPBACK,  # a proxy from the environment must not see loopback traffic
             headers={"User-Agent": "interlock", "Accept-Encoding": "identity"},
             limits=httpx.Limits(max_connections=16),
@@ -129,7 +131,7 @@ class Transport:
         try:
             body = answer.json()
             token = body.get("token") or body.get("access_token")
-        except (ValueError, AttributeError):
+        except (ValueError, AttributeError, RecursionError):
             return False
         if not isinstance(token, str) or not token:
             return False
@@ -168,5 +170,14 @@ def _messages(response: httpx.Response) -> str:
     try:
         errors = json.loads(read(response, MAX_ERROR_BYTES, "error"))["errors"]
         return "; ".join(f"{item['code']}: {item.get('message', '')}" for item in errors)[:500]
-    except (InputError, ValueError, LookupError, TypeError):
+    except (InputError, ValueError, LookupError, TypeError, RecursionError):
         return ""
+
+
+def _trust(base_url: str, ca_file: Path | None) -> ssl.SSLContext:
+    """Whom to believe. Plain HTTP needs nobody, and reading the machine's authorities costs 30 ms; a context without
+    any still refuses every certificate, should something lead from there to HTTPS.
+    """
+    if urlsplit(base_url).scheme == "http":
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return ssl.create_default_context(cafile=ca_file)
