@@ -1,20 +1,17 @@
 """One byte form for a JSON value, so that its digest means the value.
 
-Sorted keys, no spaces, UTF-8 without escapes beyond JSON's own, no NaN or infinity. It equals RFC 8785 for everything
-but floats, which the interfaces that are recorded here do not use.
+Keys sorted by code point, no spaces, UTF-8 without escapes beyond JSON's own, no NaN or infinity: what Python's ``json``
+writes so, with sort_keys, separators=(",", ":") and ensure_ascii=False. Where keys are ASCII and numbers are integers,
+which holds for everything that is recorded here, that is RFC 8785.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from typing import TypeAlias
 
 from interlock.errors import InputError
 from interlock.platform.domain.ids import Digest
-
-Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 
 
 def encode(value: object) -> bytes:

@@ -155,12 +155,13 @@ class Ledger:
 
     def verify(self) -> Report:
         """Judge the whole file against itself and the checkpoint; the first fault is named."""
-        lines = self._data().split(b"\n")[:-1]
         head, size = GENESIS, 0
         try:
+            # Before the entries: somebody may be appending, and entries are written before their checkpoint.
             checkpoint = self._checkpoint()
         except IntegrityError as error:
             return Report(0, GENESIS, Fault(0, error.code, error.message))
+        lines = self._data().split(b"\n")[:-1]
         for number, line in enumerate(lines, 1):
             try:
                 entry = entries.parse(line)

@@ -6,12 +6,13 @@ entry claims is believed here: entries say where to look.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 from interlock.clients.git import Repository
-from interlock.errors import InputError, IntegrityError, NotFoundError, UnreachableError
+from interlock.errors import InputError, IntegrityError, NotFoundError, RefusedError, UnreachableError
 from interlock.formats.oci import reference
 from interlock.formats.signatures import Commit, Verified, verify_commit
 from interlock.formats.sigstore import PublicKey, keys
@@ -114,16 +115,16 @@ class Walk:
     @fact
     def running(self) -> ImageReference:
         """The image of the service's container. Raises InputError ``workload-image``."""
-        found = [
-            parsed
-            for container in self.workload["spec"]["template"]["spec"]["containers"]
-            if (parsed := reference.parse(str(container.get("image", "")))).name == self.service.image
-        ]
+        containers = self.workload["spec"]["template"]["spec"]["containers"]
+        images = [str(item.get("image", "")) for item in containers]
+        # Sidecars are another matter, and may be named in ways that only their registry understands.
+        own = [item for item in images if re.match(rf"{re.escape(self.service.image)}(?![\w./-])", item)]
+        found = [reference.parse(item) for item in own]
         if len(found) != 1 or not found[0].digest:
             raise InputError(
                 "workload-image",
                 "the Deployment does not run one image of the service, by digest",
-                got=", ".join(str(item) for item in found) or "none",
+                got=", ".join(images) or "none",
                 expected=f"{self.service.image}:<tag>@sha256:…",
             )
         return ImageReference(found[0].name, found[0].tag or "", Digest(found[0].digest))
@@ -193,13 +194,14 @@ class Walk:
         return found
 
     def _may_deliver(self, commit: Commit) -> bool:
-        """By its decision: an answer that saves a comparison, never one that is relied on."""
-        name = trailer(commit)
-        return name is not None and self._subjects.get(name) == self.subject
+        """By its decision: an answer that saves comparisons, never one that is relied on."""
+        return (trailer(commit) if self.environment.sealed else commit.id) in self._decided
 
     @fact
-    def _subjects(self) -> dict[str, str]:
-        return {entry.id: entry.subject for entry in self.sources.ledger.find(kinds.MERGED)}
+    def _decided(self) -> set[str]:
+        """Of this service's decisions: what seals name them by, and the merges that they are about."""
+        entries = self.sources.ledger.find(kinds.MERGED, self.subject)
+        return {name for entry in entries for name in (entry.id, str(entry.body.get("merge")))}
 
     def _changed(self, commit: Commit) -> bool:
         return not commit.parents or self.ids(commit.parents[0]) != self.ids(commit.id)
@@ -275,10 +277,10 @@ class Walk:
 
     @fact
     def image(self) -> ImageReference:
-        """What runs, or what is desired where the cluster does not answer."""
+        """What runs, or what is desired where nothing runs or the cluster does not tell."""
         try:
             return self.running
-        except UnreachableError:
+        except (UnreachableError, RefusedError, NotFoundError):
             return self.desired
 
     @property
