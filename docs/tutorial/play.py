@@ -23,7 +23,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 PAGES = ("1-to-production.md", "2-refusals.md")
-BLOCK = re.compile(r"^```sh(?P<options>[^\n]*)\n(?P<script>.*?)^```$|^## (?P<title>.+)$", re.M | re.S)
+BLOCK = re.compile(r"^```sh(?P<options>[^\n]*)\n(?P<script>.*?)^```$|^## (?P<title>[^\n]+)$", re.M | re.S)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from interlock.local import rbac
 from interlock.local.home import CLUSTERS, Home
 
 
-def write_configs(home: Home, toolbox_image: str) -> None:
+def write_configs(home: Home, toolbox_images: Sequence[str]) -> None:
     """Write ``config/<engine>.yaml`` for every engine; they name paths of secrets, never secrets."""
     bootstrap = home.configs / "rbac.yaml"
     files.write_durably(bootstrap, yaml.dump(*rbac.manifests()))
@@ -19,7 +20,7 @@ def write_configs(home: Home, toolbox_image: str) -> None:
         "forge": _forge(home),
         "registry": _registry(home),
         "tickets": _tickets(home),
-        "tekton": _tekton(home, toolbox_image),
+        "tekton": _tekton(home, toolbox_images),
         "argocd": _argocd(home),
         **{f"kubernetes-{name}": _kubernetes(home, name, bootstrap) for name in CLUSTERS},
     }
@@ -77,7 +78,7 @@ def _tickets(home: Home) -> dict[str, Any]:
     }
 
 
-def _tekton(home: Home, toolbox_image: str) -> dict[str, Any]:
+def _tekton(home: Home, toolbox_images: Sequence[str]) -> dict[str, Any]:
     return {
         "server": f"https://127.0.0.1:{home.port('kubernetes-hub')}",
         "token_file": str(home.credential("kubernetes", "tekton@hub")),
@@ -85,7 +86,7 @@ def _tekton(home: Home, toolbox_image: str) -> dict[str, Any]:
         "data": str(home.engine("tekton")),
         "names": _names(home),
         "endpoints": {name: f"127.0.0.1:{home.port(name)}" for name in ("forge", "registry")},
-        "images": {toolbox_image: "installed-toolbox"},
+        "images": dict.fromkeys(toolbox_images, "installed-toolbox"),
         "logs_port": home.port("logs"),
     }
 

@@ -69,7 +69,7 @@ def provision(home: Home, options: Options) -> Home:
     ca, _ = _certificates(home)
     _clusters(home, ca)
     files.write_durably(home.context, _context_text(_context(home)))
-    engines.write_configs(home, options.toolbox_image)
+    engines.write_configs(home, _toolbox_images(home, options.toolbox_image))
     return home
 
 
@@ -80,6 +80,17 @@ def _remembered(home: Home) -> Home:
         return replace(home, port_base=int(json.loads(path.read_text())["base"]))
     files.write_durably(path, json.dumps({"base": home.port_base}))
     return home
+
+
+def _toolbox_images(home: Home, installed: str) -> list[str]:
+    """Every toolbox that this folder has had: an estate whose catalog names an older one goes on building after an
+    upgrade, and each run records which toolbox really ran."""
+    path = home.folder / "toolbox-images.json"
+    known = json.loads(path.read_text()) if path.is_file() else []
+    if installed not in known:
+        known.append(installed)
+        files.write_durably(path, json.dumps(known, indent=1))
+    return known
 
 
 def _keys(home: Home) -> None:
