@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -72,14 +73,9 @@ def start(config: Config) -> RunningCluster:
     return RunningCluster(config, f"https://127.0.0.1:{port}", server, thread)
 
 
-@pytest.fixture(scope="session")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("certificates")
-
-
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[Callable[..., RunningCluster]]:
-    """Starts clusters: ``run(names=...)``; all are stopped at the end."""
+    """Starts clusters of the test's own: ``run(names=...)``; all are stopped at the end."""
     running: list[RunningCluster] = []
 
     def starts(folder: Path = tmp_path, **options: object) -> RunningCluster:
@@ -91,12 +87,61 @@ def run(tmp_path: Path) -> Iterator[Callable[..., RunningCluster]]:
         cluster.stop()
 
 
-@pytest.fixture
-def cluster(run: Callable[..., RunningCluster]) -> RunningCluster:
-    return run()
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCluster]:
+    """One cluster for all tests that keep to their own namespace."""
+    running = start(configure(tmp_path_factory.mktemp("cluster")))
+    yield running
+    running.stop()
 
 
 @pytest.fixture
 def client(cluster: RunningCluster) -> Iterator[KubernetesClient]:
     with cluster.client() as client:
         yield client
+
+
+@pytest.fixture
+def namespace(client: KubernetesClient) -> str:
+    """A namespace of the test's own."""
+    created = client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": "test-"}})
+    return str(created["metadata"]["name"])
+
+
+@pytest.fixture
+def wait_for(client: KubernetesClient) -> Callable[..., dict[str, Any]]:
+    """``wait_for(api_version, kind, namespace, name, condition)``: the object once ``condition`` holds, by a watch.
+
+    ``condition`` gets None while the object does not exist.
+    """
+
+    def waits(
+        api_version: str,
+        kind: str,
+        namespace: str | None,
+        name: str,
+        condition: Callable[[dict[str, Any] | None], object],
+        using: KubernetesClient = client,
+    ) -> Any:
+        listed = using.list(api_version, kind, namespace=namespace, field_selector=f"metadata.name={name}")
+        current = listed.items[0] if listed.items else None
+        if condition(current):
+            return current
+        events = using.watch(
+            api_version,
+            kind,
+            namespace=namespace,
+            field_selector=f"metadata.name={name}",
+            resource_version=listed.resource_version,
+            timeout_seconds=20,
+        )
+        with events:
+            for event in events:
+                if event.type == "BOOKMARK":
+                    continue
+                current = None if event.type == "DELETED" else event.object
+                if condition(current):
+                    return current
+        raise AssertionError(f"{kind} {name} did not get there: {current}")
+
+    return waits
