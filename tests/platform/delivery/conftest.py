@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from interlock.clients.forge import CommitStatus
 from interlock.clients.forge import PullRequest as ForgePull
 from interlock.clients.forge import Review as ForgeReview
-from interlock.clients.git import Repository, keys
+from interlock.clients.git import Repository, binary, keys
 from interlock.errors import ConflictError, NotFoundError
 from interlock.formats.signatures import openpgp, sshsig
 from interlock.formats.sigstore import PrivateKey
@@ -51,6 +52,16 @@ class Keys:
 
     def sign_as(self, person: str) -> Callable[[bytes], str]:
         return lambda payload: sshsig.sign(self.ssh[person][0].encode(), payload)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unsynced() -> Iterator[None]:
+    """What is on disk after a power cut is the business of the tests of git, ledger and evidence store."""
+    with pytest.MonkeyPatch.context() as patch:
+        settings = tuple(item for item in binary.SETTINGS if not item.startswith("core.fsync"))
+        patch.setattr(binary, "SETTINGS", (*settings, "core.fsync=none"))
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -100,13 +100,13 @@ def test_an_onboarding_brings_the_golden_paths_files(world: World) -> None:
     payments = world.estate.service("payments").model_copy(update={"name": "orders"})
     files = world.golden(payments, world.environment)
     pull = open_pull(world, promotion.onboarding(world.git, ServiceName("orders"), "prod", files))
-    change = changes.read_change(
-        world.git, world.merged(pull.number), Signers(world.estate), now=world.now(), wanted=files
-    )
+    change = changes.read_change(world.git, world.merged(pull.number), Signers(world.estate), now=world.now())
     assert isinstance(change, Change)
     kind = changes.classify_change(change, world.environment, world.merged(pull.number))
     assert (kind.kind, kind.service) == (DeliveryKind.ONBOARDING, "orders")
-    assert {**change.unchanged, **change.after} == files
+    whole = changes.with_unchanged(world.git, change, files)
+    assert {**whole.unchanged, **whole.after} == files
+    assert whole.unchanged.keys() >= {"charts/service/Chart.yaml"}
     world.merge("acme", "env-prod", pull.number, head_commit_id=pull.head_sha)
     with pytest.raises(RefusedError, match="already"):
         promotion.onboarding(world.git, ServiceName("orders"), "prod", files)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -19,16 +20,14 @@ from interlock.platform.estate import Environment, layout
 MAX_FILES = 200
 """Contents are read of this many files at most; no supported kind changes more."""
 MAX_COMMITS = 200
+_REGULAR = ("100644", "100755")
 _STATUS: dict[str, ChangeStatus] = {"A": "added", "D": "deleted", "M": "modified", "T": "modified"}
 
 
-def read_change(
-    git: Repository, pull: PullRequest, signers: Signers, *, now: datetime, wanted: Iterable[str] = ()
-) -> Change | Unread:
+def read_change(git: Repository, pull: PullRequest, signers: Signers, *, now: datetime) -> Change | Unread:
     """The change from a fetched mirror; Unread ``merge-conflict`` when it does not merge, or what git said.
 
     The head is the branch's own tip: a pull request from somewhere else has no branch here and is not judged.
-    ``wanted``: files whose content in the result is needed even if they do not change.
     """
     try:
         base = git.resolve(f"refs/heads/{pull.base_ref}")
@@ -38,7 +37,7 @@ def read_change(
             raise InputError("merge-conflict", "the branch shares no history with its base")
         tree = git.merge_tree(base, head)
         effect = git.diff(base, tree)
-        paths = {item.path for item in effect[:MAX_FILES]}
+        before, after = _sides(git, effect[:MAX_FILES])
         commits = git.log(f"{base}..{head}", limit=MAX_COMMITS + 1)
         if len(commits) > MAX_COMMITS:
             raise InputError("change-too-large", "too many commits", got=len(commits), expected=f"<= {MAX_COMMITS}")
@@ -49,13 +48,17 @@ def read_change(
             tree=ObjectId(tree),
             proposed=files(git.diff(start, head)),
             effect=files(effect),
-            before=contents(git, base, paths),
-            after=contents(git, tree, paths),
-            unchanged=contents(git, tree, set(wanted) - paths),
+            before=before,
+            after=after,
             commits=signers.attribute(commits, at=now),
         )
     except InterlockError as error:
         return unread(f"git {pull.repository}", error)
+
+
+def with_unchanged(git: Repository, change: Change, wanted: Iterable[str]) -> Change:
+    """``change`` with the content of further files in its result. Raises git's errors."""
+    return dataclasses.replace(change, unchanged=contents(git, change.tree, set(wanted) - change.after.keys()))
 
 
 def classify_change(change: Change | Unread, environment: Environment, pull: PullRequest) -> Classification:
@@ -80,14 +83,19 @@ def files(changes: Iterable[GitChange]) -> tuple[FileChange, ...]:
 
 def contents(git: Repository, revision: str, paths: Iterable[str]) -> dict[str, bytes]:
     """Path -> content of the regular files among ``paths``; links and submodules have none."""
-    found = {}
-    for path in sorted(paths):
-        try:
-            data = git.read(revision, path)
-        except InputError as error:
-            if error.code != "git-not-a-file":
-                raise
-            continue
-        if data is not None:
-            found[path] = data
-    return found
+    wanted = frozenset(paths)
+    if not wanted:
+        return {}
+    entries = [item for item in git.ls_tree(revision) if item.path in wanted and item.mode in _REGULAR]
+    return {item.path: git.blob(item.id) for item in entries}
+
+
+def _sides(git: Repository, changes: Iterable[GitChange]) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """Contents before and after of the regular files among ``changes``."""
+    before, after = {}, {}
+    for item in changes:
+        if item.old_id is not None and item.old_mode in _REGULAR:
+            before[item.path] = git.blob(item.old_id)
+        if item.new_id is not None and item.new_mode in _REGULAR:
+            after[item.path] = git.blob(item.new_id)
+    return before, after

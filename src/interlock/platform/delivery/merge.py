@@ -95,17 +95,18 @@ def judgement_of(gate: Gate) -> Judgement:
 
 
 def record_merge(books: Books, git: Repository, proof: Proof, *, url: str, raw_pull: object, now: datetime) -> Entry:
-    """Write a proven merge down: evidence, then the ledger's ``merged``. ``url``: the repository's stable URL."""
+    """Write a proven merge down: evidence, then the ledger's ``merged``. ``url``: the repository's stable URL.
+
+    Repeatable: a merge that is written down already keeps its entry and the evidence that this one cites.
+    """
     judgement = proof.judgement
     if proof.verdict is not Verdict.VALID or judgement is None or proof.expected_tree is None:
         raise RefusedError("merge-not-proven", "only a proven merge is written down", got=proof.reason)
-    commit = git.commit(proof.commit)
-    result = {path: item for path, item in judgement.result.items if item}
-    # The pull request is stored once and the fact is cited by every retry: reading it again would make a second entry's
-    # evidence, which the ledger's key would then drop.
     known = books.ledger.by_key(f"{kinds.MERGED}/{url}/{proof.commit}")
     if known is not None:
         return known
+    commit = git.commit(proof.commit)
+    result = {path: item for path, item in judgement.result.items if item}
     evidence = capture.capture_merge(
         books.store,
         repository=url,

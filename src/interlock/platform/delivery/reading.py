@@ -107,15 +107,15 @@ class Reader:
     def _case(self, environment: Environment, found: ForgePull, now: datetime) -> _Case:
         pull = reviews.pull_request(self.estate.repository(environment), found)
         git = self.sources.mirror(environment.repository)
-        signers = Signers(self.estate)
-        change = changes.read_change(git, pull, signers, now=now)
+        change = changes.read_change(git, pull, Signers(self.estate), now=now)
         classification = changes.classify_change(change, environment, pull)
         service = self.estate.services.get(classification.service or "")
         expected: Mapping[str, bytes] | Unread | None = None
         if classification.kind is DeliveryKind.ONBOARDING and service is not None and environment.name != PLATFORM:
             try:
                 expected = self.generate(service, environment)
-                change = changes.read_change(git, pull, signers, now=now, wanted=expected)
+                if isinstance(change, Change):
+                    change = changes.with_unchanged(git, change, expected)
             except InterlockError as error:
                 expected = unread("golden path", error)
         return _Case(environment, found, pull, git, change, classification, service, expected)

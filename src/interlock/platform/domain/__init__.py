@@ -6,6 +6,7 @@
 ``people``              persons, accounts, keys, roles
 ``delivery``            a delivery and its kind
 ``pull`` ``change``     a pull request and its reviews; what merging it does to the files
+``classification``      which kind of delivery a change is
 ``result`` ``approval`` the object ids a delivery results in; a review bound to them
 ``image`` ``health``    an image with its signatures and statements; an Application's state
 ``record``              a change record

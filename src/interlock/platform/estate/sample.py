@@ -115,6 +115,8 @@ tickets:
     closed: ["3"]
     canceled: ["4"]
   deliverable: [scheduled, implement]
+  # Where conflict detection runs, leave `Not Run` out.
+  conflictClear: ["No Conflict", Not Run]
   window: 2d
 
 # Forge accounts that are no people.
