@@ -5,11 +5,12 @@ read, named by the digest of their bytes; :mod:`~interlock.platform.proof.ledger
 decided and applied, and names its evidence by digest. :mod:`~interlock.platform.proof.capture` turns what clients
 return into evidence; :mod:`~interlock.platform.proof.attest` signs statements about a finished pipeline run.
 
-:mod:`~interlock.platform.proof.chain` judges the thirteen links backwards from a running object:
-:mod:`~interlock.platform.proof.walk` finds what belongs to it, each module of :mod:`~interlock.platform.proof.links`
-judges one link, and :mod:`~interlock.platform.proof.replay` puts captured facts before the gate's own checks, so that no
-rule is written twice. No link ever reads a stored verdict. :mod:`~interlock.platform.proof.forward` follows a change
-record to what runs because of it. :mod:`~interlock.platform.proof.index` finds ledger entries quickly and proves nothing.
+The proof backwards is :mod:`~interlock.platform.proof.chain`: :mod:`~interlock.platform.proof.walk` finds what belongs
+to a running object, each module of :mod:`~interlock.platform.proof.links` judges one of the thirteen links, and
+:mod:`~interlock.platform.proof.replay` puts captured facts before the gate's own checks, so that no rule is written
+twice. No link ever reads a stored verdict. Forwards, from a change record, is
+:mod:`~interlock.platform.proof.forward`. :mod:`~interlock.platform.proof.index` finds ledger entries quickly and proves
+nothing.
 
 ==================  =================================================================================================
 captured fact       decides; when the live source now says otherwise, the link is invalid

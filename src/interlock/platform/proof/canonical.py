@@ -1,8 +1,8 @@
 """One byte form for a JSON value, so that its digest means the value.
 
-Keys sorted by code point, no spaces, UTF-8 without escapes beyond JSON's own, no NaN or infinity: what Python's ``json``
-writes so, with sort_keys, separators=(",", ":") and ensure_ascii=False. Where keys are ASCII and numbers are integers,
-which holds for everything that is recorded here, that is RFC 8785.
+Keys sorted by code point, no spaces, UTF-8 without escapes beyond JSON's own, no NaN or infinity: ``json.dumps`` with
+sort_keys, separators=(",", ":") and ensure_ascii=False. For ASCII keys and integers, which is all that is recorded
+here, that is RFC 8785.
 """
 
 from __future__ import annotations
