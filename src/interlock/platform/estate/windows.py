@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -23,6 +23,8 @@ def _minutes(value: object) -> object:
 
 
 def _zone(value: object) -> object:
+    if value == "UTC":
+        return UTC  # known to machines without a time zone database too
     try:
         return ZoneInfo(value) if isinstance(value, str) else value
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
@@ -37,7 +39,7 @@ class Window(Model, arbitrary_types_allowed=True):
     """Minutes since midnight, inclusive."""
     end: Annotated[int, BeforeValidator(_minutes)] = Field(alias="to")
     """Minutes since midnight, exclusive."""
-    zone: Annotated[ZoneInfo, BeforeValidator(_zone)] = Field(alias="timezone", default=ZoneInfo("UTC"))
+    zone: Annotated[tzinfo, BeforeValidator(_zone)] = Field(alias="timezone", default=UTC)
 
     @model_validator(mode="after")
     def _ordered(self) -> Window:
