@@ -35,7 +35,7 @@ def using(name: str, *references: str, **fields: Any) -> PipelineTask:
 
 
 def schedule(tasks: list[PipelineTask], finals: list[PipelineTask] | None = None, **options: Any) -> Schedule:
-    children = {name: item for name, item in options.pop("children", {}).items()}
+    children = dict(options.pop("children", {}))
     values = {
         "spec_status": "",
         "timeouts": Timeouts(timedelta(hours=1), None, None),

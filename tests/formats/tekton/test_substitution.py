@@ -125,7 +125,8 @@ def test_a_resolved_task_sees_context_results_exit_codes_and_workspaces() -> Non
             "steps": [
                 {
                     "image": "x",
-                    "script": "$(context.taskRun.name)|$(context.task.retry-count)|$(results.r.x.path)|$(results['r.x'].path)|"
+                    "script": "$(context.taskRun.name)|$(context.task.retry-count)|"
+                    "$(results.r.x.path)|$(results['r.x'].path)|"
                     "$(steps.step-unnamed-0.exitCode.path)|$(workspaces.w.path)|$(workspaces.w.bound)|$(workspaces.w.claim)|"
                     "$(workspaces.o.bound)|$(workspaces.o.path)|$(credentials.path)",
                 }

@@ -107,7 +107,8 @@ def test_another_runs_workspace_is_not_there(rig: Any, condition: Any) -> None:
 
 def test_the_system_is_read_only_and_the_kernels_settings_are_not_the_steps(rig: Any) -> None:
     before = Path("/proc/sys/kernel/core_pattern").read_text()
-    targets = "/usr/bin/x /bin/x /lib/x /etc/passwd /usr/local/bin/interlock-toolbox /proc/sys/kernel/core_pattern /proc/sysrq-trigger"
+    targets = "/usr/bin/x /bin/x /lib/x /etc/passwd /usr/local/bin/interlock-toolbox"
+    targets += " /proc/sys/kernel/core_pattern /proc/sysrq-trigger"
     targets += f" {sys.prefix}/x {Path(os.path.realpath(sys.executable)).parent}/x"
     rig.script(f"for t in {targets}; do (echo x > $t) 2>/dev/null && echo wrote $t; done; echo end")
     assert rig.log() == "end\n"
@@ -117,7 +118,8 @@ def test_the_system_is_read_only_and_the_kernels_settings_are_not_the_steps(rig:
 def test_no_capability_and_no_user_namespace_to_get_one_back(rig: Any) -> None:
     rig.script(
         "grep -E 'Cap(Inh|Prm|Eff|Bnd|Amb)' /proc/self/status | grep -v 0000000000000000 || true\n"
-        "unshare -Ur true 2>/dev/null && echo escaped || true\nmount -t tmpfs x /mnt 2>/dev/null && echo mounted || true\necho end"
+        "unshare -Ur true 2>/dev/null && echo escaped || true\n"
+        "mount -t tmpfs x /mnt 2>/dev/null && echo mounted || true\necho end"
     )
     assert rig.log() == "end\n"
 
@@ -178,7 +180,8 @@ def test_a_run_cannot_widen_the_network_of_a_task_it_references(idle_rig: Any, c
 def test_a_step_that_forks_and_detaches_leaves_nothing_behind(rig: Any, condition: Any) -> None:
     marker = f"detached-{os.getpid()}-{id(rig)}"
     run = rig.script(
-        f"(setsid sh -c 'exec -a {marker} sleep 600' >/dev/null 2>&1 &) ; (setsid bash -c 'exec -a {marker} sleep 600' &)"
+        f"(setsid bash -c 'exec -a {marker} sleep 600' >/dev/null 2>&1 &)\n"
+        f"(setsid bash -c 'exec -a {marker} sleep 600' &)"
     )
     assert condition(run)[0] == "True"
     assert not [path for path in Path("/proc").glob("[0-9]*/cmdline") if marker in _read(path)]
@@ -312,7 +315,8 @@ def test_weaker_isolation_runs_and_says_so(idle_rig: Any, condition: Any, monkey
     idle_rig.start(allow_weaker_isolation=True)
     marker = f"weak-{os.getpid()}-{id(idle_rig)}"
     run = idle_rig.script(
-        f"cd /workspace; echo v > $(results.r.path); pwd | grep -c runs; test -z \"$OUTSIDE\"; (setsid bash -c 'exec -a {marker} sleep 600' &)",
+        'cd /workspace; echo v > $(results.r.path); pwd | grep -c runs; test -z "$OUTSIDE"\n'
+        f"(setsid bash -c 'exec -a {marker} sleep 600' &)",
         spec={"results": [{"name": "r"}]},
     )
     assert condition(run)[0] == "True", idle_rig.log()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 from urllib.parse import quote, quote_plus
 
@@ -18,7 +19,7 @@ SECRET = b'p@ss "word"/+&\\x'
 def masked(stream: bytes, *secrets: bytes, cuts: list[int] | None = None) -> bytes:
     masker = Masker(secrets)
     positions = [0, *sorted(cut % (len(stream) + 1) for cut in cuts or []), len(stream)]
-    parts = [masker.feed(stream[start:end]) for start, end in zip(positions, positions[1:], strict=False)]
+    parts = [masker.feed(stream[start:end]) for start, end in itertools.pairwise(positions)]
     return b"".join([*parts, masker.flush()])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -44,11 +45,16 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubernetesClient]:
     }
     (folder / "config.yaml").write_text(yaml.dump(config))
     command = [sys.executable, "-m", "interlock.local.kubernetes", "--config", str(folder / "config.yaml")]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    address = next(line.split()[-1] for line in process.stderr if " at https://" in line)
-    drain = threading.Thread(target=process.stderr.read)
-    drain.start()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready:
+        ready.bind(str(folder / "ready"))
+        ready.settimeout(PATIENCE)
+        environment = {**os.environ, "NOTIFY_SOCKET": str(folder / "ready")}
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+        assert process.stderr is not None
+        address = next(line.split()[-1] for line in process.stderr if " at https://" in line)
+        drain = threading.Thread(target=process.stderr.read)
+        drain.start()
+        assert ready.recv(64) == b"READY=1"
     client = KubernetesClient(address, token=TOKEN, ca_file=ca)
     yield client
     client.close()
@@ -253,8 +259,6 @@ def test_sigterm_stops_in_time_and_the_logs_are_served(engine: EngineProcess, co
 
 
 def _free_port() -> int:
-    import socket
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

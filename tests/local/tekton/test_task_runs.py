@@ -120,8 +120,8 @@ def test_a_result_of_another_type_than_declared_fails_the_run(rig: Any, conditio
     assert condition(run) == (
         "False",
         "TaskRunValidationFailed",
-        "[User error] Provided results don't match declared results; may be invalid JSON or missing result declaration: "
-        ' "list": task result is expected to be "array" type but was initialized to a different type "string"',
+        "[User error] Provided results don't match declared results; may be invalid JSON or missing result declaration:"
+        '  "list": task result is expected to be "array" type but was initialized to a different type "string"',
     )
 
 
@@ -347,7 +347,10 @@ spec:
   taskSpec:
     workspaces: [{{name: w}}]
     steps:
-      - {{name: a, image: {SHELL}, workspaces: [{{name: w, mountPath: /here}}], script: "test $(workspaces.w.path) = /here; touch /here/x"}}
+      - name: a
+        image: {SHELL}
+        workspaces: [{{name: w, mountPath: /here}}]
+        script: "test $(workspaces.w.path) = /here; touch /here/x"
       - {{name: b, image: {SHELL}, script: "test ! -e /here; test ! -e /workspace/w/x"}}
 """
     )

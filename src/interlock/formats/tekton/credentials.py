@@ -36,7 +36,9 @@ class Secret:
         try:
             data |= {key: base64.b64decode(text, validate=True) for key, text in (value.get("data") or {}).items()}
         except ValueError as error:
-            raise InputError("secret-invalid", f"Secret {metadata.get('name')!r} holds data that is not base64") from error
+            raise InputError(
+                "secret-invalid", f"Secret {metadata.get('name')!r} holds data that is not base64"
+            ) from error
         return cls(metadata.get("name", ""), value.get("type") or "Opaque", metadata.get("annotations") or {}, data)
 
 
@@ -57,7 +59,9 @@ def _text(secret: Secret, key: str) -> str:
     try:
         return secret.data[key].decode()
     except (KeyError, UnicodeDecodeError) as error:
-        raise InputError("secret-invalid", f"Secret {secret.name!r} of type {secret.type} has no text {key!r}") from error
+        raise InputError(
+            "secret-invalid", f"Secret {secret.name!r} of type {secret.type} has no text {key!r}"
+        ) from error
 
 
 def _git(secrets: Sequence[Secret]) -> dict[str, bytes]:
@@ -72,7 +76,9 @@ def _git(secrets: Sequence[Secret]) -> dict[str, bytes]:
             parts = urlsplit(url)
             own_path = parts.path not in ("", "/")
             escaped = user.replace("\\", "\\\\")
-            blurbs.append(f'[credential "{url}"]\n\tusername = {escaped}\n' + ("\tuseHttpPath = true\n" if own_path else ""))
+            blurbs.append(
+                f'[credential "{url}"]\n\tusername = {escaped}\n' + ("\tuseHttpPath = true\n" if own_path else "")
+            )
             login = f"{quote(user, safe='')}:{quote(password, safe='')}@{parts.netloc}"
             # Host-wide entries first: git takes them as the fallback of those with a path.
             (repositories if own_path else hosts).append(urlunsplit(parts._replace(netloc=login)))
@@ -134,6 +140,11 @@ def maskable(secret: Secret) -> list[bytes]:
         return [value for key, value in secret.data.items() if key not in ("username", "known_hosts")]
     if secret.type in ("kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg"):
         entries = json.loads(_docker([secret])[".docker/config.json"])["auths"].values() if _docker([secret]) else ()
-        inner = [str(entry[key]).encode() for entry in entries for key in ("password", "auth", "identitytoken") if entry.get(key)]
+        inner = [
+            str(entry[key]).encode()
+            for entry in entries
+            for key in ("password", "auth", "identitytoken")
+            if entry.get(key)
+        ]
         return [*secret.data.values(), *inner]
     return list(secret.data.values())

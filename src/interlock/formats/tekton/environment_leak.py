@@ -1,13 +1,14 @@
 """Whether a step would print its environment: such a task is refused before it runs (code ``task-prints-environment``).
 
-Read, not grepped: `shell` finds the commands, so ``env VAR=x cmd``, ``set -e``, comments, here-document text and quoted prose
-are no findings (research/supplychain.md section 5). What a program fetched at run time does is beyond this rule; there the
-masking of the log stands.
+Read, not grepped: `shell` finds the commands, so ``env VAR=x cmd``, ``set -e``, comments, here-document text and
+quoted prose are no findings (research/supplychain.md section 5). What a program fetched at run time does is beyond
+this rule; there the masking of the log stands.
 """
 
 from __future__ import annotations
 
 import ast
+import itertools
 import posixpath
 import re
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ from interlock.formats.tekton.shell import HOLE, Command, Word
 from interlock.formats.tekton.task import Step, TaskSpec, step_name
 
 CODE = "task-prints-environment"
-_SHELLS = frozenset("sh bash dash ash ksh mksh zsh rbash".split())
+_SHELLS = frozenset(["sh", "bash", "dash", "ash", "ksh", "mksh", "zsh", "rbash"])
 _ENVIRON = re.compile(r"/proc/(?:[^/\s'\"]+/)+environ\b")
 _PROSE = frozenset(("echo", "printf", ":", "true", "log", "logger"))
 _PYTHON = re.compile(r"^(python|pypy)[0-9.]*$")
@@ -135,7 +136,7 @@ def _of_words(words: Sequence[Word], command: Command, depth: int) -> list[Findi
         return _of_option(operands, "c", lambda code: _of_shell(code, command.line, depth + 1))
     if _PYTHON.match(name) or name in ("node", "nodejs", "perl", "ruby", "awk", "gawk", "mawk"):
         return _of_interpreter(name, operands, command) + _environ_files(operands, command)
-    if name == "set" and any(re.match(r"^-[a-z]*x", word.text) for word in operands) or _xtrace(name, operands):
+    if (name == "set" and any(re.match(r"^-[a-z]*x", word.text) for word in operands)) or _xtrace(name, operands):
         return [Finding(command.line, here.text, "warning")]
     if name in ("printenv", "set", "export", "declare", "typeset", "readonly") and _whole(name, operands):
         return [here] if _printed(command) else []
@@ -146,7 +147,7 @@ def _of_words(words: Sequence[Word], command: Command, depth: int) -> list[Findi
 
 def _xtrace(name: str, operands: Sequence[Word]) -> bool:
     texts = [word.text for word in operands]
-    return name == "set" and any(pair == ("-o", "xtrace") for pair in zip(texts, texts[1:], strict=False))
+    return name == "set" and any(pair == ("-o", "xtrace") for pair in itertools.pairwise(texts))
 
 
 def _whole(name: str, operands: Sequence[Word]) -> bool:
@@ -160,7 +161,11 @@ def _whole(name: str, operands: Sequence[Word]) -> bool:
 def _printed(command: Command) -> bool:
     """Whether the command's output can reach the log: not into a file, nor into something that only counts or tests."""
     for item in command.redirects:
-        if item.fd in ("", "1") and item.operator in (">", ">>", ">|", "&>", "&>>") and not _STDOUT.match(item.target.text):
+        if (
+            item.fd in ("", "1")
+            and item.operator in (">", ">>", ">|", "&>", "&>>")
+            and not _STDOUT.match(item.target.text)
+        ):
             return False
     following = command.pipe
     if following is None:
@@ -169,11 +174,16 @@ def _printed(command: Command) -> bool:
     if not texts:
         return True
     name = posixpath.basename(texts[0])
-    if name == "wc" or (name in ("grep", "egrep", "fgrep", "rg") and any(re.match(r"^-[a-zA-Z]*[qc]|^--(quiet|count|silent)", text) for text in texts[1:])):
+    if name == "wc" or (
+        name in ("grep", "egrep", "fgrep", "rg")
+        and any(re.match(r"^-[a-zA-Z]*[qc]|^--(quiet|count|silent)", text) for text in texts[1:])
+    ):
         return False
     if name == "cut" or name == "true" or name == ":":
         # `env | cut -d= -f1` shows names alone.
-        return name == "cut" and not ("-d=" in texts or ("-d" in texts and "=" in texts)) or (name == "cut" and "-f1" not in texts)
+        return (name == "cut" and not ("-d=" in texts or ("-d" in texts and "=" in texts))) or (
+            name == "cut" and "-f1" not in texts
+        )
     return _printed(following)
 
 
@@ -251,7 +261,7 @@ def _of_shell_call(operands: Sequence[Word], command: Command, depth: int) -> li
 
 
 def _of_option(operands: Sequence[Word], letter: str, read: object) -> list[Finding]:
-    for option, value in zip(operands, operands[1:], strict=False):
+    for option, value in itertools.pairwise(operands):
         if re.match(rf"^-[a-zA-Z]*{letter}$", option.text) and callable(read):
             found: list[Finding] = read(value.text)
             return found
@@ -266,7 +276,7 @@ def _of_interpreter(name: str, operands: Sequence[Word], command: Command) -> li
     flags = {"node": ("-e", "-p", "-pe", "--eval", "--print"), "nodejs": ("-e", "-p", "-pe", "--eval", "--print")}.get(
         name, ("-c",) if _PYTHON.match(name) else ("-e", "-E", "-ne", "-pe", "-le", "-lne")
     )
-    for option, code in zip(texts, texts[1:], strict=False):
+    for option, code in itertools.pairwise(texts):
         if option in flags or (_PYTHON.match(name) and re.match(r"^-[a-zA-Z]*c$", option)):
             shown = option in ("-p", "-pe", "--print") and name.startswith("node")
             return _of_code(name, f"console.log({code})" if shown else code, command.line)
@@ -277,7 +287,9 @@ def _of_interpreter(name: str, operands: Sequence[Word], command: Command) -> li
 _NODE = re.compile(r"(console\.\w+|process\.stdout\.write)\s*\((?:[^;]*?[\s(,{.])?process\.env\s*(?![\w.\[\s])")
 _OTHERS = {
     "perl": re.compile(r"%ENV\b|%\{?\$?ENV\b"),
-    "ruby": re.compile(r"\b(p|pp|puts|print)\b[^;\n]*\bENV\b(?!\s*[\[.])|\bENV\.(each|each_pair|to_h|to_a|inspect|map)\b"),
+    "ruby": re.compile(
+        r"\b(p|pp|puts|print)\b[^;\n]*\bENV\b(?!\s*[\[.])|\bENV\.(each|each_pair|to_h|to_a|inspect|map)\b"
+    ),
     "awk": re.compile(r"\bin\s+ENVIRON\b"),
 }
 
@@ -293,7 +305,9 @@ def _of_code(name: str, code: str, line: int) -> list[Finding]:
     return [Finding(line + code.count("\n", 0, match.start()), f"{name}: {match[0].strip()[:80]}")] if match else []
 
 
-_PRINTS = frozenset("print pprint pp write writelines dump info debug warning error log".split())
+_PRINTS = frozenset(
+    ["print", "pprint", "pp", "write", "writelines", "dump", "info", "debug", "warning", "error", "log"]
+)
 
 
 def _of_python(code: str, line: int) -> list[Finding]:
@@ -308,7 +322,9 @@ def _of_python(code: str, line: int) -> list[Finding]:
         if isinstance(node, ast.Call) and _prints(node):
             whole = any(_holds_environment(part) for part in (*node.args, *(item.value for item in node.keywords)))
         elif isinstance(node, ast.For) and _holds_environment(node.iter):
-            whole = any(isinstance(inner, ast.Call) and _prints(inner) for part in node.body for inner in ast.walk(part))
+            whole = any(
+                isinstance(inner, ast.Call) and _prints(inner) for part in node.body for inner in ast.walk(part)
+            )
         else:
             continue
         if whole:
@@ -323,7 +339,7 @@ def _prints(call: ast.Call) -> bool:
 
 
 def _holds_environment(node: ast.AST) -> bool:
-    """Whether the whole environment's values are in the expression: not one key, not the names, not a membership test."""
+    """Whether the environment's values are in the expression whole: no single key, no names, no membership test."""
     if isinstance(node, ast.Attribute) and _is_environment(node.value):
         return node.attr in ("items", "values", "copy", "__dict__", "_data")
     if isinstance(node, ast.Subscript) and _is_environment(node.value):

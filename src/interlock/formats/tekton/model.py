@@ -57,7 +57,7 @@ AnyModel = TypeVar("AnyModel", bound=Model)
 
 
 def param_value(value: object) -> ParamValue:
-    """Go's ParamValue.UnmarshalJSON: a list or mapping of strings keeps its shape, anything else becomes its raw text."""
+    """Go's ParamValue.UnmarshalJSON: a list or mapping of strings keeps its shape, the rest becomes its raw text."""
     if isinstance(value, str):
         return value
     if value is None:
@@ -102,7 +102,7 @@ class ObjectMeta(Model):
 def parse(
     model: type[AnyModel], value: object, *, document: yaml.Document | None = None, at: yaml.Path = (), what: str = ""
 ) -> AnyModel:
-    """``value`` as ``model``. Raises InputError ``tekton-invalid`` that names the field and, given a document, its place.
+    """``value`` as ``model``. Raises InputError ``tekton-invalid`` with the field and, given a document, its place.
 
     ``at`` is the path of ``value`` inside ``document``.
     """

@@ -21,7 +21,7 @@ _INDEXED = re.compile(r"""\$\(params(?:\.([_a-zA-Z0-9.-]+)|\["([^"]+)"\]|\['([^'
 
 
 def check_pipeline(specs: Sequence[ParamSpec] | None, given: Sequence[Param] | None) -> None:
-    """Raise InputError with code ``ParameterMissing``-like reasons: the code is the run's condition reason, kebab-cased.
+    """Raise InputError whose code is the kebab-cased reason of the run's condition.
 
     Codes: ``parameter-missing``, ``parameter-type-mismatch``, ``object-parameter-miss-keys``.
     """
@@ -82,7 +82,7 @@ def missing_keys(specs: Sequence[ParamSpec], given: Sequence[Param]) -> dict[str
 
 
 def check_indices(specs: Sequence[ParamSpec] | None, given: Sequence[Param] | None, texts: Sequence[str]) -> None:
-    """Raise InputError ``param-array-indexing-invalid`` if a reference ``$(params.x[i])`` in ``texts`` is out of range."""
+    """Raise InputError ``param-array-indexing-invalid`` if a ``$(params.x[i])`` in ``texts`` is out of range."""
     lengths = {spec.name: len(spec.default) for spec in specs or [] if isinstance(spec.default, list)}
     lengths |= {param.name: len(param.value) for param in given or [] if isinstance(param.value, list)}
     outside: set[str] = set()

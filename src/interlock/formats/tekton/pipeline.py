@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+from pydantic import ConfigDict
+from pydantic.alias_generators import to_camel
+
 from interlock.formats.tekton.model import AnyParamValue, Model, NotExecuted, ObjectMeta
 from interlock.formats.tekton.task import Param, ParamSpec, TaskSpec
 
@@ -102,9 +105,7 @@ class PipelineSpec(Model):
     results: list[PipelineResult] | None = None
     finally_: list[PipelineTask] | None = None
 
-    model_config = {
-        "alias_generator": lambda name: {"finally_": "finally", "display_name": "displayName"}.get(name, name)
-    }
+    model_config = ConfigDict(alias_generator=lambda name: to_camel(name.rstrip("_")))
 
     def all_tasks(self) -> list[PipelineTask]:
         """Tasks, then finally tasks: the order of status fields upstream."""

@@ -39,7 +39,7 @@ def parse(expression: str) -> ResultRef | None:
 
 
 def of_task(task: PipelineTask) -> list[ResultRef]:
-    """Every result reference that orders a PipelineTask: in its params, when and embedded steps (PipelineTaskResultRefs)."""
+    """Every result reference that orders a PipelineTask: in params, when, embedded steps (PipelineTaskResultRefs)."""
     expressions: list[str] = []
     for param in task.params or []:
         expressions += substitution.references(param.value)

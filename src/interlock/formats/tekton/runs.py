@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+from pydantic import ConfigDict
+
 from interlock.formats.tekton.model import Model, NotEnforced, NotExecuted, ObjectMeta
 from interlock.formats.tekton.pipeline import PipelineRef, PipelineSpec, TaskMetadata, TaskRef
 from interlock.formats.tekton.task import ClaimSource, ConfigMapSource, EmptyDir, Param, SecretSource, TaskSpec
@@ -73,7 +75,7 @@ class Timeouts(Model):
     tasks: str | None = None
     finally_: str | None = None
 
-    model_config = {"alias_generator": lambda name: name.rstrip("_")}
+    model_config = ConfigDict(alias_generator=lambda name: name.rstrip("_"))
 
 
 class TaskRunTemplate(Model):

@@ -1,7 +1,7 @@
 """What a PipelineRun does next, from the state of its TaskRuns: a pure re-statement of upstream's reconciler.
 
-pr/resources/pipelinerunstate.go (queues, condition), pipelinerunresolution.go (skip), resultrefresolution.go (references).
-The order of the skip reasons and every text are upstream's.
+pr/resources/pipelinerunstate.go (queues, condition), pipelinerunresolution.go (skip), resultrefresolution.go
+(references). The order of the skip reasons and every text are upstream's.
 """
 
 from __future__ import annotations
@@ -217,7 +217,7 @@ class Schedule:
         return None
 
     def _results_missing(self, task: PipelineTask, skipped: Mapping[str, str]) -> bool:
-        """A referenced task was skipped by ``when``, or this task may go without (skipBecauseResultReferencesAreMissing)."""
+        """A referenced task was skipped by ``when``, or this one may fail (skipBecauseResultReferencesAreMissing)."""
         for ref in references.of_task(task):
             producer = self.children.get(ref.task)
             if producer is None or ref.result not in producer.results:

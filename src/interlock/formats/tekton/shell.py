@@ -1,11 +1,12 @@
 """A reader of POSIX shell (with bash's usual additions) that finds the commands a script would run.
 
-It expands nothing and runs nothing. Every simple command comes out with its words, quotes removed, its redirections and
-what follows it in its pipeline; commands inside ``$(...)``, backticks, process substitutions, groups and functions come out
-like any other. Comments, here-document text, case patterns, ``for`` lists and array values are not commands. Where a script
-is malformed, what stands before is reported: a shell would have run that too.
+It expands nothing and runs nothing. Every simple command comes out with its words, quotes removed, its redirections
+and what follows it in its pipeline; commands inside ``$(...)``, backticks, process substitutions, groups and
+functions come out like any other. Comments, here-document text, case patterns, ``for`` lists and array values are not
+commands. Where a script is malformed, what stands before is reported: a shell would have run that too.
 
-Grammar: POSIX.1-2024 XCU 2.3 (token recognition) and 2.9; bash(1) for ``[[``, ``((``, ``<(``, ``<<<``, ``&>``, ``$'...'``.
+Grammar: POSIX.1-2024 XCU 2.3 (token recognition) and 2.9; bash(1) for ``[[``, ``((``, ``<(``, ``<<<``, ``&>``,
+``$'...'``.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ HOLE = "\0"
 MAX_DEPTH = 60
 _BLANK = " \t"
 _META = " \t\n;&|<>()"
-_RESERVED = frozenset("if then elif else fi while until do done { } ! time coproc".split())
+_RESERVED = frozenset(
+    ["if", "then", "elif", "else", "fi", "while", "until", "do", "done", "{", "}", "!", "time", "coproc"]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +139,10 @@ class _Reader:
                 break
             if closer == ";;" and (self.peek(2) == ";;" or self.peek(2) == ";&"):
                 break
-            if char in ";&)" or self.peek(2) == "||":
-                if not (char == "&" and self.peek(2) == "&>"):
-                    self.at += 2 if self.peek(2) in ("&&", "||", ";;") else 1
-                    previous = None
-                    continue
+            if (char in ";&)" or self.peek(2) == "||") and self.peek(2) != "&>":
+                self.at += 2 if self.peek(2) in ("&&", "||", ";;") else 1
+                previous = None
+                continue
             if char == "|":
                 self.at += 2 if self.peek(2) == "|&" else 1
                 continue
@@ -176,9 +178,8 @@ class _Reader:
 
     def command(self) -> Command | None:
         """One command; None for a compound one, whose inner commands are found on their own."""
-        if self.peek(2) == "((":
-            if self.arithmetic():
-                return None
+        if self.peek(2) == "((" and self.arithmetic():
+            return None
         if self.peek() == "(":
             self.at += 1
             self.read(")")

@@ -73,7 +73,7 @@ def expand_all(texts: list[str], replacements: Replacements) -> list[str]:
 
 
 def replace_value(value: ParamValue, replacements: Replacements) -> ParamValue:
-    """A param's value. A string that is exactly one reference to an array or object takes that type (applyOrCorrect)."""
+    """A param's value. A string that is one reference to an array or object takes that type (applyOrCorrect)."""
     if isinstance(value, list):
         return expand_all(value, replacements)
     if isinstance(value, dict):

@@ -1,7 +1,7 @@
 """What upstream's webhook refuses in a Task or Pipeline, as far as it decides whether a run can be executed at all.
 
-v1/{task,container,pipeline}_validation.go. Findings are InputErrors with code ``tekton-invalid`` and the field's path; the
-first one is raised.
+v1/{task,container,pipeline}_validation.go. Findings are InputErrors with code ``tekton-invalid`` and the field's
+path; the first one is raised.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ DNS_LABEL = re.compile(r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")
 _RESULT_NAME = re.compile(r"^([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$")
 _PARAM_NAME = re.compile(r"^[_a-zA-Z][_a-zA-Z0-9.-]*$")
 _OBJECT_NAME = re.compile(r"^[_a-zA-Z][_a-zA-Z0-9-]*$")
+
+
+_FINAL_REFERENCE = "invalid value: invalid task result reference, final task has task result reference"
 
 
 def _invalid(message: str, field: str, *, got: object = None) -> InputError:
@@ -70,7 +73,8 @@ def _step(step: Step, at: str, volumes: set[str], workspaces: set[str]) -> None:
         field = f"{at}.volumeMounts[{position}]"
         path = posixpath.normpath(mount.mount_path)
         if path.startswith("/tekton/") and not path.startswith("/tekton/home"):
-            message = f'volumeMount cannot be mounted under /tekton/ (volumeMount "{mount.name}" mounted at "{mount.mount_path}")'
+            mounted = f'(volumeMount "{mount.name}" mounted at "{mount.mount_path}")'
+            message = f"volumeMount cannot be mounted under /tekton/ {mounted}"
             raise _invalid(message, f"{field}.mountPath")
         if not substitution.is_reference(mount.name + mount.mount_path):
             if mount.name not in volumes and not mount.name.startswith("ws-"):
@@ -148,7 +152,8 @@ def _pipeline_task(item: PipelineTask, at: str, workspaces: set[str]) -> None:
             raise _invalid("invalid value: expecting non-empty values field", f"{at}.when")
     for binding in item.workspaces or []:
         if binding.source not in workspaces:
-            message = f'pipeline task "{item.name}" expects workspace with name "{binding.source}" but none exists in pipeline spec'
+            expects = f'pipeline task "{item.name}" expects workspace with name "{binding.source}"'
+            message = f"{expects} but none exists in pipeline spec"
             raise _invalid(f"invalid value: {message}", f"{at}.workspaces")
 
 
@@ -160,12 +165,12 @@ def _finally_references(spec: PipelineSpec) -> None:
         for ref in references.of_task(item):
             if ref.task in finals:
                 raise _invalid(
-                    f"invalid value: invalid task result reference, final task has task result reference from a final task {ref.task}",
+                    f"{_FINAL_REFERENCE} from a final task {ref.task}",
                     "spec.finally",
                 )
             if ref.task not in tasks:
                 raise _invalid(
-                    f"invalid value: invalid task result reference, final task has task result reference from a task {ref.task} which is not defined in the pipeline",
+                    f"{_FINAL_REFERENCE} from a task {ref.task} which is not defined in the pipeline",
                     "spec.finally",
                 )
     for item in spec.tasks or []:
@@ -177,7 +182,10 @@ def _finally_references(spec: PipelineSpec) -> None:
                 if parts[0] == "tasks" and (
                     parts[1:] == ["status"] or (len(parts) == 3 and parts[2] in ("status", "reason"))
                 ):
-                    message = f"invalid value: pipeline tasks can not refer to execution status of any other pipeline task or aggregate status of tasks ({found})"
+                    message = (
+                        "invalid value: pipeline tasks can not refer to execution status of any other pipeline task "
+                        f"or aggregate status of tasks ({found})"
+                    )
                     raise _invalid(message, f"spec.tasks.{item.name}")
 
 
@@ -198,7 +206,8 @@ def pipeline_bindings(spec: PipelineSpec, run: PipelineRunSpec) -> None:
     names = {item.name for item in spec.all_tasks()}
     for override in run.task_run_specs or []:
         if override.pipeline_task_name not in names:
-            message = f'pipelineRun\'s taskrunSpecs defined wrong taskName: "{override.pipeline_task_name}", does not exist in Pipeline'
+            wrong = f'defined wrong taskName: "{override.pipeline_task_name}", does not exist in Pipeline'
+            message = f"pipelineRun's taskrunSpecs {wrong}"
             raise InputError("task-run-specs", message)
 
 
@@ -264,5 +273,6 @@ def optional_workspaces(spec: PipelineSpec, tasks: Mapping[str, TaskSpec]) -> No
         required = {declared.name for declared in tasks[item.name].workspaces or [] if not declared.optional}
         for binding in item.workspaces or []:
             if binding.workspace in optional and binding.name in required:
-                message = f'pipeline workspace "{binding.workspace}" is marked optional but pipeline task "{item.name}" requires it be provided'
+                requires = f'pipeline task "{item.name}" requires it be provided'
+                message = f'pipeline workspace "{binding.workspace}" is marked optional but {requires}'
                 raise InputError("required-workspace-optional", message)

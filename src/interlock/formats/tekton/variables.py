@@ -1,7 +1,7 @@
 """Which variables a Task or a Pipeline sees, and the fields in which they are replaced.
 
-The passes follow upstream's order (tr/taskrun.go applyParamsContextsResultsAndWorkspaces, pr/resources/apply.go): a later
-pass sees the text that an earlier one put in, as upstream does; within a pass nothing is read twice.
+The passes follow upstream's order (tr/taskrun.go applyParamsContextsResultsAndWorkspaces, pr/resources/apply.go): a
+later pass sees the text that an earlier one put in, as upstream does; within a pass nothing is read twice.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def _exit_code_paths(spec: TaskSpec) -> Replacements:
 def _workspaces(
     spec: TaskSpec, bindings: Sequence[WorkspaceBinding], declarations: Sequence[WorkspaceDeclaration]
 ) -> TaskSpec:
-    """``workspaces.W.{path,bound,claim,volume}``; a step that mounts W elsewhere sees its own path (ApplyWorkspaces)."""
+    """``workspaces.W.{path,bound,claim,volume}``; a step that mounts W elsewhere sees its path (ApplyWorkspaces)."""
     bound = {binding.name: binding for binding in bindings}
     strings: dict[str, str] = {}
     for declaration in declarations:

@@ -6,8 +6,10 @@ Run as ``python -m interlock.local.tekton --config FILE`` (`config.Config`). Mod
 - `system`: the read-only part of every sandbox; `sandbox`: one step's view of the machine as bubblewrap arguments.
 - `forwarding`, `bridge`: the two halves of a step's way to the few addresses it may reach.
 - `process`: one sandboxed process, its log, its limits.
-- `storage`: claims and folders; `inputs`: the Secrets and ConfigMaps a TaskRun reads; `capabilities`: what it may claim.
-- `task_run`, `pipeline_run`: one run each, from object to finished status; `engine`: the watches and the workers.
+- `storage`, `beneath`: claims and folders; `inputs`: the Secrets and ConfigMaps that a TaskRun reads;
+  `capabilities`: what it may claim about how it ran.
+- `task_plan`, `step_view`, `attempt`, `task_run`: a TaskRun from object to finished status;
+  `pipeline_plan`, `pipeline_run`: a PipelineRun; `engine`: the watches and the workers.
 
 Everything that can be decided without a machine is in `interlock.formats.tekton`.
 """

@@ -42,7 +42,7 @@ class Attempt:
 
     @property
     def plan(self) -> Plan:
-        assert self._plan is not None  # noqa: S101 - set by the first statement of run()
+        assert self._plan is not None  # noqa: S101 - set by the first statements of run()
         return self._plan
 
     def masked(self, text: str) -> str:
@@ -117,7 +117,7 @@ class Attempt:
         failure: Condition | None = None
         finished = {entry["step"] for entry in self._journal.of("step-finished")}
         interrupted = self._journal.interrupted
-        for index, container, step in self.plan.steps:
+        for index, container, _ in self.plan.steps:
             if index in finished:
                 failure = failure or self._failure(index)
                 continue
@@ -277,7 +277,8 @@ class Attempt:
         if level == "none":
             reach = "not limited"
         executor = plan.executors[step.image]
-        return f"[interlock.local] {container}: isolation {level}, network {reach}, image {step.image} executed by {executor}\n"
+        image = f"image {step.image} executed by {executor}"
+        return f"[interlock.local] {container}: isolation {level}, network {reach}, {image}\n"
 
     def _record(self, index: int, state: dict[str, Any], *, durable: bool) -> None:
         self._states[index] = state

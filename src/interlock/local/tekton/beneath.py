@@ -1,11 +1,12 @@
 """Paths below a folder that others may have filled with links: walked one name at a time, never through a link.
 
-Steps own what lies in workspaces, and the engine may run as root: a link there must never decide where the engine creates
-or mounts something.
+Steps own what lies in workspaces, and the engine may run as root: a link there must never decide where the engine
+creates or mounts something.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -24,10 +25,8 @@ def folder(base: Path, path: str, *, create: bool = True) -> int:
     try:
         for name in names:
             if create:
-                try:
+                with contextlib.suppress(FileExistsError):
                     os.mkdir(name, 0o777, dir_fd=descriptor)
-                except FileExistsError:
-                    pass
             below = os.open(name, _FOLDER, dir_fd=descriptor)
             os.close(descriptor)
             descriptor = below
@@ -38,7 +37,7 @@ def folder(base: Path, path: str, *, create: bool = True) -> int:
 
 
 def place(base: Path, path: str, *, directory: bool) -> None:
-    """Make sure that ``path`` below ``base`` is a folder, or a file, to mount on. Raises RefusedError ``path-climbs``."""
+    """Make ``path`` below ``base`` a folder, or a file, to mount on. Raises RefusedError ``path-climbs``."""
     if directory:
         os.close(folder(base, path))
         return

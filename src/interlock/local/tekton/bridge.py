@@ -1,8 +1,8 @@
 """Inside a sandbox: the addresses a step may reach, on its own loopback.
 
-``python -I -S bridge.py HOST:PORT=SOCKET... -- COMMAND...`` listens on 127.0.0.1:PORT, becomes COMMAND, and leaves a child
-that carries each connection to the engine's unix socket, which forwards to that one address. The child ends with the
-sandbox. Standard library only, and little of it: this runs before every step that has a network.
+``python -I -S bridge.py HOST:PORT=SOCKET... -- COMMAND...`` listens on 127.0.0.1:PORT, becomes COMMAND, and leaves a
+child that carries each connection to the engine's unix socket, which forwards to that one address. The child ends
+with the sandbox. Standard library only, and little of it: this runs before every step that has a network.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What a TaskRun may claim about how it ran: the annotation ``interlock.dev/capabilities``, JSON, written by the engine.
+"""What a TaskRun may claim about how it ran: the annotation ``interlock.dev/capabilities``, JSON, by the engine.
 
 ::
 

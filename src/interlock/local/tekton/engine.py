@@ -1,7 +1,7 @@
 """The engine: watches feed one queue, one thread decides, workers execute.
 
-Every decision reads the objects as they were last seen or written; nothing polls. An object that comes back from a write of
-ours counts at once, and an older state that the watch brings later does not undo it.
+Every decision reads the objects as they were last seen or written; nothing polls. An object that comes back from a
+write of ours counts at once, and an older state that the watch brings later does not undo it.
 """
 
 from __future__ import annotations
@@ -256,7 +256,7 @@ class Engine:
                 if cancelled:
                     stop.set("cancelled")
                 self._workers.submit(self._work, uid, stop)
-            elif stop is not None and cancelled:
+            elif cancelled:
                 stop.set("cancelled")
 
     def _work(self, uid: str, stop: Stop) -> None:

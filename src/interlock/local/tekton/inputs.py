@@ -1,4 +1,4 @@
-"""What a TaskRun reads from the cluster: Secrets and ConfigMaps as env, volumes and credentials, and what to mask of it."""
+"""What a TaskRun reads: Secrets and ConfigMaps as env, volumes and credentials, and what to mask of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Step logs over HTTP on the loopback: ``GET /logs/<namespace>/<taskrun>/<step>``. Pods with logs are the next issue."""
+"""Step logs over HTTP on the loopback: ``GET /logs/<namespace>/<taskrun>/<step>``."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class _Handler(BaseHTTPRequestHandler):
     storage: Storage
     protocol_version = "HTTP/1.1"
 
-    def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+    def do_GET(self) -> None:
         parts = self.path.partition("?")[0].strip("/").split("/")
         try:
             if len(parts) != 4 or parts[0] != "logs":

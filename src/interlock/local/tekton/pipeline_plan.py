@@ -1,4 +1,4 @@
-"""A PipelineRun before its first task: pipeline and tasks fetched, validated in upstream's order, variables replaced."""
+"""A PipelineRun before its first task: all fetched, validated in upstream's order, variables replaced."""
 
 from __future__ import annotations
 
@@ -20,13 +20,15 @@ from interlock.local.tekton.task_plan import Refusal
 _SENTENCES: Mapping[str, str] = {
     "pipeline-graph": "PipelineRun {run}'s Pipeline DAG is invalid: ",
     "parameter-missing": "PipelineRun {run} is missing some parameters required by Pipeline {pipeline}: ",
-    "parameter-type-mismatch": "PipelineRun {run} parameters have mismatching types with Pipeline {pipeline}'s parameters: ",
+    "parameter-type-mismatch": (
+        "PipelineRun {run} parameters have mismatching types with Pipeline {pipeline}'s parameters: "
+    ),
     "object-parameter-miss-keys": (
         "PipelineRun {run} parameters is missing object keys required by Pipeline {pipeline}'s parameters: "
     ),
     "param-array-indexing-invalid": (
-        "PipelineRun {run} failed validation: failed to validate Pipeline {pipeline}'s parameter which has an invalid index "
-        "while referring to an array: "
+        "PipelineRun {run} failed validation: failed to validate Pipeline {pipeline}'s parameter which has an invalid "
+        "index while referring to an array: "
     ),
     "workspace-bindings": "PipelineRun {run} doesn't bind Pipeline {pipeline}'s Workspaces correctly: ",
     "task-run-specs": "PipelineRun {run} doesn't define taskRunSpecs correctly: ",
@@ -89,7 +91,8 @@ def _pipeline(services: Services, run: PipelineRun) -> tuple[str, PipelineSpec, 
         found = services.client.get(API_VERSION, "Pipeline", spec.pipeline_ref.name, meta.namespace)
         pipeline = parse(Pipeline, found, what=f"Pipeline {spec.pipeline_ref.name}")
     except NotFoundError as error:
-        cause = f'error when getting Pipeline for PipelineRun {meta.name}: pipelines.tekton.dev "{spec.pipeline_ref.name}" not found'
+        missing = f'pipelines.tekton.dev "{spec.pipeline_ref.name}" not found'
+        cause = f"error when getting Pipeline for PipelineRun {meta.name}: {missing}"
         raise Refusal(conditions.COULDNT_GET_PIPELINE, where + cause) from error
     except (InputError, UnsupportedError) as error:
         raise _refusal(error, meta.namespace, meta.name, spec.pipeline_ref.name) from error

@@ -11,7 +11,7 @@ from typing import Any
 
 from interlock.clients.kubernetes import Object
 from interlock.errors import ConflictError, InputError, InterlockError, NotFoundError
-from interlock.formats.tekton import conditions, durations, names, results, scheduling, variables
+from interlock.formats.tekton import conditions, durations, names, results, scheduling
 from interlock.formats.tekton.conditions import Condition
 from interlock.formats.tekton.model import parse
 from interlock.formats.tekton.pipeline import PipelineSpec, PipelineTask

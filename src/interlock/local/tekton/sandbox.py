@@ -1,8 +1,8 @@
 """One step's view of the machine, as bubblewrap arguments or, where that cannot work, as a plain process.
 
-Bubblewrap (bwrap(1)): own user, pid, mount, ipc, uts and network namespaces, no capabilities, a new session, and death with
-the engine. The environment and every path go through ``--args``, a descriptor, so that nothing of them is in a process
-list, and bubblewrap itself runs with an empty environment: a step's LD_PRELOAD is the step's alone.
+Bubblewrap (bwrap(1)): own user, pid, mount, ipc, uts and network namespaces, no capabilities, a new session, and
+death with the engine. The environment and every path go through ``--args``, a descriptor, so that nothing of them is
+in a process list, and bubblewrap itself runs with an empty environment: a step's LD_PRELOAD is the step's alone.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class Isolation:
         # The Python environment may itself be below /tmp: the private one must not hide it.
         first = [str(bind.source) for bind in view.binds if bind.target == TMP]
         arguments += ["--bind", first[0], TMP] if first else ["--dir", TMP]
-        arguments += [*self.system.arguments, *("--dev", "/dev", "--dir", "/var/tmp", "--dir", "/run"), *_proc()]
+        arguments += [*self.system.arguments, *("--dev", "/dev", "--dir", f"/var{TMP}", "--dir", "/run"), *_proc()]
         descriptors: list[int] = []
         _refuse_nesting(view)
         for mount in sorted(view.mounts, key=lambda item: item.target.count("/")):
@@ -149,9 +149,9 @@ _MASKED = ("acpi", "asound", "kcore", "keys", "kmsg", "latency_stats", "sched_de
 def _proc() -> list[str]:
     """The sandbox's own /proc, read-only.
 
-    Read-only is no nicety: an engine that runs as root has steps whose user, seen from the kernel's sysctls, is root. With
-    a writable /proc they set kernel.core_pattern for the whole machine (bubblewrap 0.11 covers /proc/sys only if its
-    folder is writable, which it never is).
+    Read-only is no nicety: an engine that runs as root has steps whose user, seen from the kernel's sysctls, is root.
+    With a writable /proc they set kernel.core_pattern for the whole machine (bubblewrap 0.11 covers /proc/sys only if
+    its folder is writable, which it never is).
     """
     arguments = ["--proc", "/proc"]
     for name in _MASKED:

@@ -43,7 +43,7 @@ def prepare(plan: Plan, folder: Path) -> None:
 
 def view(services: Services, plan: Plan, folder: Path, index: int, *, hostname: str) -> View:
     """The step's view. Raises RefusedError ``path-climbs`` for a path that leaves its volume."""
-    _, container, step = plan.steps[index]
+    _, _, step = plan.steps[index]
     mounts: list[Bind | Tree] = [
         Bind(folder / "workspace", "/workspace"),
         Bind(folder / "home", HOME),

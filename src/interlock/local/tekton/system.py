@@ -46,7 +46,7 @@ class System:
 
 
 def build(folder: Path, data: Path, *, toolbox: Path | None = None) -> System:
-    """Write the synthesized files below ``folder`` and list the mounts. ``data`` is hidden wherever a mount shows it."""
+    """Write the synthesized files below ``folder`` and list the mounts; ``data`` is hidden wherever one shows it."""
     etc = folder / "etc"
     for name, text in _ETC.items():
         files.write_durably(etc / name, text)

@@ -19,7 +19,6 @@ from interlock.local.tekton.process import Stop
 from interlock.local.tekton.services import Services, Written
 from interlock.local.tekton.task_plan import Refusal
 
-
 _log = logging.getLogger("interlock.local.tekton")
 
 
