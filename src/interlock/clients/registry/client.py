@@ -89,6 +89,11 @@ class RegistryClient:
     def close(self) -> None:
         self._transport.close()
 
+    @property
+    def address(self) -> str:
+        """``host:port``, as image references name the registry."""
+        return self._transport.base_url.partition("//")[2]
+
     # Reading
 
     def manifest(self, repo: str, reference: str) -> Manifest:
