@@ -98,10 +98,7 @@ class TestRefusals:
         guarded.root.protect("acme", "env", replace(rule, ignore_stale_approvals=True, enable_status_check=False))
         number = guarded.propose("dana", "feature", {"a": "1"})
         guarded.ready(number)
-        path = guarded.clone("dana")
-        guarded["dana"].git("checkout", "--quiet", "feature", folder=path)
-        head = guarded.commit("dana", path, {"a": "2"})
-        guarded["dana"].git("push", "--quiet", "origin", "feature", folder=path)
+        head = guarded.add("dana", "feature", {"a": "2"})
         with pytest.raises(RefusedError, match="approvals-missing"):
             guarded.merge("interlock", number, head)
 
@@ -116,10 +113,7 @@ class TestRefusals:
     def test_a_head_that_moved_since_it_was_judged(self, guarded: Estate) -> None:
         number = guarded.propose("dana", "feature", {"a": "1"})
         judged = guarded.ready(number)
-        path = guarded.clone("dana")
-        guarded["dana"].git("checkout", "--quiet", "feature", folder=path)
-        guarded.commit("dana", path, {"a": "evil"})
-        guarded["dana"].git("push", "--quiet", "origin", "feature", folder=path)
+        guarded.add("dana", "feature", {"a": "evil"})
         with pytest.raises(ConflictError, match="head out of date"):
             guarded.merge("interlock", number, judged)
 

@@ -11,22 +11,12 @@ from interlock.clients.forge import BranchProtection, Review
 from interlock.errors import ConflictError, InputError, NotFoundError, RefusedError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from conftest import Estate
 
 
 def approve(estate: Estate, login: str, number: int, commit: str = "") -> Review:
     commit = commit or estate.root.pull("acme", "env", number).head_sha
     return estate[login].client.review("acme", "env", number, event="APPROVED", commit_id=commit)
-
-
-def push_more(estate: Estate, login: str, branch: str, files: dict[str, str]) -> str:
-    path: Path = estate.clone(login)
-    estate[login].git("checkout", "--quiet", branch, folder=path)
-    commit = estate.commit(login, path, files)
-    estate[login].git("push", "--quiet", "origin", branch, folder=path)
-    return commit
 
 
 class TestLife:
@@ -45,7 +35,7 @@ class TestLife:
 
     def test_the_head_follows_the_branch_and_its_ref_can_be_fetched(self, estate: Estate) -> None:
         number = estate.propose("dana", "feature", {"a": "1"})
-        commit = push_more(estate, "dana", "feature", {"a": "2"})
+        commit = estate.add("dana", "feature", {"a": "2"})
         assert estate.root.pull("acme", "env", number).head_sha == commit
         path = estate.clone("rita")
         fetched = estate["rita"].git("ls-remote", "origin", f"refs/pull/{number}/head", folder=path).stdout
@@ -127,7 +117,7 @@ class TestReviews:
         number = estate.propose("dana", "feature", {"a": "1"})
         first = approve(estate, "rita", number)
         assert not first.stale
-        push_more(estate, "dana", "feature", {"a": "2"})
+        estate.add("dana", "feature", {"a": "2"})
         (seen,) = estate.root.reviews("acme", "env", number)
         assert (seen.stale, seen.dismissed, seen.commit_id) == (True, False, first.commit_id)
         path = estate.clone("dana")
@@ -138,15 +128,13 @@ class TestReviews:
     def test_approving_an_older_commit_is_stale_from_the_start(self, estate: Estate) -> None:
         number = estate.propose("dana", "feature", {"a": "1"})
         older = estate.root.pull("acme", "env", number).head_sha
-        push_more(estate, "dana", "feature", {"a": "2"})
+        estate.add("dana", "feature", {"a": "2"})
         assert approve(estate, "rita", number, older).stale
 
     def test_a_rebase_onto_the_base_that_changes_nothing_keeps_them(self, estate: Estate) -> None:
         number = estate.propose("dana", "feature", {"a": "1"})
         approve(estate, "rita", number)
-        path = estate.clone("interlock")
-        estate.commit("interlock", path, {"other": "1"})
-        estate["interlock"].git("push", "--quiet", "origin", "main", folder=path)
+        estate.add("interlock", "main", {"other": "1"})
         path = estate.clone("dana")
         dana = estate["dana"]
         dana.git("checkout", "--quiet", "feature", folder=path)
@@ -160,7 +148,7 @@ class TestReviews:
         estate.root.protect("acme", "env", BranchProtection("main", enable_push=True, dismiss_stale_approvals=True))
         number = estate.propose("dana", "feature", {"a": "1"})
         approve(estate, "rita", number)
-        push_more(estate, "dana", "feature", {"a": "2"})
+        estate.add("dana", "feature", {"a": "2"})
         (review,) = estate.root.reviews("acme", "env", number)
         assert (review.stale, review.dismissed) == (True, True)
 
@@ -169,7 +157,7 @@ class TestReviews:
         number = estate.propose("dana", "feature", {"a": "1"})
         approve(estate, "rita", number)
         estate["dana"].client.edit_pull("acme", "env", number, state="closed")
-        commit = push_more(estate, "dana", "feature", {"a": "2"})
+        commit = estate.add("dana", "feature", {"a": "2"})
         assert estate["dana"].client.edit_pull("acme", "env", number, state="open").head_sha == commit
         assert estate.root.reviews("acme", "env", number)[0].stale
 
