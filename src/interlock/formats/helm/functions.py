@@ -177,7 +177,7 @@ def _indent(spaces: int, text: str) -> str:
 
 
 def _merge(overwrite: bool) -> Callable[..., dict[str, Any]]:
-    """mergo: maps are merged deeply and the first one is changed; without ``overwrite`` only what is empty is filled."""
+    """mergo: maps merge deeply, the first one is changed; without ``overwrite`` only what is empty is filled."""
 
     def merge(into: dict[str, Any], *sources: dict[str, Any]) -> dict[str, Any]:
         for source in sources:

@@ -139,7 +139,7 @@ def _templates(scopes: list[_Scope]) -> dict[str, Template]:
 
 
 def value_path(chart_path: str, name: str) -> str:
-    """Where the value file ``name`` of a chart lies: relative to the chart, or to the root when it begins with ``/``."""
+    """Where a chart's value file lies: relative to the chart, or to the root when it begins with ``/``."""
     if "://" in name or name.startswith("$") or any(sign in name for sign in "*?["):
         raise UnsupportedError("helm-unsupported", "a value file that is no plain path is not supported", got=name)
     path = posixpath.normpath(name.lstrip("/") if name.startswith("/") else posixpath.join(chart_path, name))

@@ -297,9 +297,13 @@ class Sync:
     def _update_health(self, tasks: Sequence[Task], *, judge: bool) -> None:
         """In a sync of several waves a wave ends when its objects are healthy, or fails when one is degraded."""
         for task in tasks:
-            if not judge or self._state(task) != "Running" or task.live is None:
+            if not judge or self._state(task) != "Running":
                 continue
-            found = health.of_resource(self._cluster.get(task.key) or task.live)
+            # Of a kind without a health check, what was applied says as much as what is live.
+            live = self._cluster.get(task.key) or task.live
+            found = health.of_resource(live or task.target)
+            if live is None and found is not None:
+                continue
             status = str(self._result(task).get("status"))
             if found is None or found.status == "Healthy":
                 self._record(task, status, "Succeeded", found.message if found else "")
