@@ -154,7 +154,6 @@ class SmartHttp:
             "receive.denyCurrentBranch=ignore",
             "receive.denyDeleteCurrent=ignore",
             "receive.advertisePushOptions=false",
-            "transfer.hideRefs=refs/intern",
             "receive.hideRefs=refs/pull",
             "uploadpack.allowAnySHA1InWant=true",
             "uploadpack.allowFilter=true",
