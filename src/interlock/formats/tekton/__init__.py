@@ -10,7 +10,7 @@ Modules, bottom to top:
 - `results`: what steps wrote, as typed values, within 4096 bytes.
 - `scheduling`: a PipelineRun's next tasks, skipped tasks and condition, from the state of its TaskRuns.
 - `credentials`: the files that annotated Secrets become.
-- `environment_leak`: refuses a script that prints its environment (`environment_leak.findings`).
+- `shell`, `environment_leak`: the commands of a script; refuses a step that prints its environment.
 
 Source of the rules: tektoncd/pipeline at v1.15 (commit 3ee1745), named where a rule is not obvious.
 """

@@ -99,7 +99,7 @@ class Attempt:
         annotations = {
             key: value
             for key, value in plan.source.annotations.items()
-            if key not in (own.get("annotations") or {}) and key != "kubectl.kubernetes.io/last-applied-configuration"
+            if key not in (own.get("annotations") or {}) and key != names.ANNOTATION_LAST_APPLIED
         }
         self._written.annotate(labels, {**annotations, names.ANNOTATION_CAPABILITIES: text})
 
