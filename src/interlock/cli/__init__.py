@@ -21,6 +21,7 @@ COMMANDS = {
     "local": ("interlock.cli.local", "app"),
     "platform": ("interlock.cli.platform", "app"),
     "service": ("interlock.cli.service", "app"),
+    "build": ("interlock.cli.build", "build"),
     "promote": ("interlock.cli.delivery", "promote"),
     "approve": ("interlock.cli.delivery", "approve"),
     "reject": ("interlock.cli.delivery", "reject"),
@@ -31,6 +32,7 @@ COMMANDS = {
     "status": ("interlock.cli.status", "status"),
     "changes": ("interlock.cli.status", "changes"),
     "ledger": ("interlock.cli.ledger", "app"),
+    "address": ("interlock.cli.address", "address"),
 }
 
 

@@ -84,7 +84,7 @@ def revert(
     found = estate.environment(environment)
     git = session.connections.mirror(found.repository, identity)
     if restore:
-        main = history.read_main(git, estate.keys.seal)
+        main = history.read_main(git, session.context.keys.seal.read_text())
         if not isinstance(main, history.Main) or not main.pending:
             raise NotFoundError("restore-nothing", "main has nothing that is not sealed", where=found.repository)
         prepared = promotion.restore(git, found.name, CommitId(main.pending[0].id), main.sealed.id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from interlock.cli.options import ContextOption, JsonOption, print_json
@@ -39,6 +41,27 @@ def entries(json: JsonOption = False, context: ContextOption = None) -> None:
     from interlock.cli.session import Session
 
     found = proofs.sources(Session(context)).ledger.entries()
+    if json:
+        print_json([{"sequence": e.sequence, "time": e.time, "kind": e.kind, "subject": e.subject} for e in found])
+        return
+    rows = [(str(item.sequence), item.time, item.kind, item.subject) for item in found]
+    proofs.print_table("", ("#", "time", "kind", "subject"), rows)
+
+
+@app.command()
+def find(
+    term: Annotated[str, typer.Argument(help="Commit, digest, change record, service, or environment/service.")],
+    json: JsonOption = False,
+    context: ContextOption = None,
+) -> None:
+    """Find entries by what they name, through an index that is made from the ledger and proves nothing."""
+    from interlock.cli import proofs
+    from interlock.cli.session import Session
+    from interlock.platform.proof.index import Index
+
+    session = Session(context)
+    ledger = proofs.sources(session).ledger
+    found = [ledger.get(name) for name in Index(session.context.stores.index, ledger).lookup(term)]
     if json:
         print_json([{"sequence": e.sequence, "time": e.time, "kind": e.kind, "subject": e.subject} for e in found])
         return

@@ -60,6 +60,24 @@ def status(home: HomeOption = None, json: JsonOption = False) -> None:
 
 
 @app.command()
+def stop(name: Annotated[str, typer.Argument(help="Engine.")], home: HomeOption = None) -> None:
+    """Stop one engine and keep it stopped, while the others go on."""
+    from interlock.local import lifecycle
+
+    lifecycle.pause(_home(home), name, paused=True)
+    typer.echo(f"{name} is stopped")
+
+
+@app.command()
+def start(name: Annotated[str, typer.Argument(help="Engine.")], home: HomeOption = None) -> None:
+    """Start one engine that was stopped."""
+    from interlock.local import lifecycle
+
+    lifecycle.pause(_home(home), name, paused=False)
+    typer.echo(f"{name} is running")
+
+
+@app.command()
 def down(home: HomeOption = None) -> None:
     """Stop the engines; what they keep stays."""
     from interlock.local import lifecycle

@@ -10,8 +10,7 @@ from interlock.clients.connect import Connections
 from interlock.clients.context import Context
 from interlock.clients.forge import ForgeClient, PullRequest
 from interlock.errors import NotFoundError
-from interlock.platform import estate as estates
-from interlock.platform.domain.ids import CommitId
+from interlock.platform.delivery import sealed
 from interlock.platform.estate import Environment, Estate
 
 _BRANCHES = ("onboard", "bump", "promote", "revert")
@@ -27,10 +26,7 @@ class Session:
 
     def estate(self, identity: str) -> Estate:
         """Rules, people and services from the sealed platform commit, read as ``identity``."""
-        mirror = self.connections.mirror("platform", identity)
-        sealed = mirror.resolve("refs/heads/sealed")
-        files = {entry.path: mirror.blob(entry.id) for entry in mirror.ls_tree(sealed) if entry.type == "blob"}
-        return estates.load(files, commit=CommitId(sealed))
+        return sealed.load(self.connections.mirror("platform", identity), self.context.keys.seal.read_text())
 
     def open_pull(self, forge: ForgeClient, estate: Estate, environment: Environment, service: str) -> PullRequest:
         """The newest open delivery of ``service`` into ``environment``. Raises NotFoundError ``delivery-unknown``."""

@@ -22,7 +22,6 @@ def trace(
     from interlock.cli import proofs
     from interlock.cli.delivery import RECORD
     from interlock.cli.session import Session
-    from interlock.platform.domain.verdict import Verdict
 
     session = Session(context)
     if RECORD.fullmatch(what):
@@ -36,5 +35,5 @@ def trace(
         raise InputError("trace-what", "what is to be traced?", got=what, expected="ENV/SERVICE or a record's number")
     found = proofs.backwards(session, environment, service)
     print_json(found.as_dict()) if json else proofs.print_backwards(found)
-    if found.overall is not Verdict.VALID:
+    if not found.holds:
         raise typer.Exit(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -12,7 +13,8 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from interlock.errors import ConflictError, RefusedError, UnreachableError
+from interlock.clients import files
+from interlock.errors import ConflictError, NotFoundError, RefusedError, UnreachableError
 from interlock.local import provision, supervisor
 from interlock.local.home import Home
 
@@ -27,6 +29,7 @@ def up(
     Returns the engines as `status` does. Raises UnreachableError ``engines-not-ready`` naming those that are not.
     """
     home = provision.provision(home, options)
+    (home.run / "paused.json").unlink(missing_ok=True)
     if supervisor.read_state(home.run) is None:
         _refuse_taken_ports(home)
         _spawn(home)
@@ -49,6 +52,31 @@ def status(home: Home) -> Mapping[str, Mapping[str, object]]:
     """State, pid and restarts of each engine; empty when nothing runs."""
     state = supervisor.read_state(home.run)
     return state.engines if state else {}
+
+
+def pause(home: Home, name: str, *, paused: bool, timeout: float = 15.0) -> None:
+    """Make one engine stand still, or run again, while the others go on; `up` makes all of them run.
+
+    Raises NotFoundError ``engine-unknown``, UnreachableError ``engine-not-paused``.
+    """
+    known = status(home)
+    if name not in known:
+        running = ", ".join(known) or "nothing runs"
+        raise NotFoundError("engine-unknown", f"no engine {name!r}", expected=f"one of: {running}")
+    names = set(supervisor.read_paused(home.run)) - {name} | ({name} if paused else set())
+    files.write_durably(home.run / "paused.json", json.dumps(sorted(names)))
+    state = supervisor.read_state(home.run)
+    if state is not None:
+        os.kill(state.pid, signal.SIGHUP)
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        engine = status(home).get(name, {})
+        if paused and engine.get("state") == "paused" and engine.get("pid") is None:
+            return
+        if not paused and engine.get("state") == "ready":
+            return
+        time.sleep(_POLL_SECONDS)
+    raise UnreachableError("engine-not-paused", f"{name} did not get there in {timeout:.0f} s", where=str(home.logs))
 
 
 def down(home: Home, *, timeout: float = 15.0) -> bool:

@@ -2,7 +2,8 @@
 
 Readiness is the systemd notify protocol (sd_notify(3)): a child sends ``READY=1`` to the datagram socket named
 in its NOTIFY_SOCKET. A child dies with the supervisor, however that ends (PR_SET_PDEATHSIG, prctl(2)).
-The state is published in one JSON file, written so that a reader sees the old or the new one.
+The state is published in one JSON file, written so that a reader sees the old or the new one. SIGHUP makes the
+supervisor read ``paused.json``, the names of engines that are to stand still.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Literal
 
-State = Literal["waiting", "starting", "ready", "restarting", "stopped"]
+State = Literal["waiting", "starting", "ready", "restarting", "paused", "stopped"]
 
 BACKOFF_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
 STABLE_SECONDS = 30.0
@@ -69,6 +70,9 @@ class Supervisor:
     def __init__(self, programs: Sequence[Program], *, run_folder: Path, log_folder: Path) -> None:
         self._children = {program.name: Child(program) for program in programs}
         self._state_file = run_folder / "state.json"
+        self._paused_file = run_folder / "paused.json"
+        self._paused: frozenset[str] = frozenset()
+        self._reload = True
         self._logs = log_folder
         self._selector = selectors.DefaultSelector()
         self._stopping = False
@@ -81,8 +85,11 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGHUP, self._hang_up)
         self._selector.register(wake_read, selectors.EVENT_READ, None)
         while not self._stopping:
+            if self._reload:
+                self._read_paused()
             self._start_what_is_due()
             for key, _ in self._selector.select(self._until_next_start()):
                 if key.data is None:
@@ -95,6 +102,21 @@ class Supervisor:
     def _stop(self, _signal: int, _frame: FrameType | None) -> None:
         self._stopping = True
 
+    def _hang_up(self, _signal: int, _frame: FrameType | None) -> None:
+        self._reload = True
+
+    def _read_paused(self) -> None:
+        self._reload = False
+        self._paused = frozenset(read_paused(self._paused_file.parent))
+        for name, child in self._children.items():
+            if name in self._paused and child.state != "paused":
+                child.state = "paused"
+                if child.process is not None:
+                    child.process.terminate()
+            elif name not in self._paused and child.state == "paused":
+                child.state, child.due, child.restarts = "restarting", 0.0, 0
+        self._publish()
+
     def _until_next_start(self) -> float | None:
         due = [child.due for child in self._children.values() if child.state == "restarting"]
         return max(0.0, min(due) - time.monotonic()) if due else None
@@ -103,7 +125,7 @@ class Supervisor:
         changed = False
         for child in self._children.values():
             ready = all(self._children[name].was_ready for name in child.program.after)
-            due = child.state == "restarting" and child.due <= time.monotonic()
+            due = child.state == "restarting" and child.due <= time.monotonic() and child.process is None
             if due or (child.state == "waiting" and ready):
                 self._start(child)
                 changed = True
@@ -138,9 +160,10 @@ class Supervisor:
                 continue
             if time.monotonic() - child.started > STABLE_SECONDS:
                 child.restarts = 0
-            wait = BACKOFF_SECONDS[min(child.restarts, len(BACKOFF_SECONDS) - 1)]
-            child.restarts += 1
-            child.state, child.due = "restarting", time.monotonic() + wait
+            if child.state != "paused":
+                wait = BACKOFF_SECONDS[min(child.restarts, len(BACKOFF_SECONDS) - 1)]
+                child.restarts += 1
+                child.state, child.due = "restarting", time.monotonic() + wait
             self._close(child)
             self._publish()
 
@@ -189,6 +212,14 @@ def read_state(run_folder: Path) -> Published | None:
     except FileNotFoundError:
         return None
     return published if _is_supervisor(published.pid) else None
+
+
+def read_paused(run_folder: Path) -> list[str]:
+    """Names of the engines that are to stand still."""
+    try:
+        return [str(name) for name in json.loads((run_folder / "paused.json").read_text())]
+    except FileNotFoundError:
+        return []
 
 
 def _is_supervisor(pid: int) -> bool:

@@ -56,7 +56,7 @@ class Deliveries:
     def _advance(self, estate: Estate, environment: Environment, git: Repository) -> tuple[bool, QueueState]:
         """Seal what is proven. Returns whether anything was, and the state of the queue."""
         url = estate.url(environment.repository)
-        main = history.read_main(git, estate.keys.seal)
+        main = history.read_main(git, self._world.seal_certificate)
         if isinstance(main, Proof):
             log.error("%s: %s: %s", environment.repository, main.reason, main.detail)
             return False, QueueState(main.commit, main.reason)

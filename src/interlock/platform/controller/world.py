@@ -12,8 +12,7 @@ from interlock.clients.connect import PLATFORM, Connections
 from interlock.clients.context import Context
 from interlock.clients.git import Repository
 from interlock.errors import NotFoundError
-from interlock.platform import estate as estates
-from interlock.platform.domain.ids import CommitId
+from interlock.platform.delivery import sealed
 from interlock.platform.estate import Estate
 from interlock.platform.proof import keys
 from interlock.platform.proof.evidence import EvidenceStore
@@ -70,16 +69,11 @@ class World:
     def estate(self) -> Estate:
         """Rules, people, services and keys from the sealed platform commit.
 
-        Raises the errors of `estate.load`; a seal that does not verify is the delivery loop's business, which alone
-        moves that branch.
+        The seal is verified against the certificate of the context file: a certificate that the branch brings itself
+        would make whoever writes the branch the judge. Raises the errors of `sealed.load`.
         """
         with self._lock:
-            mirror = self.mirror("platform")
-            sealed = CommitId(mirror.resolve("refs/heads/sealed"))
-            if self._estate is None or self._estate.commit != sealed:
-                entries = [item for item in mirror.ls_tree(sealed) if item.type == "blob"]
-                files = {item.path: mirror.blob(item.id) for item in entries if _is_rule(item.path)}
-                self._estate = estates.load(files, commit=sealed)
+            self._estate = sealed.load(self.mirror("platform"), self.seal_certificate, known=self._estate)
             return self._estate
 
 
@@ -90,7 +84,3 @@ def named(names: Mapping[str, str], url: str) -> str:
     except KeyError:
         known = ", ".join(sorted(names))
         raise NotFoundError("cluster-unknown", "no such cluster in the context file", got=url, expected=known) from None
-
-
-def _is_rule(path: str) -> bool:
-    return path.startswith(("services/", "keys/")) or path in ("platform.yaml", "people.yaml")

@@ -1,0 +1,72 @@
+"""`interlock build`: how the build of a service went."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+import typer
+
+from interlock.cli.options import ContextOption, JsonOption, print_json
+from interlock.errors import NotFoundError
+
+_POLL_SECONDS = 0.25
+
+
+def build(
+    service: Annotated[str, typer.Argument(help="Name of the service.")],
+    commit: Annotated[str, typer.Option(help="Commit of the app repo. Default: the newest of main.")] = "main",
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for its end.")] = 120.0,
+    identity: Annotated[str, typer.Option("--as", help="Identity of the context file that looks.")] = "interlock",
+    json: JsonOption = False,
+    context: ContextOption = None,
+) -> None:
+    """Wait for the build of a commit and show its tasks; exit code 1 when it failed."""
+    from interlock.cli import proofs
+    from interlock.cli.session import Session
+    from interlock.platform.controller.builds import succeeded
+    from interlock.platform.controller.push_file import run_name
+    from interlock.platform.estate.argocd import CI_NAMESPACE
+
+    session = Session(context)
+    registered = session.estate(identity).service(service)
+    name = run_name(service, session.connections.mirror(registered.repository, identity).resolve(commit))
+    hub = session.connections.cluster("hub", identity)
+    deadline = time.monotonic() + timeout
+    run: dict[str, Any] | None = None
+    while time.monotonic() < deadline:
+        try:
+            run = hub.get("tekton.dev/v1", "PipelineRun", name, CI_NAMESPACE)
+        except NotFoundError:
+            run = None
+        if run is not None and succeeded(run).get("status") in ("True", "False"):
+            break
+        time.sleep(_POLL_SECONDS)
+    if run is None:
+        raise NotFoundError("build-missing", f"no run {name}", todo="the controller starts it; see the commit's status")
+    tasks = hub.list(
+        "tekton.dev/v1", "TaskRun", namespace=CI_NAMESPACE, label_selector=f"tekton.dev/pipelineRun={name}"
+    )
+    condition = succeeded(run)
+    rows = [_row(task) for task in sorted(tasks.items, key=lambda item: str(item["status"].get("startTime", "")))]
+    if json:
+        print_json(
+            {"run": name, "condition": condition, "tasks": [dict(zip(_COLUMNS, row, strict=True)) for row in rows]}
+        )
+    else:
+        typer.echo(f"{CI_NAMESPACE}/{name}: {condition.get('reason', 'Running')}: {condition.get('message', '')}")
+        proofs.print_table("", _COLUMNS, rows)
+    if condition.get("status") != "True":
+        raise typer.Exit(1)
+
+
+_COLUMNS = ("task", "reason", "what")
+
+
+def _row(task: dict[str, Any]) -> tuple[str, str, str]:
+    from interlock.platform.controller.builds import succeeded
+
+    labels, condition = task["metadata"].get("labels") or {}, succeeded(task)
+    results = {item["name"]: item["value"] for item in task.get("status", {}).get("results") or []}
+    told = condition.get("message", "") if condition.get("status") == "False" else results.get("TOOL", "")
+    return str(labels.get("tekton.dev/pipelineTask", "")), str(condition.get("reason", "")), str(told).strip()
