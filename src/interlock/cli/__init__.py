@@ -26,6 +26,7 @@ COMMANDS = {
     "approve": ("interlock.cli.delivery", "approve"),
     "reject": ("interlock.cli.delivery", "reject"),
     "revert": ("interlock.cli.delivery", "revert"),
+    "pull": ("interlock.cli.pull", "app"),
     "gate": ("interlock.cli.delivery", "gate"),
     "wait": ("interlock.cli.wait", "wait"),
     "trace": ("interlock.cli.trace", "trace"),
