@@ -1,4 +1,4 @@
-"""Real clients of the field. A test that needs one is skipped, visibly, where it is absent."""
+"""Real clients of the field, for whoever asks. A test that needs one is skipped, visibly, where it is absent."""
 
 from __future__ import annotations
 

@@ -1,0 +1,147 @@
+"""Deliveries made by hand: a commit with git, a pull request and reviews with the forge's API, the gate's answer."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from interlock.clients.forge import PullRequest
+from interlock.errors import InterlockError
+from story_world.estate import ORGANISATION, Estate
+from story_world.waiting import eventually
+
+GATE = "interlock/gate"
+_STANDING = re.compile(r"^- ([a-z0-9-]+) \[([a-z0-9-]+)\]", re.M)
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What the gate said of one head. ``standing``: check -> reason code of everything that is in the way."""
+
+    state: str
+    description: str
+    report: str
+    standing: Mapping[str, str]
+
+
+@dataclass
+class Proposal:
+    """An open pull request, and the clone that its branch was pushed from."""
+
+    estate: Estate
+    repository: str
+    number: int
+    clone: Path
+    branch: str
+
+    @property
+    def pull(self) -> PullRequest:
+        return self.estate.pull(self.repository, self.number)
+
+    @property
+    def record(self) -> str | None:
+        """The number of the change record that the platform put into the title."""
+        first = self.pull.title.split(" ", 1)[0]
+        return first if re.fullmatch(r"CHG[0-9]+", first) else None
+
+    def gate(self) -> Gate:
+        """What the gate says of the head now. Fails while it has not said anything of it."""
+        pull, forge = self.pull, self.estate.forge()
+        status = next(s for s in forge.statuses(ORGANISATION, self.repository, pull.head_sha) if s.context == GATE)
+        comments = forge.comments(ORGANISATION, self.repository, self.number)
+        own = [item.body for item in comments if item.user == "interlock"]
+        report = own[-1] if own and f"Gate of {pull.head_sha[:12]}" in own[-1] else ""
+        assert report, "not told yet"
+        return Gate(status.state, status.description, report, dict(_STANDING.findall(report)))
+
+    def says(self, timeout: float = 60.0, **checks: str) -> Gate:
+        """The gate, as soon as it gives these reason codes (``image_signature="signature-missing"``)."""
+        wanted = {name.replace("_", "-"): code for name, code in checks.items()}
+
+        def said() -> Gate | None:
+            with contextlib.suppress(StopIteration):
+                answer = self.gate()
+                return answer if wanted.items() <= answer.standing.items() else None
+            return None
+
+        def seen() -> object:
+            with contextlib.suppress(StopIteration, AssertionError, InterlockError):
+                return self.gate().report
+            return "nothing"
+
+        return eventually(said, timeout=timeout, what=f"gate of {self.repository}#{self.number}: {wanted}", seen=seen)
+
+    def approve(self, identity: str, *, commit: str | None = None) -> None:
+        """A review through the forge's API."""
+        self.estate.forge(identity).review(
+            ORGANISATION, self.repository, self.number, event="APPROVED", commit_id=commit or self.pull.head_sha
+        )
+
+    def push(self, identity: str, message: str, change: Callable[[Path], None]) -> str:
+        """Another signed commit on the branch."""
+        head = commit(self.estate, identity, self.clone, message, change)
+        self.estate.git(identity, "push", "--quiet", "origin", self.branch, cwd=self.clone)
+        return head
+
+    def close(self) -> None:
+        """Withdraw it, and its record."""
+        forge, pull = self.estate.forge("interlock"), self.pull
+        if pull.state == "open":
+            forge.edit_pull(ORGANISATION, self.repository, self.number, state="closed")
+        with contextlib.suppress(InterlockError):
+            forge.delete_branch(ORGANISATION, self.repository, self.branch)
+        if (number := self.record) and not pull.merged:
+            tickets = self.estate.tickets()
+            with contextlib.suppress(InterlockError):
+                tickets.cancel(tickets.get(number).sys_id, reason="withdrawn")
+
+
+def commit(estate: Estate, identity: str, clone: Path, message: str, change: Callable[[Path], None]) -> str:
+    """Change files in a clone and commit everything, signed by ``identity``. Returns the commit's id."""
+    change(clone)
+    estate.git(identity, "add", "--all", cwd=clone)
+    estate.git(identity, "commit", "--quiet", "--message", message, cwd=clone)
+    return estate.git(identity, "rev-parse", "HEAD", cwd=clone).out.strip()
+
+
+@contextlib.contextmanager
+def proposed(
+    estate: Estate,
+    repository: str,
+    change: Callable[[Path], None],
+    *,
+    identity: str = "dana",
+    branch: str = "promote/payments/by-hand",
+    title: str = "payments: by hand",
+) -> Iterator[Proposal]:
+    """A pull request with one commit of somebody's own making, withdrawn in the end."""
+    name = uuid.uuid4().hex[:8]
+    clone = estate.clone(identity, repository, estate.work / f"{repository}-{name}")
+    branch = f"{branch}-{name}"
+    estate.git(identity, "switch", "--quiet", "--create", branch, cwd=clone)
+    commit(estate, identity, clone, title, change)
+    estate.git(identity, "push", "--quiet", "origin", branch, cwd=clone)
+    pull = estate.forge(identity).create_pull(ORGANISATION, repository, head=branch, base="main", title=title)
+    proposal = Proposal(estate, repository, pull.number, clone, branch)
+    try:
+        yield proposal
+    finally:
+        proposal.close()
+
+
+def set_image(service: str, environment: str, tag: str, digest: str) -> Callable[[Path], None]:
+    """What an image delivery changes, by the most literal means: two lines of text."""
+
+    def change(clone: Path) -> None:
+        path = clone / "apps" / service / f"values.{environment}.yaml"
+        text = path.read_text()
+        text, tags = re.subn(r"^(  tag:).*$", rf'\1 "{tag}"', text, count=1, flags=re.M)
+        text, digests = re.subn(r"^(  digest:).*$", rf'\1 "{digest}"', text, count=1, flags=re.M)
+        assert (tags, digests) == (1, 1)
+        path.write_text(text)
+
+    return change
