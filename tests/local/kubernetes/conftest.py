@@ -29,9 +29,16 @@ class RunningCluster:
     url: str
     server: serve.Server
     thread: threading.Thread
+    loop: asyncio.AbstractEventLoop
 
     def client(self, token: str | None = ADMIN, **options: float) -> KubernetesClient:
         return KubernetesClient(self.url, token=token, ca_file=self.config.tls.ca, **options)
+
+    def call(self, function: Callable[[], None]) -> None:
+        """Run ``function`` on the server's thread, and wait for it."""
+        done = threading.Event()
+        self.loop.call_soon_threadsafe(lambda: (function(), done.set()))
+        assert done.wait(5)
 
     def stop(self) -> None:
         self.server.should_exit = True
@@ -44,11 +51,11 @@ def configure(folder: Path, **options: object) -> Config:
     now = datetime.now(UTC)
     ca, key = tls.write_ca(folder / "ca", name="test CA", now=now)
     cert, private = tls.write_server_certificate(folder / "tls", ca_cert=ca, ca_key=key, names=["dev-cluster"], now=now)
+    options.setdefault("port", 0)
     users = [User(name="admin", token=ADMIN, groups=("system:masters",)), User(name="viewer", token=VIEWER)]
     write_tokens(folder / "tokens.yaml", users)
     return Config(
         name="test",
-        port=0,
         data=folder / "data",
         tls=Tls(cert=cert, key=private, ca=ca),
         tokens=folder / "tokens.yaml",
@@ -60,17 +67,24 @@ def start(config: Config) -> RunningCluster:
     server, listener = serve.server(config)
     port = listener.getsockname()[1]
     ready = threading.Event()
+    loops: list[asyncio.AbstractEventLoop] = []
 
     class Told(type(server)):  # type: ignore[misc]
         async def startup(self, sockets: object = None) -> None:
             await super().startup(sockets)
+            loops.append(asyncio.get_running_loop())
             ready.set()
 
     server.__class__ = Told
     thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])), daemon=True)
     thread.start()
     assert ready.wait(10)
-    return RunningCluster(config, f"https://127.0.0.1:{port}", server, thread)
+    return RunningCluster(config, f"https://127.0.0.1:{port}", server, thread, loops[0])
+
+
+@pytest.fixture
+def configure_cluster() -> Callable[..., Config]:
+    return configure
 
 
 @pytest.fixture

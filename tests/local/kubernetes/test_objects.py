@@ -251,7 +251,7 @@ def test_what_is_not_there_is_not_found(client: KubernetesClient, namespace: str
         client.get("v1", "ConfigMap", "absent", namespace)
     assert caught.value.code == "kubernetes-not-found"
     with pytest.raises(NotFoundError) as caught:
-        client.get("acme.test/v1", "Widget", "absent", namespace)
+        client.get("nowhere.test/v1", "Nothing", "absent", namespace)
     assert caught.value.code == "kubernetes-kind-unknown"
     with pytest.raises(NotFoundError):
         client.create(config_map("no-such-namespace"))

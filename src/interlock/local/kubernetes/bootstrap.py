@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from importlib import resources
 from typing import Any
 
-from interlock.errors import ConflictError, InputError
+from interlock.errors import InputError
 from interlock.formats import yaml
 from interlock.local.kubernetes.api import Answer, Api, Request
 from interlock.local.kubernetes.config import Config
@@ -47,6 +47,9 @@ def _objects(text: str, file: str) -> Iterator[tuple[Object, str]]:
 def install(api: Api, manifests: list[tuple[Object, str]]) -> None:
     """Create what is absent. Raises InputError ``manifest-refused`` when the API refuses one."""
     for obj, file in manifests:
+        if api.cluster.kinds.named(obj["apiVersion"], obj["kind"]) is None:
+            unknown = f"{obj['apiVersion']} {obj['kind']} is not served here"
+            raise InputError("manifest-refused", unknown, where=file)
         answer = create(api, obj)
         if answer.code not in (201, 409):
             message = answer.body.get("message") if isinstance(answer.body, dict) else ""
@@ -58,8 +61,7 @@ def create(api: Api, obj: Object) -> Answer:
     """Create ``obj`` as the API server itself, unless it is there."""
     cluster = api.cluster
     kind = cluster.kinds.named(obj["apiVersion"], obj["kind"])
-    if kind is None:
-        raise ConflictError("manifest-kind", f"{obj['apiVersion']} {obj['kind']} is not served")
+    assert kind is not None, "checked by the caller"  # noqa: S101
     namespace = obj["metadata"].get("namespace", "default") if kind.namespaced else ""
     if cluster.store.get(kind.resource, namespace, obj["metadata"]["name"]) is not None:
         return Answer(409, "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
 import sys
 
@@ -46,7 +47,11 @@ def server(config: Config) -> tuple[Server, socket.socket]:
         where = f"{config.host}:{config.port}"
         raise UnreachableError("port-in-use", f"cannot listen: {error.strerror}", where=where) from error
     config = config.model_copy(update={"port": listener.getsockname()[1]})
-    app = create_app(config)
+    try:
+        app = create_app(config)
+    except BaseException:
+        listener.close()
+        raise
     settings = uvicorn.Config(
         app,
         ssl_certfile=config.tls.cert,
@@ -64,6 +69,8 @@ def server(config: Config) -> tuple[Server, socket.socket]:
 
 def serve(config: Config) -> None:
     """Serve until SIGTERM or SIGINT."""
+    # Uvicorn raises the signal again when it has stopped; a stop that was asked for is no failure.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     running, listener = server(config)
     host, port = listener.getsockname()
     print(f"kubernetes: cluster {config.name} at https://{host}:{port}", file=sys.stderr, flush=True)

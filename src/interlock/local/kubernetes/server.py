@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from datetime import datetime
 
 from starlette.applications import Starlette
@@ -37,23 +37,26 @@ def create_app(config: Config, *, now: Callable[[], datetime] = system_clock) ->
     config.data.chmod(0o700)
     static = read_tokens(config.tokens) if config.tokens else TokenFile(())
     manifests = bootstrap.read_manifests(config)
-    store = Store(config.data / "store.db")
-    cluster = Cluster(config, store, now=now)
-    definitions.load(cluster)
-    accounts = ServiceAccounts(config.data / "service-accounts.key", issuer=config.issuer, store=store, now=now)
-    audit = AuditLog(config.audit_log, store, new_id=cluster.new_uid)
-    api = Api(cluster, Authenticator(static, accounts), accounts, audit)
-    server = _Server(api)
-    store.listen(server.changed)
-    bootstrap.install(api, manifests)
+    with ExitStack() as opened:
+        store = Store(config.data / "store.db")
+        opened.callback(store.close)
+        cluster = Cluster(config, store, now=now)
+        definitions.load(cluster)
+        accounts = ServiceAccounts(config.data / "service-accounts.key", issuer=config.issuer, store=store, now=now)
+        audit = AuditLog(config.audit_log, store, new_id=cluster.new_uid)
+        opened.callback(audit.close)
+        api = Api(cluster, Authenticator(static, accounts), accounts, audit)
+        server = _Server(api)
+        store.listen(server.changed)
+        bootstrap.install(api, manifests)
+        files = opened.pop_all()
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with Controllers(api).running():
-            yield
-        server.close_watches()
-        audit.close()
-        store.close()
+        with files:
+            async with Controllers(api).running():
+                yield
+            server.close_watches()
 
     app = Starlette(routes=[Route("/{path:path}", server.endpoint, methods=_METHODS)], lifespan=lifespan)
     app.state.api = api
