@@ -50,9 +50,9 @@ def build(
     condition = succeeded(run)
     rows = [_row(task) for task in sorted(tasks.items, key=lambda item: str(item["status"].get("startTime", "")))]
     if json:
-        print_json(
-            {"run": name, "condition": condition, "tasks": [dict(zip(_COLUMNS, row, strict=True)) for row in rows]}
-        )
+        told = [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
+        results = {item["name"]: item["value"] for task in tasks.items for item in task["status"].get("results") or []}
+        print_json({"run": name, "condition": condition, "tasks": told, "results": results})
     else:
         typer.echo(f"{CI_NAMESPACE}/{name}: {condition.get('reason', 'Running')}: {condition.get('message', '')}")
         proofs.print_table("", _COLUMNS, rows)

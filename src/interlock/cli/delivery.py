@@ -219,7 +219,10 @@ def gate(
     service: ServiceArgument,
     environment: EnvironmentOption,
     identity: Annotated[str, typer.Option("--as", help="Identity of the context file that asks.")] = "interlock",
-    timeout: Annotated[float, typer.Option(help="Seconds to wait for the gate's first answer.")] = 30.0,
+    until: Annotated[
+        str, typer.Option(help="Wait until the gate says this reason code, such as record-rejected.")
+    ] = "",
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for the gate's answer.")] = 30.0,
     json: JsonOption = False,
     context: ContextOption = None,
 ) -> None:
@@ -232,12 +235,13 @@ def gate(
     while True:
         pull, (owner, name), forge = _find(session, identity, service, environment, deadline)
         answer = next((s for s in forge.statuses(owner, name, pull.head_sha) if s.context == GATE_STATUS), None)
-        if answer is not None or time.monotonic() > deadline:
+        own = [item.body for item in forge.comments(owner, name, pull.number) if item.user == "interlock"]
+        current = answer is not None and bool(own) and f"Gate of {pull.head_sha[:12]}" in own[-1]
+        if (current and (not until or f"[{until}]" in own[-1])) or time.monotonic() > deadline:
             break
         time.sleep(_POLL_SECONDS)
     state = answer.state if answer else "pending"
-    own = [item.body for item in forge.comments(owner, name, pull.number) if item.user == "interlock"]
-    report = own[-1] if own else (answer.description if answer else "not judged yet")
+    report = own[-1] if current else "not judged yet"
     if json:
         print_json({"pull": f"{owner}/{name}#{pull.number}", "head": pull.head_sha, "state": state, "report": report})
     else:

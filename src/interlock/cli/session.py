@@ -33,7 +33,8 @@ class Session:
         owner, _, name = estate.repository(environment).partition("/")
         for pull in sorted(forge.pulls(owner, name), key=lambda item: -item.number):
             kind, _, rest = pull.head_ref.partition("/")
-            if kind in _BRANCHES and rest.split("/")[0] == service:
+            # A restoring revert takes back what is no single service's: its branch is revert/main/<commit>.
+            if kind in _BRANCHES and rest.split("/")[0] in (service, "main"):
                 return pull
         raise NotFoundError(
             "delivery-unknown",

@@ -12,7 +12,7 @@ from interlock.errors import ConflictError, InterlockError, RefusedError
 from interlock.formats.signatures import openpgp
 from interlock.platform import catalog
 from interlock.platform.checks import QueueState
-from interlock.platform.controller import report
+from interlock.platform.controller import bumps, report
 from interlock.platform.controller.world import World
 from interlock.platform.delivery import applications, gate, history, judgements, merge, queue, reading, records, reviews
 from interlock.platform.delivery.history import Main, Proof
@@ -157,7 +157,7 @@ class Deliveries:
         world = self._world
         owner, _, name = estate.repository(environment).partition("/")
         forge = world.connections.forge()
-        found = forge.pulls(owner, name)
+        found = bumps.close_overtaken(world, estate, environment, forge.pulls(owner, name))
         if not found:
             return False
         everywhere = self._elsewhere(estate, environment)

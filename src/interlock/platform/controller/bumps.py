@@ -1,0 +1,71 @@
+"""Bumps that were overtaken: of several builds of a service only the newest source is delivered."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+from interlock.clients.forge import PullRequest
+from interlock.errors import NotFoundError
+from interlock.platform.controller.world import World
+from interlock.platform.estate import Environment, Estate, layout
+
+log = logging.getLogger(__name__)
+
+
+def source(head_ref: str) -> tuple[str, str] | None:
+    """(service, short commit) of a branch ``bump/<service>/main-<commit>``; None for any other branch."""
+    kind, _, rest = head_ref.partition("/")
+    service, _, tag = rest.partition("/")
+    return (service, tag.removeprefix("main-")) if kind == "bump" and tag.startswith("main-") else None
+
+
+def overtaken(
+    pulls: Sequence[PullRequest], current: Callable[[str], str], older: Callable[[str, str, str], bool]
+) -> list[tuple[PullRequest, str]]:
+    """Pull requests to close, each with the commit that overtook it.
+
+    ``current``: the short commit that a service has now, or "". ``older(service, a, b)``: whether commit ``a`` is an
+    ancestor of ``b``, and not ``b`` itself.
+    """
+    found = [(pull, named) for pull in pulls if (named := source(pull.head_ref)) is not None]
+    closing = []
+    for pull, (service, commit) in found:
+        others = [other for _, (name, other) in found if name == service and other != commit]
+        newer = next((item for item in [current(service), *others] if item and older(service, commit, item)), None)
+        if newer is not None:
+            closing.append((pull, newer))
+    return closing
+
+
+def close_overtaken(
+    world: World, estate: Estate, environment: Environment, pulls: Sequence[PullRequest]
+) -> list[PullRequest]:
+    """Close them with a word why; returns the pull requests that stay."""
+    git = world.mirror(environment.repository)
+
+    def current(service: str) -> str:
+        data = git.read("refs/heads/main", layout.values(service, environment.name))
+        tag = layout.image_in(data, file=service).tag if data else ""
+        return tag.removeprefix("main-") if tag.startswith("main-") else ""
+
+    def older(service: str, one: str, other: str) -> bool:
+        registered = estate.services.get(service)
+        if registered is None:
+            return False
+        mirror = world.mirror(registered.repository)
+        try:
+            first, second = mirror.resolve(one), mirror.resolve(other)
+        except NotFoundError:
+            return False
+        return first != second and mirror.is_ancestor(first, second)
+
+    closing = overtaken(pulls, current, older)
+    owner, _, name = estate.repository(environment).partition("/")
+    forge = world.connections.forge()
+    for pull, newer in closing:
+        forge.comment(owner, name, pull.number, f"Overtaken: {newer} is newer. The platform closes this.")
+        forge.edit_pull(owner, name, pull.number, state="closed")
+        log.info("%s#%s closed: overtaken by %s", name, pull.number, newer)
+    gone = {pull.number for pull, _ in closing}
+    return [pull for pull in pulls if pull.number not in gone]
