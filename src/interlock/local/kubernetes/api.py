@@ -13,7 +13,7 @@ from datetime import UTC
 from typing import Any
 
 from interlock.formats.kubernetes.validation import Cause
-from interlock.local.kubernetes import answers, bodies, patching, paths, reading, scaling, writing
+from interlock.local.kubernetes import answers, bodies, impersonation, patching, paths, reading, scaling, writing
 from interlock.local.kubernetes.answers import ApiError
 from interlock.local.kubernetes.audit import AuditLog, Exchange, confidential
 from interlock.local.kubernetes.authentication import Authenticator
@@ -37,6 +37,8 @@ class Request:
     body: bytes = b""
     address: str = "127.0.0.1"
     uri: str = ""
+    impersonated_groups: tuple[str, ...] = ()
+    """The values of ``impersonate-group``, which may be sent several times."""
     user: User | None = None
     value: Any = None
     """The body when it is at hand as a value."""
@@ -79,7 +81,11 @@ class Api:
             return Answer(fault.code, fault.status)
 
     def _user(self, request: Request) -> User:
-        return request.user or self._authenticator.of_request(request.headers, request.path)
+        """Who asks, or on whose behalf. Raises ApiError 401, 403."""
+        user = request.user or self._authenticator.of_request(request.headers, request.path)
+        return impersonation.impersonated(
+            user, request.headers, request.impersonated_groups, self.cluster.authorizer.decide
+        )
 
     def _authorized(self, user: User, info: RequestInfo) -> authorizer.Decision:
         if user is ANONYMOUS:

@@ -71,6 +71,8 @@ class User:
     groups: tuple[str, ...] = ()
     uid: str = ""
     extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    real: User | None = None
+    """Who stands behind an impersonated user."""
 
 
 ANONYMOUS = User("system:anonymous", ("system:unauthenticated",))

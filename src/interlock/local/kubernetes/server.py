@@ -93,6 +93,7 @@ class _Server:
             body=body,
             address=http.client.host if http.client else "",
             uri=uri,
+            impersonated_groups=tuple(http.headers.getlist("impersonate-group")),
         )
         answer = self._api.handle(request)
         if answer.watch is not None:
