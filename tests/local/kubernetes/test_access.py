@@ -352,6 +352,30 @@ def test_what_one_may_do_can_be_asked(client: KubernetesClient, viewer: Kubernet
     refusal(lambda: viewer.create({"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": {}}))
 
 
+def test_acting_as_somebody_else_has_their_rights_and_is_recorded(
+    cluster: Any, client: KubernetesClient, viewer: KubernetesClient, namespace: str
+) -> None:
+    path = f"/api/v1/namespaces/{namespace}/configmaps"
+    body = {"metadata": {"name": "a"}}
+    as_viewer = {"Impersonate-User": "viewer"}
+    assert client._http.post(path, json=body, headers=as_viewer).status_code == 403
+    grant(client, namespace, "creator", [rule("create", "configmaps")])
+    assert client._http.post(path, json=body, headers=as_viewer).status_code == 201
+    lines = cluster.config.audit_log.read_text().splitlines()
+    events = [json.loads(line) for line in lines if f'"namespace":"{namespace}"' in line and "impersonatedUser" in line]
+    assert [(item["user"]["username"], item["impersonatedUser"]["username"]) for item in events] == [
+        ("admin", "viewer"),
+        ("admin", "viewer"),
+    ]
+    for headers in (
+        {"Impersonate-User": "admin"},
+        {"Impersonate-User": "viewer", "Impersonate-Group": "system:masters"},
+    ):
+        assert viewer._http.get(path, headers=headers).status_code == 403
+    for headers in ({"Impersonate-Group": "x"}, {"Impersonate-User": "viewer", "Impersonate-Uid": "1"}):
+        assert client._http.get(path, headers=headers).status_code == 400
+
+
 def test_a_token_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "tokens.yaml"
     tokens.write_tokens(path, [tokens.User(name="a", token="secret-value", groups=("g",))])
