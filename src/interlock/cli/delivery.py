@@ -237,7 +237,7 @@ def gate(
         answer = next((s for s in forge.statuses(owner, name, pull.head_sha) if s.context == GATE_STATUS), None)
         own = [item.body for item in forge.comments(owner, name, pull.number) if item.user == "interlock"]
         current = answer is not None and bool(own) and f"Gate of {pull.head_sha[:12]}" in own[-1]
-        if (current and (not until or f"[{until}]" in own[-1])) or time.monotonic() > deadline:
+        if (current and re.search(rf"(?<![a-z-]){re.escape(until)}(?![a-z-])", own[-1])) or time.monotonic() > deadline:
             break
         time.sleep(_POLL_SECONDS)
     state = answer.state if answer else "pending"
