@@ -17,7 +17,7 @@ from interlock.formats.signatures import openpgp, sshsig
 from interlock.formats.signatures.commit import Commit, Identity
 from interlock.formats.signatures.verification import Rejected, Verification, Verified
 
-__all__ = ["Commit", "Identity", "Rejected", "Verification", "Verified", "verify_commit"]
+__all__ = ["Commit", "Identity", "Rejected", "Verification", "Verified", "openpgp", "sshsig", "verify_commit"]
 
 
 def verify_commit(
