@@ -131,6 +131,16 @@ def test_names_and_subresources_are_told_apart(
     refusal(lambda: viewer.list(runs, "PipelineRun", namespace=namespace))
 
 
+def test_applying_what_is_not_there_needs_the_verb_create(
+    client: KubernetesClient, viewer: KubernetesClient, namespace: str
+) -> None:
+    grant(client, namespace, "patcher", [rule("patch", "configmaps")])
+    message = refusal(lambda: viewer.apply(config_map(namespace), field_manager="viewer"))
+    assert 'cannot create resource "configmaps"' in message
+    client.create(config_map(namespace))
+    viewer.apply(config_map(namespace), field_manager="viewer")
+
+
 def test_a_revoked_role_ends_at_once(client: KubernetesClient, viewer: KubernetesClient, namespace: str) -> None:
     grant(client, namespace, "reader", [rule("list", "configmaps")])
     viewer.list("v1", "ConfigMap", namespace=namespace)

@@ -81,15 +81,13 @@ def test_an_object_whose_owner_never_was_is_collected(
     wait_for("v1", "ConfigMap", namespace, "child", gone)
 
 
-def test_an_owner_of_a_kind_that_is_not_served_protects(client: KubernetesClient, namespace: str) -> None:
+def test_an_owner_of_a_kind_that_is_not_served_protects(
+    client: KubernetesClient, namespace: str, wait_for: Callable[..., Any]
+) -> None:
     child = config_map(namespace, "child", {"metadata": {"name": "x", "uid": "u"}})
     child["metadata"]["ownerReferences"][0] |= {"apiVersion": "unknown.test/v1", "kind": "Thing"}
     client.create(child)
     # The collector works in order: when it has collected what came later, it has looked at this one too.
     client.create(config_map(namespace, "later", {"metadata": {"name": "ghost", "uid": "g"}}))
-    events = client.watch("v1", "ConfigMap", namespace=namespace, timeout_seconds=10)
-    with events:
-        for event in events:
-            if event.type == "DELETED" and event.object["metadata"]["name"] == "later":
-                break
+    wait_for("v1", "ConfigMap", namespace, "later", gone)
     assert client.get("v1", "ConfigMap", "child", namespace)

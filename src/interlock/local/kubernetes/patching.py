@@ -11,6 +11,8 @@ from interlock.formats.kubernetes.strategic import strategic_merge
 from interlock.formats.kubernetes.validation import Cause
 from interlock.local.kubernetes import answers, writing
 from interlock.local.kubernetes.cluster import Call, Cluster, Object
+from interlock.local.kubernetes.rbac.authorizer import refusal
+from interlock.local.kubernetes.request import RequestInfo
 
 _APPLY = "application/apply-patch+yaml"
 
@@ -86,6 +88,9 @@ def _applied(cluster: Cluster, call: Call, name: str, config: Object) -> tuple[O
     if config["metadata"].get("uid"):
         why = f"Precondition failed: UID in precondition: {config['metadata']['uid']}, UID in object meta: "
         raise answers.conflict(kind.group, kind.plural, name, why)
+    may = RequestInfo("create", "", kind.group, kind.version, kind.plural, "", call.namespace, name)
+    if not cluster.authorizer.decide(call.user, may).allowed:
+        raise answers.forbidden(kind.group, kind.plural, name, refusal(call.user, may))
     return writing.create(cluster, call, lay(None), applied=True), True
 
 
