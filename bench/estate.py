@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -53,12 +54,16 @@ class Estate:
         return self.command(str(INTERLOCK), *arguments, accept=accept)
 
     def command(
-        self, *command: str, folder: Path | None = None, accept: tuple[int, ...] = (0,), **variables: str
+        self,
+        *command: str,
+        folder: Path | None = None,
+        accept: tuple[int, ...] = (0,),
+        variables: Mapping[str, str] | None = None,
     ) -> str:
         done = subprocess.run(
             command,
             cwd=folder,
-            env=self.environment | variables,
+            env={**self.environment, **(variables or {})},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

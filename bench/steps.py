@@ -131,7 +131,7 @@ def _task_run(estate: Estate, image: str, name: str, steps: int) -> float:
         for condition in (event.object.get("status") or {}).get("conditions") or []:
             if condition["type"] == "Succeeded" and condition["status"] == "True":
                 seconds = time.perf_counter() - started
-                hub.delete(_API, "TaskRun", name, "ci")
+                hub.delete(_API, "TaskRun", name, namespace="ci")
                 return seconds
             if condition["status"] == "False":
                 sys.exit(f"TaskRun {name} failed: {condition}")

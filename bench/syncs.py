@@ -23,7 +23,7 @@ def measure(estate: Estate) -> list[Table]:
     story.ensure(estate)
     clone = estate.work / "env-dev"
     url = estate.context.resolve("https://git/acme/env-dev") + ".git"
-    estate.command("git", "clone", "--quiet", url, str(clone), **estate.person("dana"))
+    estate.command("git", "clone", "--quiet", url, str(clone), variables=estate.person("dana"))
     values = clone / "apps" / "payments" / "values.dev.yaml"
     seen = Watch(estate)
     pushes, started, synced = [], [], []
@@ -32,7 +32,7 @@ def measure(estate: Estate) -> list[Table]:
         values.write_text(re.sub(r"(?m)^replicas:.*$", f"replicas: {2 - index % 2}", text))
 
         def git(*arguments: str) -> str:
-            return estate.command("git", *arguments, folder=clone, **estate.person("dana"))
+            return estate.command("git", *arguments, folder=clone, variables=estate.person("dana"))
 
         git("commit", "--quiet", "--all", "--message", f"Replicas, number {index}")
         commit = git("rev-parse", "HEAD").strip()
