@@ -1,4 +1,4 @@
-"""Write what the reference says of the code, from the code; ``--check`` fails where they differ (part of `make check`)."""
+"""Write what the reference says of the code, from the code; ``--check`` fails where they differ (`make check`)."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 
 os.environ |= {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
 
-from typer.main import get_command  # noqa: E402
-from typer.testing import CliRunner  # noqa: E402
+from typer.main import get_command
+from typer.testing import CliRunner
 
-from interlock import cli  # noqa: E402
-from interlock.platform.checks import reasons  # noqa: E402
+from interlock import cli
+from interlock.platform.checks import reasons
 
 HERE = Path(__file__).resolve().parent
 HEADER = "<!-- Written by docs/reference/generate.py (make docs): edit the code, not this page. -->\n\n"

@@ -3,8 +3,8 @@
     python3 docs/tutorial/play.py [--home FOLDER] [--stop] [PAGE...]
 
 A block that begins with ```sh is run by bash; ```sh exit=4 is expected to end with that code; ```sh needs=kubectl is
-left out, visibly, where that program is absent. All blocks share one working folder. On a terminal a line shows progress; elsewhere everything is printed plainly. Standard library
-only: what a person types is what is run.
+left out, visibly, where that program is absent. All blocks share one working folder. On a terminal headings stand out;
+elsewhere everything is printed plainly. Standard library only: what a person types is what is run.
 """
 
 from __future__ import annotations
