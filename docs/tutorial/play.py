@@ -15,6 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -48,27 +49,46 @@ def blocks(page: Path) -> Iterator[Block]:
 
 
 class Screen:
-    """What the person sees: a progress line on a terminal, plain text elsewhere."""
+    """What the person sees: on a terminal also a line that says how far it is; elsewhere plain text."""
 
-    def __init__(self) -> None:
+    def __init__(self, total: int) -> None:
         self.live = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-        self.title = ""
+        self._total, self._number, self._title = total, 0, ""
+        self._started = time.monotonic()
+        self._lock = threading.Lock()
+        self._idle = threading.Event()
+        if self.live:
+            threading.Thread(target=self._tick, daemon=True).start()
 
-    def heading(self, title: str) -> None:
-        if title != self.title:
-            self.title = title
-            print(self._style("1", f"\n{title}"), flush=True)
-
-    def command(self, script: str) -> None:
-        for line in script.strip().splitlines():
-            print(self._style("36", f"  $ {line}"), flush=True)
+    def begin(self, block: Block) -> None:
+        self._number += 1
+        if block.title != self._title:
+            self._title = block.title
+            self._print(self._style("1", f"\n{block.title}"))
+        for line in block.script.strip().splitlines():
+            self._print(self._style("36", f"  $ {line}"))
 
     def output(self, line: str) -> None:
-        print(f"    {line}", flush=True)
+        self._print(f"    {line}")
 
     def done(self, seconds: float, code: int) -> None:
         note = f"exit code {code}, as it should be; " if code else ""
-        print(self._style("2", f"    {note}{seconds:.1f} s"), flush=True)
+        self._print(self._style("2", f"    {note}{seconds:.1f} s"))
+
+    def close(self) -> None:
+        self._idle.set()
+        self._print("", end="")
+
+    def _tick(self) -> None:
+        while not self._idle.wait(0.2):
+            bar = "█" * (20 * self._number // max(1, self._total))
+            text = f"{bar:░<20} {self._number}/{self._total}  {time.monotonic() - self._started:.0f} s  {self._title}"
+            with self._lock:
+                print(f"\r\033[K\033[2m{text}\033[0m", end="", flush=True)
+
+    def _print(self, text: str, end: str = "\n") -> None:
+        with self._lock:
+            print(("\r\033[K" if self.live else "") + text, end=end, flush=True)
 
     def _style(self, code: str, text: str) -> str:
         return f"\033[{code}m{text}\033[0m" if self.live else text
@@ -76,8 +96,7 @@ class Screen:
 
 def run(block: Block, *, folder: Path, environment: dict[str, str], screen: Screen) -> None:
     started = time.monotonic()
-    screen.heading(block.title)
-    screen.command(block.script)
+    screen.begin(block)
     if block.needs and shutil.which(block.needs, path=environment["PATH"]) is None:
         screen.output(f"left out: {block.needs} is not on this machine")
         return
@@ -94,6 +113,7 @@ def run(block: Block, *, folder: Path, environment: dict[str, str], screen: Scre
     for line in process.stdout:
         screen.output(line.rstrip())
     if process.wait() != block.exit_code:
+        screen.close()
         sys.exit(f"\nThis ended with exit code {process.returncode}, expected {block.exit_code}:\n{block.script}")
     screen.done(time.monotonic() - started, block.exit_code)
 
@@ -114,12 +134,13 @@ def main() -> None:
     work.mkdir(parents=True)
 
     started = time.monotonic()
-    screen = Screen()
+    every = [block for name in options.pages for block in blocks(HERE / name)]
+    screen = Screen(len(every))
     try:
-        for name in options.pages:
-            for block in blocks(HERE / name):
-                run(block, folder=work, environment=environment, screen=screen)
+        for block in every:
+            run(block, folder=work, environment=environment, screen=screen)
     finally:
+        screen.close()
         if options.stop:
             subprocess.run(["interlock", "local", "down"], env=environment, check=False)
     print(f"\nPlayed in {time.monotonic() - started:.0f} s.")
