@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import itertools
 import threading
@@ -320,8 +321,10 @@ def eventually(read: Callable[[], Any], condition: Callable[[Any], object], what
     end = time.monotonic() + DEADLINE
     while True:
         value = read()
-        if condition(value):
-            return value
+        # A field that a condition looks for may not have been written yet.
+        with contextlib.suppress(KeyError, TypeError):
+            if condition(value):
+                return value
         if time.monotonic() > end:
             raise AssertionError(f"never {what or 'so'}; last seen: {str(value)[-3000:]}")
         threading.Event().wait(0.03)

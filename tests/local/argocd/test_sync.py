@@ -270,6 +270,21 @@ def test_what_the_server_fills_in_is_no_difference(world: World) -> None:
     assert status["operationState"]["startedAt"] == started
 
 
+def test_an_engine_with_nothing_to_do_writes_nothing(world: World) -> None:
+    world.repo.commit({"app/settings.yaml": world.config_map("settings", "one")})
+    engine = world.start(resync_ms=600_000)
+    world.application(destination={"name": "hub", "namespace": world.name})
+    world.synced()
+    app = world.app()["metadata"]["resourceVersion"]
+    live = world.hub.get("v1", "ConfigMap", "settings", world.name)["metadata"]["resourceVersion"]
+    # Wake it again and again, as watches and webhooks do.
+    for _ in range(20):
+        engine.reconciler.ask(world.name, latest=False)
+        engine.reconciler.process(world.name)
+    assert world.app()["metadata"]["resourceVersion"] == app
+    assert world.hub.get("v1", "ConfigMap", "settings", world.name)["metadata"]["resourceVersion"] == live
+
+
 def test_differences_can_be_ignored_by_json_pointer(world: World) -> None:
     commit = world.repo.commit({"app/settings.yaml": world.config_map("settings", "one")})
     world.start()

@@ -42,7 +42,7 @@ def send(app: Starlette, body: bytes, headers: dict[str, str]) -> httpx.Response
 
 @pytest.fixture
 def post(pushes: list[tuple[str, str]]) -> Callable[..., httpx.Response]:
-    app = create_app(SECRET, lambda repository, ref: pushes.append((repository, ref)))
+    app = create_app(lambda: SECRET, lambda repository, ref: pushes.append((repository, ref)))
     return lambda body, headers: send(app, body, headers)
 
 
@@ -69,7 +69,7 @@ def test_what_is_not_signed_wakes_nobody(
 
 
 def test_without_a_secret_everything_is_refused() -> None:
-    app = create_app(None, lambda *_: pytest.fail("believed"))
+    app = create_app(lambda: None, lambda *_: pytest.fail("believed"))
     body = json.dumps(PUSH).encode()
     assert send(app, body, signed(body, b"")).status_code == 401
 

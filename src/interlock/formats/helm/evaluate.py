@@ -28,7 +28,7 @@ from interlock.formats.helm.nodes import (
 from interlock.formats.helm.tokens import Source
 
 MAX_DEPTH = 100
-MAX_STEPS = 1_000_000
+MAX_STEPS = 200_000
 _MISSING = object()
 
 

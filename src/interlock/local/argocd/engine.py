@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from typing import Any
 import uvicorn
 
 from interlock.clients.kubernetes import KubernetesClient, Synced, WatchEvent, follow
-from interlock.errors import InterlockError
+from interlock.errors import InterlockError, UnreachableError
 from interlock.formats.argocd.application import API_VERSION
 from interlock.formats.argocd.project import normalised_url
 from interlock.local.argocd import webhook
@@ -36,6 +37,19 @@ def connect(cluster: Cluster) -> KubernetesClient:
     )
 
 
+def _listen(host: str, port: int) -> socket.socket:
+    """Raises UnreachableError ``port-in-use``."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        where = f"{host}:{port}"
+        raise UnreachableError("port-in-use", f"cannot listen: {error.strerror}", where=where) from error
+    return listener
+
+
 class Engine:
     """`start`, then `stop`. ``now`` and ``connect`` are handed in by tests."""
 
@@ -58,32 +72,28 @@ class Engine:
             Keyring(config.keys, self._hub, config.namespace),
             now=now,
         )
-        secret = config.webhook_secret.read_bytes().strip() if config.webhook_secret else None
         self._server = uvicorn.Server(
             uvicorn.Config(
-                webhook.create_app(secret, self.pushed),
-                host=config.host,
-                port=config.port,
+                webhook.create_app(self._secret, self.pushed),
                 log_config=None,
                 access_log=False,
                 timeout_graceful_shutdown=1,
             )
         )
-        # Signals belong to the process, not to the server.
-        self._server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+        self._listener = _listen(config.host, config.port)
         self._threads: list[threading.Thread] = []
 
     @property
     def port(self) -> int:
         """Where the webhook's endpoint listens."""
-        return int(self._server.servers[0].sockets[0].getsockname()[1])
+        return int(self._listener.getsockname()[1])
 
     def start(self) -> None:
         """Return once the hub has been listed and the endpoint listens."""
         targets: list[tuple[str, Callable[[], None]]] = [
             ("applications", lambda: self._watch("Application", self._application)),
             ("projects", lambda: self._watch("AppProject", self._project)),
-            ("webhook", self._server.run),
+            ("webhook", lambda: self._server.run(sockets=[self._listener])),
             *((f"worker-{index}", self._work) for index in range(self._config.workers)),
         ]
         for name, target in targets:
@@ -91,8 +101,7 @@ class Engine:
             thread.start()
             self._threads.append(thread)
         while not (self._synced.wait(0.05) and self._server.started) and not self._stop.is_set():
-            if self._server.should_exit:
-                raise SystemExit(f"cannot listen on {self._config.host}:{self._config.port}")
+            pass
 
     def stop(self) -> None:
         """Let the workers finish what they are at, for at most 2.5 s."""
@@ -103,6 +112,10 @@ class Engine:
         self._destinations.close()
         for thread in self._threads:
             thread.join(2.5 / len(self._threads))
+
+    def _secret(self) -> bytes | None:
+        path = self._config.webhook_secret
+        return path.read_bytes().strip() if path is not None and path.is_file() else None
 
     # -- what wakes
 

@@ -19,8 +19,9 @@ from starlette.routing import Route
 MAX_BODY = 4 * 1024 * 1024
 
 
-def create_app(secret: bytes | None, pushed: Callable[[str, str], None]) -> Starlette:
-    """``pushed`` is told the full name of the repository (``acme/env-prod``) and the ref. No secret: all is refused."""
+def create_app(secret: Callable[[], bytes | None], pushed: Callable[[str, str], None]) -> Starlette:
+    """``pushed`` is told the full name of the repository (``acme/env-prod``) and the ref. ``secret`` is asked
+    for each call, so that it can be rotated; without one every call is refused."""
 
     def refuse(code: int, reason: str) -> Response:
         return JSONResponse({"code": reason}, status_code=code)
@@ -32,8 +33,9 @@ def create_app(secret: bytes | None, pushed: Callable[[str, str], None]) -> Star
             if len(body) > MAX_BODY:
                 return refuse(413, "webhook-too-large")
         given = request.headers.get("x-gitea-signature", "")
-        expected = hmac.new(secret or b"", bytes(body), hashlib.sha256).hexdigest()
-        if not secret or not given or not hmac.compare_digest(given.encode(), expected.encode()):
+        key = await run_in_threadpool(secret)
+        expected = hmac.new(key or b"", bytes(body), hashlib.sha256).hexdigest()
+        if not key or not given or not hmac.compare_digest(given.encode(), expected.encode()):
             return refuse(401, "webhook-signature")
         if request.headers.get("x-gitea-event") != "push":
             return JSONResponse({"ignored": "only pushes count"})
