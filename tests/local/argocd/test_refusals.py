@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from interlock.errors import UnreachableError
+from interlock.local.argocd.repositories import Mirror
 
 if TYPE_CHECKING:
     from conftest import World
@@ -168,17 +172,37 @@ def test_a_failing_sync_is_retried_and_then_left_until_the_next_commit(world: Wo
     assert world.conditions("SyncError") == []
 
 
-def test_while_the_forge_is_away_what_is_known_is_healed(world: World) -> None:
+def test_while_the_forge_is_away_what_is_known_is_healed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     commit = world.repo.commit({SETTINGS: world.config_map("settings", "one")})
-    engine = world.start()
+    world.start()
     world.application()
     world.synced(commit)
-    bare = world.repo.repository.path
-    bare.rename(bare.with_name("away"))
-    world.edit("settings", "forged")
-    world.until(world.value, lambda value: value == "one", "healed")
-    assert world.conditions("ComparisonError") == []
-    bare.with_name("away").rename(bare)
-    second = world.repo.commit({SETTINGS: world.config_map("settings", "two")})
+    tried = threading.Event()
+
+    def away(*_: object) -> None:
+        tried.set()
+        raise UnreachableError("git-unreachable", "connection refused")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Mirror, "update", away)
+        second = world.repo.commit({SETTINGS: world.config_map("settings", "two")})
+        assert tried.wait(10)
+        world.edit("settings", "forged")
+        world.until(world.value, lambda value: value == "one", "healed")
+        assert world.conditions("ComparisonError") == []
     world.synced(second)
-    assert engine.port
+
+
+def test_a_repository_that_is_gone_is_said_and_changes_nothing(world: World) -> None:
+    commit = world.repo.commit({SETTINGS: world.config_map("settings", "one")})
+    world.start()
+    world.application(automated={"prune": True, "selfHeal": True, "allowEmpty": True})
+    world.synced(commit)
+    bare = world.repo.repository.path
+    bare.rename(bare.with_name("gone"))
+    (message,) = world.until(lambda: world.conditions("ComparisonError"), bool)
+    assert message.startswith("Failed to load target state: ")
+    assert world.status()["sync"]["status"] == "Unknown"
+    assert world.value() == "one"
+    bare.with_name("gone").rename(bare)
+    world.synced(commit)

@@ -90,9 +90,10 @@ class Reconciler:
 
     # -- comparing
 
-    def _compare(self, app: Object, subject: Subject, revision: str) -> state.Compared:
+    def _compare(self, app: Object, subject: Subject, revision: str, since: float | None) -> state.Compared:
         mirror = self._repositories.mirror(subject.source.repo_url)
-        return state.compare(subject, mirror, revision, known=_kinds(app), keyring=self._keyring.certificates())
+        keys = self._keyring.certificates()
+        return state.compare(subject, mirror, revision, known=_kinds(app), keyring=keys, since=since)
 
     def _compare_to(self, app: Object, revision: str) -> tuple[Subject, state.Compared]:
         """For an operation: with the commit that it named, or with the newest if it named none."""
@@ -100,9 +101,8 @@ class Reconciler:
         if subject is None:
             text = ";".join(f"{item['type']}: {item['message']}" for item in faults)
             raise InputError("application-invalid", text)
-        if not _is_commit(revision):
-            self._repositories.mirror(subject.source.repo_url).update(time.monotonic())
-        return subject, self._compare(app, subject, revision or subject.source.target_revision)
+        since = None if _is_commit(revision) else time.monotonic()
+        return subject, self._compare(app, subject, revision or subject.source.target_revision, since)
 
     def _refresh(self, name: str, app: Object) -> float:
         """Compare if something asks for it, sync if the spec says so, write the status. Seconds until the next look."""
@@ -125,11 +125,11 @@ class Reconciler:
             new["health"] = {"status": "Unknown"}
         else:
             try:
-                if latest and not self._update(subject, since if asked else moment, usable=not _differs(app)):
-                    latest = False
-                    self.ask(name, latest=True)
-                    wait = _REPOSITORY_RETRY
-                wait = min(wait, self._assess(app, subject, old, new, latest=latest))
+                compared, newest = self._look(app, subject, since if asked else moment, latest=latest)
+                wait = min(wait, self._assess(app, subject, compared, old, new))
+                if latest and not newest:
+                    wait = min(wait, _REPOSITORY_RETRY)
+                latest = newest
             except UnreachableError as error:
                 # As in upstream's grace period, what cannot be read for the moment changes nothing that is known.
                 log.warning("%s: %s", name, error)
@@ -143,20 +143,21 @@ class Reconciler:
         self._save(app, old, new, refreshed=bool(requested))
         return wait
 
-    def _update(self, subject: Subject, since: float, *, usable: bool) -> bool:
-        """Fetch. False when that is not possible now, but the commit that is known can still be healed."""
-        try:
-            self._repositories.mirror(subject.source.repo_url).update(since)
-        except UnreachableError as error:
-            if not usable:
-                raise
-            log.warning("%s: going on with what is known: %s", subject.name, error)
-            return False
-        return True
+    def _look(self, app: Object, subject: Subject, since: float, *, latest: bool) -> tuple[state.Compared, bool]:
+        """Compare with the newest commit, or with the known one when that is asked for or the forge is away: what is
+        known goes on being healed. (The outcome, whether it is about the newest commit.)"""
+        known = str(((app.get("status") or {}).get("sync") or {}).get("revision") or "")
+        if latest or not known:
+            try:
+                return self._compare(app, subject, subject.source.target_revision, since), True
+            except UnreachableError as error:
+                if not known or _differs(app):
+                    raise
+                log.warning("%s: going on with what is known: %s", subject.name, error)
+                self.ask(subject.name, latest=True)
+        return self._compare(app, subject, known, None), False
 
-    def _assess(self, app: Object, subject: Subject, old: Object, new: Object, *, latest: bool) -> float:
-        known = str((old.get("sync") or {}).get("revision") or "")
-        compared = self._compare(app, subject, subject.source.target_revision if latest or not known else known)
+    def _assess(self, app: Object, subject: Subject, compared: state.Compared, old: Object, new: Object) -> float:
         found = [*compared.conditions, *(status.condition(INVALID, message) for message in compared.unsupported)]
         evaluated = [*state.EVALUATED, *([INVALID] if compared.unsupported else [])]
         images = status.images(pair.live for pair in compared.pairs if pair.live is not None)

@@ -72,10 +72,11 @@ def compare(
     *,
     known: Sequence[tuple[str, str]],
     keyring: Sequence[str],
+    since: float | None = None,
 ) -> Compared:
-    """``revision`` is a name or a commit of the mirror as it is now; ``known`` are (apiVersion, kind) that the
-    Application had; ``keyring`` holds OpenPGP certificates.
+    """``revision`` is a name or a commit of the mirror, which is fetched first unless it was after ``since``.
 
+    ``known`` are (apiVersion, kind) that the Application had; ``keyring`` holds OpenPGP certificates.
     Raises UnreachableError when the repository could not be read for now.
     """
     name, spec, source = subject.name, subject.spec, subject.source
@@ -85,6 +86,8 @@ def compare(
     commit, source_type = "", ""
     wanted: manifests.Manifests | None = None
     try:
+        if since is not None:
+            mirror.update(since)
         commit = mirror.resolve(revision)
         verified = integrity.verify(project.integrity, source.repo_url, MirrorGraph(mirror, keyring), revision, commit)
         wanted = manifests.load(
