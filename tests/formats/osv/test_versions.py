@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from interlock.formats.osv import versions
 
-VECTORS = Path("/work/shared/conformance/osv-version-vectors")
+VECTORS = Path(__file__).parents[4] / "shared/conformance/osv-version-vectors"
 
 # Lines whose versions PEP 440 does not order, and PyPI has refused since 2022: `packaging` says so and we say unknown.
 LEGACY = {

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from interlock.errors import InputError
 from interlock.formats.sigstore import PublicKey, Reason, bundle, dsse, keys, statement, verify
 
-FOLDER = Path("/work/shared/conformance/sigstore-conformance/bundle-verify")
+FOLDER = Path(__file__).parents[4] / "shared/conformance/sigstore-conformance/bundle-verify"
 CASES = sorted(path.parent for path in FOLDER.glob("*/bundle.sigstore.json"))
 
 pytestmark = pytest.mark.skipif(not CASES, reason=f"sigstore-conformance is not at {FOLDER}")

@@ -15,7 +15,7 @@ from interlock.errors import RefusedError
 from interlock.formats.tekton import environment_leak, model, shell
 from interlock.formats.tekton.task import Step, TaskSpec
 
-CATALOG = Path("/work/shared/conformance/tekton-catalog")
+CATALOG = Path(__file__).parents[4] / "shared/conformance/tekton-catalog"
 
 PRINTS = [
     "env",

@@ -14,7 +14,7 @@ from interlock.formats.tekton.pipeline import Pipeline
 from interlock.formats.tekton.runs import PipelineRun, TaskRun
 from interlock.formats.tekton.task import ParamSpec, Step, Task, TaskSpec
 
-CONFORMANCE = Path("/work/shared/conformance")
+CONFORMANCE = Path(__file__).parents[4] / "shared/conformance"
 KINDS: dict[str, type[model.Model]] = {
     "Task": Task,
     "Pipeline": Pipeline,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 SHELL = "test/shell"
-SEED = Path("/work/shared/seed/pipeline-build-ace-flow.yaml")
+SEED = Path(__file__).parents[4] / "shared/seed/pipeline-build-ace-flow.yaml"
 
 
 def step(script: str, **fields: Any) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from interlock.formats.tekton.task import Task
 from interlock.platform import catalog
 from interlock.platform.catalog.lint import ENDPOINTS, NETWORK
 
-SEED = Path("/work/shared/seed/pipeline-build-ace-flow.yaml")
+SEED = Path(__file__).parents[4] / "shared/seed/pipeline-build-ace-flow.yaml"
 TASKS = {task["metadata"]["name"]: task for task in catalog.tasks()}
 PINNED = re.compile(r"registry\.acme\.test/platform/toolbox@sha256:[0-9a-f]{64}")
 

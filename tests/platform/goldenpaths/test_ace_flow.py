@@ -15,7 +15,7 @@ from interlock.platform.estate import service as registered
 from interlock.platform.estate.model import parse
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
-SEED = Path("/work/shared/seed/application-payments-prod.yaml")
+SEED = Path(__file__).parents[4] / "shared/seed/application-payments-prod.yaml"
 CHART = catalog.chart()
 
 

@@ -17,7 +17,7 @@ import pytest
 from interlock.platform.proof.statements.provenance import provenance
 from interlock.platform.proof.statements.run import FinishedRun
 
-GOLDENS = Path("/work/shared/conformance/chains-goldens/slsa-v2alpha4")
+GOLDENS = Path(__file__).parents[5] / "shared/conformance/chains-goldens/slsa-v2alpha4"
 IMAGE = "827521c857fdcd4374f4da5442fbae2edb01e7fbae285c3ec15673d4c1daecb7"
 STEPS = {
     "test1": "d4b63d3e24d6eef04a6dc0795cf8a73470688803d97c52cffa3c8d4efd3397b6",
