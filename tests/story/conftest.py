@@ -10,6 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from story_world.deliveries import Proposal, commit, fresh_clone
 from story_world.estate import Estate
 from story_world.waiting import eventually
 
@@ -40,6 +41,37 @@ def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
         yield made
     finally:
         made.down()
+
+
+@pytest.fixture(scope="session")
+def second(estate: Estate) -> str:
+    """A second image of payments, healthy in dev and test, and not in production: its tag@digest."""
+    clone = fresh_clone(estate, "dana", "payments")
+
+    def change(folder: Path) -> None:
+        (folder / "README.md").write_text("The second release.\n")
+
+    commit(estate, "dana", clone, "Write the second release", change)
+    estate.git("dana", "push", "--quiet", cwd=clone)
+    tag = f"main-{estate.branch('payments')[:12]}"
+    estate.run("wait", "payments", "--env", "dev", "--image", tag, "--timeout", "90")
+    estate.run("promote", "payments", "--to", "test", "--as", "dana")
+    estate.run("approve", "payments", "--env", "test", "--as", "pat")
+    estate.run("wait", "payments", "--env", "test", "--image", tag, "--timeout", "90")
+    image = str(estate.image("payments", "test"))
+    return image.partition(":")[2]
+
+
+@pytest.fixture
+def promotion(estate: Estate, second: str) -> Iterator[Proposal]:
+    """The second image on its way to production: dana asks, nobody has approved. Withdrawn in the end."""
+    estate.run("promote", "payments", "--to", "prod", "--as", "dana")
+    pull = estate.pulls("env-prod", "payments")[-1]
+    made = Proposal(estate, "env-prod", pull.number, pull.head_ref)
+    try:
+        yield made
+    finally:
+        made.close()
 
 
 def deliver(estate: Estate, service: str, environment: str) -> None:

@@ -176,7 +176,7 @@ def test_the_running_object_says_that_no_container_runs(estate: Estate) -> None:
         assert "no container runs" in told.lower()
 
 
-# -- seals ---------------------------------------------------------------------------------------------------------------
+# -- seals -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.real("gpg")
@@ -210,7 +210,7 @@ def test_a_seal_has_the_tree_of_the_merge_that_it_seals(estate: Estate, tmp_path
             assert trees[0] == trees[1]
 
 
-# -- the proof -----------------------------------------------------------------------------------------------------------
+# -- the proof ---------------------------------------------------------------------------------------------------------
 
 
 def test_the_trace_has_thirteen_links_in_order_and_each_says_why(trace: dict[str, Any]) -> None:
@@ -240,7 +240,8 @@ def test_the_trace_names_everything_on_the_way(estate: Estate, trace: dict[str, 
     assert trace["ids"]["source"] == estate.first["commit"]
     assert trace["ids"]["record"] == estate.first["record"]
     assert trace["ids"]["pull"] == estate.first["pull-prod"]
-    assert trace["ids"]["seal"] == estate.application("payments", "prod")["status"]["sync"]["revision"]
+    seal = estate.forge().commit(ORGANISATION, "env-prod", trace["ids"]["seal"])
+    assert seal.parents[1] == estate.pull("env-prod", int(estate.first["pull-prod"])).merge_commit_sha
 
 
 @pytest.mark.parametrize("environment", ["dev", "test"])
@@ -248,7 +249,7 @@ def test_the_other_environments_can_be_traced_as_well(estate: Estate, environmen
     found = estate.run("trace", f"{environment}/payments", "--json").json
 
     assert found["overall"] == "valid"
-    assert found["ids"]["image"] == estate.first[environment]
+    assert found["ids"]["image"] == estate.image("payments", environment)
 
 
 def test_a_person_reads_the_same_proof_as_text(estate: Estate) -> None:
@@ -299,7 +300,7 @@ def test_real_cosign_accepts_the_image_of_prod(estate: Estate, client: Client, t
     assert "The following checks were performed" in told
 
 
-# -- what is where -------------------------------------------------------------------------------------------------------
+# -- what is where -----------------------------------------------------------------------------------------------------
 
 
 def test_status_shows_services_and_environments(estate: Estate) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -71,6 +72,13 @@ class Connections:
             token = self.context.secret(self.context.identity(identity).forge, what=f"{identity} on the forge")
             url = self.context.resolve(self.context.repository(repository)) + ".git"
             return Repository.clone_mirror(url, path, token)
+
+    def close(self) -> None:
+        """Close every client. Whoever asks afterwards gets a new one."""
+        with self._lock:
+            kept, self._kept = self._kept, {}
+        for client in kept.values():
+            cast(AbstractContextManager[object], client).__exit__(None, None, None)
 
     def _keep(self, key: tuple[str, ...], make: Callable[[], Client]) -> Client:
         with self._lock:

@@ -147,6 +147,12 @@ def test_5_the_systems_own_history_sees_a_change_before_the_capture(broken: Brok
     assert broken(record={"record": changed})["record-unchanged"].reason == "record-changed"
 
 
+def test_a_change_in_the_second_of_the_approval_counts_as_later(broken: Broken) -> None:
+    """Ticket systems keep whole seconds: nobody can tell which of the two came first."""
+    changed = {"approvals": (row(at=NOW - timedelta(minutes=30)),), "plan_changed_at": NOW - timedelta(minutes=30)}
+    assert broken(record={"record": changed})["record-unchanged"].reason == "record-changed"
+
+
 @pytest.mark.parametrize(
     ("title", "number"),
     [

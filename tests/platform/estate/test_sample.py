@@ -86,7 +86,7 @@ def test_prod_and_test_demand_reviews_the_gate_and_signatures(
     prod, test = rules["acme/env-prod"]["main"], rules["acme/env-test"]["main"]
     assert (prod.approvals, test.approvals) == (2, 1)
     for main in (prod, test):
-        assert main.push == main.merge == ("interlock",)
+        assert main.push == () and main.merge == ("interlock",)
         assert main.statuses == ("interlock/gate",) and main.dismiss_stale and main.signed_commits and main.block_admins
     dev = rules["acme/env-dev"]["main"]
     assert dev.push is None and dev.approvals == 0

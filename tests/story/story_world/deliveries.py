@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from interlock.clients.forge import PullRequest
-from interlock.errors import InterlockError
 from story_world.estate import ORGANISATION, Estate
 from story_world.waiting import eventually
+
+from interlock.clients.forge import PullRequest
+from interlock.errors import InterlockError
 
 GATE = "interlock/gate"
 _STANDING = re.compile(r"^- ([a-z0-9-]+) \[([a-z0-9-]+)\]", re.M)
@@ -30,13 +31,13 @@ class Gate:
 
 @dataclass
 class Proposal:
-    """An open pull request, and the clone that its branch was pushed from."""
+    """An open pull request, and a clone to push to its branch from."""
 
     estate: Estate
     repository: str
     number: int
-    clone: Path
     branch: str
+    clone: Path | None = None
 
     @property
     def pull(self) -> PullRequest:
@@ -61,11 +62,17 @@ class Proposal:
     def says(self, timeout: float = 60.0, **checks: str) -> Gate:
         """The gate, as soon as it gives these reason codes (``image_signature="signature-missing"``)."""
         wanted = {name.replace("_", "-"): code for name, code in checks.items()}
+        return self._until(lambda gate: wanted.items() <= gate.standing.items(), wanted, timeout)
 
+    def stands(self, *checks: str, timeout: float = 60.0) -> Gate:
+        """The gate, as soon as exactly these checks are in the way."""
+        return self._until(lambda gate: gate.standing.keys() == set(checks), checks, timeout)
+
+    def _until(self, holds: Callable[[Gate], bool], wanted: object, timeout: float) -> Gate:
         def said() -> Gate | None:
             with contextlib.suppress(StopIteration):
                 answer = self.gate()
-                return answer if wanted.items() <= answer.standing.items() else None
+                return answer if holds(answer) else None
             return None
 
         def seen() -> object:
@@ -83,6 +90,9 @@ class Proposal:
 
     def push(self, identity: str, message: str, change: Callable[[Path], None]) -> str:
         """Another signed commit on the branch."""
+        if self.clone is None:
+            self.clone = fresh_clone(self.estate, identity, self.repository)
+            self.estate.git(identity, "switch", "--quiet", self.branch, cwd=self.clone)
         head = commit(self.estate, identity, self.clone, message, change)
         self.estate.git(identity, "push", "--quiet", "origin", self.branch, cwd=self.clone)
         return head
@@ -100,11 +110,25 @@ class Proposal:
                 tickets.cancel(tickets.get(number).sys_id, reason="withdrawn")
 
 
-def commit(estate: Estate, identity: str, clone: Path, message: str, change: Callable[[Path], None]) -> str:
+def fresh_clone(estate: Estate, identity: str, repository: str) -> Path:
+    """Beside the others of this estate."""
+    return estate.clone(identity, repository, estate.work / f"{repository}-{uuid.uuid4().hex[:8]}")
+
+
+def commit(
+    estate: Estate,
+    identity: str,
+    clone: Path,
+    message: str,
+    change: Callable[[Path], None],
+    *,
+    sign: bool = True,
+) -> str:
     """Change files in a clone and commit everything, signed by ``identity``. Returns the commit's id."""
     change(clone)
     estate.git(identity, "add", "--all", cwd=clone)
-    estate.git(identity, "commit", "--quiet", "--message", message, cwd=clone)
+    how = ("--quiet", "--allow-empty", *([] if sign else ["--no-gpg-sign"]))
+    estate.git(identity, "commit", *how, "--message", message, cwd=clone)
     return estate.git(identity, "rev-parse", "HEAD", cwd=clone).out.strip()
 
 
@@ -115,18 +139,19 @@ def proposed(
     change: Callable[[Path], None],
     *,
     identity: str = "dana",
+    opens: str | None = None,
     branch: str = "promote/payments/by-hand",
     title: str = "payments: by hand",
+    sign: bool = True,
 ) -> Iterator[Proposal]:
-    """A pull request with one commit of somebody's own making, withdrawn in the end."""
-    name = uuid.uuid4().hex[:8]
-    clone = estate.clone(identity, repository, estate.work / f"{repository}-{name}")
-    branch = f"{branch}-{name}"
+    """A pull request with one commit of somebody's own making, withdrawn in the end. ``opens``: another account."""
+    clone = fresh_clone(estate, identity, repository)
+    branch = f"{branch}-{clone.name.rpartition('-')[2]}"
     estate.git(identity, "switch", "--quiet", "--create", branch, cwd=clone)
-    commit(estate, identity, clone, title, change)
+    commit(estate, identity, clone, title, change, sign=sign)
     estate.git(identity, "push", "--quiet", "origin", branch, cwd=clone)
-    pull = estate.forge(identity).create_pull(ORGANISATION, repository, head=branch, base="main", title=title)
-    proposal = Proposal(estate, repository, pull.number, clone, branch)
+    pull = estate.forge(opens or identity).create_pull(ORGANISATION, repository, head=branch, base="main", title=title)
+    proposal = Proposal(estate, repository, pull.number, branch, clone)
     try:
         yield proposal
     finally:

@@ -16,6 +16,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from story_world.waiting import eventually
+
 from interlock.clients.connect import Connections
 from interlock.clients.context import Context, load_context
 from interlock.clients.forge import ForgeClient, PullRequest
@@ -24,7 +26,6 @@ from interlock.clients.kubernetes import KubernetesClient
 from interlock.clients.registry import RegistryClient
 from interlock.clients.tickets import TicketsClient
 from interlock.local.home import Home
-from story_world.waiting import eventually
 
 ORGANISATION = "acme"
 BIN = Path(sys.executable).parent
@@ -232,6 +233,7 @@ class Estate:
     def down(self) -> None:
         """Stop, and see that nothing of it is left."""
         if self.home.context.exists():
+            self.connections.close()
             self.run("local", "down", expect=None)
         left = processes(self.home.folder)
         for pid in left:

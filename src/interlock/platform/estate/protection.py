@@ -45,7 +45,8 @@ def environment_rules(estate: Estate, environment: Environment) -> tuple[BranchR
         return (BranchRules(MAIN, push=None, merge=None, statuses=(GATE_STATUS,)), sealed)
     main = BranchRules(
         MAIN,
-        push=platform,
+        # Nobody, the platform included: main moves by merges alone.
+        push=(),
         merge=platform,
         approvals=sum(item.count for item in environment.rules.approvals),
         statuses=(GATE_STATUS,),
