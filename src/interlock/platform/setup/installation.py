@@ -176,7 +176,7 @@ def _bootstrap_hub(connections: Connections, files: Mapping[str, bytes]) -> Iter
     hub = connections.cluster("hub", "bootstrap", kubeconfig=context.bootstrap_kubeconfig)
     for name in (argocd.NAMESPACE, argocd.CI_NAMESPACE, "interlock-system"):
         hub.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}, field_manager="interlock")
-    for secret in _build_credentials(context):
+    for secret in build_credentials(context):
         hub.apply(secret, field_manager="interlock", force=True)
     yield "credentials of builds"
     for path in sorted(files):
@@ -185,7 +185,7 @@ def _bootstrap_hub(connections: Connections, files: Mapping[str, bytes]) -> Iter
     yield "AppProjects and root Applications"
 
 
-def _build_credentials(context: Context) -> Iterator[dict[str, Any]]:
+def build_credentials(context: Context) -> Iterator[dict[str, Any]]:
     """Secrets of namespace ``ci``; each is mounted by the one task that needs it."""
     pipeline = context.identity("interlock-ci")
     registry = context.secret(pipeline.registry, what="builds on the registry")
