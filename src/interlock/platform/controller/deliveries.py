@@ -12,6 +12,7 @@ from interlock.errors import ConflictError, InterlockError, RefusedError
 from interlock.formats.signatures import openpgp
 from interlock.platform import catalog
 from interlock.platform.checks import QueueState
+from interlock.platform.checks.record import number_in
 from interlock.platform.controller import bumps, report
 from interlock.platform.controller.world import World
 from interlock.platform.delivery import applications, gate, history, judgements, merge, queue, reading, records, reviews
@@ -29,6 +30,7 @@ from interlock.platform.setup import onboarding
 
 log = logging.getLogger(__name__)
 
+WITHDRAWN = "record-withdrawn"
 _DIRECT = 50
 """In an environment without seals, how many of main's newest commits are looked at each round."""
 
@@ -157,6 +159,7 @@ class Deliveries:
         world = self._world
         owner, _, name = estate.repository(environment).partition("/")
         forge = world.connections.forge()
+        self._withdrawn(estate, environment)
         found = bumps.close_overtaken(world, estate, environment, forge.pulls(owner, name))
         if not found:
             return False
@@ -219,6 +222,23 @@ class Deliveries:
         owner, _, name = estate.repository(environment).partition("/")
         titled = world.connections.forge().pull(owner, name, pull.number)
         return reader.read(environment, titled, state, others=others, now=world.now())
+
+    def _withdrawn(self, estate: Estate, environment: Environment) -> None:
+        """Cancel the record of a pull request that was closed without being merged, once."""
+        if not environment.rules.change_record:
+            return
+        world = self._world
+        repository = estate.repository(environment)
+        owner, _, name = repository.partition("/")
+        for pull in world.connections.forge().pulls(owner, name, state="closed"):
+            number = number_in(pull.title, estate.platform.tickets.number)
+            key = f"{WITHDRAWN}/{repository}#{pull.number}/{number}"
+            if pull.merged or number is None or world.ledger.by_key(key):
+                continue
+            delivery = f"{repository}#{pull.number}"
+            reason = "The pull request was closed without being merged."
+            records.cancel(world.connections.tickets(), estate, number, delivery, reason=reason)
+            world.ledger.append(WITHDRAWN, number, key=key, body={"delivery": delivery})
 
     def _elsewhere(self, estate: Estate, environment: Environment) -> list[ForgePull]:
         """Open pull requests of the other environments' repositories."""

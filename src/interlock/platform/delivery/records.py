@@ -6,6 +6,7 @@ cancelled and a new one is opened: an approval is never carried to something tha
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -143,7 +144,8 @@ def ensure(
         tickets.request_approval(record.sys_id)
     number = RecordNumber(record.number)
     if old is not None and old != number:
-        _cancel_earlier(tickets, estate, old, plan)
+        reason = f"The pull request has a new head: {plan.key}"
+        cancel(tickets, estate, old, plan.delivery.id, reason=reason)
     bare = title.removeprefix(old or "").strip()
     if title != (wanted := f"{number} {bare}"):
         owner, _, name = plan.delivery.repository.partition("/")
@@ -151,17 +153,18 @@ def ensure(
     return number
 
 
-def _cancel_earlier(tickets: TicketsClient, estate: Estate, number: RecordNumber, plan: Plan) -> None:
-    """Only a record of this very pull request: a number that somebody typed into a title is not ours to cancel."""
+def cancel(tickets: TicketsClient, estate: Estate, number: RecordNumber, delivery: str, *, reason: str) -> None:
+    """Cancel an open record of pull request ``delivery`` (``owner/name#number``). Repeatable.
+
+    Only a record of this very pull request: a number that somebody typed into a title is not ours to cancel.
+    """
     try:
         record = tickets.get(number)
     except NotFoundError:
         return
-    if record.correlation_id.startswith(f"{plan.delivery.id}@") and not _ended(record, estate):
-        try:
-            tickets.cancel(record.sys_id, reason=f"The pull request has a new head: {plan.key}")
-        except ConflictError:
-            return
+    if record.correlation_id.startswith(f"{delivery}@") and not _ended(record, estate):
+        with contextlib.suppress(ConflictError):
+            tickets.cancel(record.sys_id, reason=reason)
 
 
 def close(tickets: TicketsClient, number: RecordNumber, *, notes: str) -> None:
