@@ -39,7 +39,9 @@ class BranchRules:
 def environment_rules(estate: Estate, environment: Environment) -> tuple[BranchRules, ...]:
     """Branch rules of an env repo, or of the platform repo for environment ``platform``."""
     platform = (estate.platform.accounts.platform,)
-    sealed = BranchRules(SEALED, push=platform, merge=(), signed_commits=True)
+    # No demand for signed commits: forges check every commit that a push brings, and a seal brings all that it stands
+    # on, so the unsigned commit that a restoring revert takes back too. Argo CD checks the seal itself.
+    sealed = BranchRules(SEALED, push=platform, merge=())
     if not environment.sealed:
         # dev is free for all: direct commits are allowed, approvals are not asked for (design section 5).
         return (BranchRules(MAIN, push=None, merge=None, statuses=(GATE_STATUS,)), sealed)
