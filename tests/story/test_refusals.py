@@ -20,7 +20,7 @@ def nothing(_: Path) -> None:
 def more_replicas(clone: Path) -> None:
     """A change of configuration."""
     path = clone / "apps" / "payments" / "values.prod.yaml"
-    path.write_text(path.read_text() + "replicas: 7\n")
+    path.write_text(path.read_text().replace("replicas: 1", "replicas: 7"))
 
 
 # -- the forge: nobody pushes, nobody merges but the platform ----------------------------------------------------------
