@@ -2,15 +2,20 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-T      ?= tests
+T      ?=
 
-.PHONY: demo test check format bench lock docs clean
+.PHONY: demo test check format bench lock docs toolbox-image clean
 
 demo: $(VENV)/installed  ## Set everything up, play the tutorial's story, leave the engines running
 	@PATH="$(abspath $(BIN)):$$PATH" $(PYTHON) docs/tutorial/play.py
 
 test: $(VENV)/installed  ## Set everything up and pass the tests (T=path for a part)
+ifeq ($(T),)
+	@$(BIN)/pytest -n auto --dist loadfile tests --ignore tests/story
+	@$(BIN)/pytest tests/story
+else
 	@$(BIN)/pytest $(T)
+endif
 
 check: $(VENV)/installed  ## Format, lint, types, import contracts, generated reference
 	@$(BIN)/ruff format --check .
@@ -33,6 +38,9 @@ lock: $(VENV)/installed  ## Pin every dependency by hash, without naming an inde
 	@$(BIN)/pip install --quiet uv
 	@$(BIN)/uv pip compile pyproject.toml --extra local --extra dev --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock
+
+toolbox-image:  ## Build the image that catalog steps run on a real cluster (needs buildah)
+	buildah build --file containers/toolbox/Containerfile --tag interlock-toolbox .
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
