@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import signal
-import socket
 import sys
 import threading
 from datetime import UTC, datetime
@@ -16,11 +14,11 @@ from urllib.parse import urlsplit
 import uvicorn
 
 from interlock.clients.connect import Connections
-from interlock.clients.context import load_context
+from interlock.clients.context import Context, load_context
 from interlock.clients.process import notify_ready
 from interlock.errors import InterlockError
 from interlock.platform.controller import webhook
-from interlock.platform.controller.lease import Lease
+from interlock.platform.controller.lease import Lease, claim, holder_of
 from interlock.platform.controller.loops import loops
 from interlock.platform.controller.schedule import Schedule
 from interlock.platform.controller.watches import Watches
@@ -49,11 +47,16 @@ def main() -> None:
 
 
 def serve(context_file: Path, *, resync: float) -> None:
-    """Run until SIGTERM or SIGINT."""
+    """Run until SIGTERM or SIGINT. Raises ConflictError ``data-in-use`` while another controller has these stores."""
     context = load_context(context_file)
+    folder = context.stores.ledger.parent
+    with claim(folder):
+        _serve(context, holder_of(folder), resync=resync)
+
+
+def _serve(context: Context, holder: str, *, resync: float) -> None:
     connections = Connections(context, clones=context.stores.index.parent / "clones")
     world = World(connections, now)
-    holder = f"{socket.gethostname()}-{os.getpid()}"
     lease = Lease(lambda: connections.cluster("hub"), holder=holder, now=now)
     schedule = Schedule(loops(world), resync=resync, active=lease.held)
     watches = Watches(lambda: connections.cluster("hub"), wake=schedule.wake)
@@ -61,8 +64,8 @@ def serve(context_file: Path, *, resync: float) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     server = _webhook_server(context.webhook.outside, world, schedule)
-    lease.start()
     schedule.start()
+    lease.start(schedule.wake)
     watches.start()
     notify_ready()
     stop.wait()
