@@ -62,4 +62,4 @@ def s(seconds: float) -> str:
 
 def ratio(value: float, bare: float) -> str:
     found = value / bare
-    return f"{found:.1f} ×" if found < 100 else f"{found:.0f} ×"
+    return f"{found:.2f} ×" if abs(found) < 1 else f"{found:.1f} ×" if found < 100 else f"{found:.0f} ×"
