@@ -10,10 +10,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from interlock.errors import InputError, NotFoundError
-from interlock.formats import yaml
+from interlock.clients import files
+from interlock.errors import NotFoundError
 
 View = Literal["outside", "inside"]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
@@ -131,35 +131,6 @@ class Context(_Model):
 
 
 def load_context(path: Path) -> Context:
-    """Read a context file. Raises NotFoundError ``context-missing``, InputError ``context-invalid``."""
-    if not path.is_file():
-        raise NotFoundError(
-            "context-missing",
-            "no context file",
-            where=str(path),
-            todo="run `interlock local up`, or name one with --context",
-        )
-    document = yaml.load(path.read_bytes(), file=str(path))
-    try:
-        context = Context.model_validate(document.value)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise InputError(
-            "context-invalid", first["msg"], got=first.get("input"), where=document.where(*first["loc"])
-        ) from error
-    return _absolute(context, path.parent.resolve())
-
-
-def _absolute(context: Context, base: Path) -> Context:
-    def fix(value: object) -> object:
-        if isinstance(value, Path):
-            return base / value
-        if isinstance(value, _Model):
-            return value.model_copy(update={name: fix(getattr(value, name)) for name in type(value).model_fields})
-        if isinstance(value, dict):
-            return {key: fix(item) for key, item in value.items()}
-        return value
-
-    fixed = fix(context)
-    assert isinstance(fixed, Context)  # noqa: S101 - narrows for the type checker
-    return fixed
+    """Read a context file. Raises as `files.read_model` does."""
+    todo = "run `interlock local up`, or name one with --context"
+    return files.read_config(path, Context, what="context file", todo=todo)

@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 
 from interlock.clients.kubernetes import KubernetesClient
-from interlock.local.kubernetes import serve, tls
+from interlock.local import serving
+from interlock.local.kubernetes import tls
 from interlock.local.kubernetes.config import Config, Tls
+from interlock.local.kubernetes.server import listen
 from interlock.local.kubernetes.tokens import User, write_tokens
 
 ADMIN = "admin-token-0123456789"
@@ -27,7 +29,7 @@ class RunningCluster:
 
     config: Config
     url: str
-    server: serve.Server
+    server: serving.Server
     thread: threading.Thread
     loop: asyncio.AbstractEventLoop
 
@@ -64,7 +66,7 @@ def configure(folder: Path, **options: object) -> Config:
 
 
 def start(config: Config) -> RunningCluster:
-    server, listener = serve.server(config)
+    server, listener = listen(config)
     port = listener.getsockname()[1]
     ready = threading.Event()
     loops: list[asyncio.AbstractEventLoop] = []

@@ -165,9 +165,9 @@ def test_a_manifest_that_cannot_be_created_stops_the_start(
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("name: x\n", "kubernetes-config-invalid"),
-        ("name: x\nprot: 1\n", "kubernetes-config-invalid"),
-        (None, "kubernetes-config-missing"),
+        ("name: x\n", "file-invalid"),
+        ("name: x\nprot: 1\n", "file-invalid"),
+        (None, "file-missing"),
     ],
 )
 def test_a_wrong_configuration_is_one_clear_error(tmp_path: Path, text: str | None, expected: str) -> None:

@@ -91,7 +91,7 @@ def test_a_version_that_is_forgotten_is_gone(run: Callable[..., Any]) -> None:
         first = client.create(config_map("default", "a"))["metadata"]["resourceVersion"]
         for index in range(3):
             client.patch("v1", "ConfigMap", "a", {"data": {"n": str(index)}}, namespace="default")
-        store = cluster.server._app.state.api.cluster.store
+        store = cluster.server.config.app.state.api.cluster.store
 
         def compact() -> None:
             with store.transaction():

@@ -9,9 +9,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from interlock.clients import files
 from interlock.errors import InputError, NotFoundError, RefusedError
 from interlock.formats.oci import sha256
-from interlock.local.registry import Config, Identity, create_app, load_config, write_identities
+from interlock.local.registry import Config, Identity, create_app, write_identities
 
 CI = Identity(name="ci", token="token-of-ci-0123456789", push=("integration/*",))
 READER = Identity(name="reader", token="token-of-reader-01234", pull=("integration/payments",))
@@ -129,8 +130,8 @@ def test_tokens_are_not_shown() -> None:
 def test_the_configuration_file(tmp_path: Path) -> None:
     file = tmp_path / "registry.yaml"
     file.write_text("port: 8481\ndata: engines/registry\ntokens: tokens.yaml\n")
-    config = load_config(file)
+    config = files.read_config(file, Config, what="registry configuration")
     assert (config.data, config.tokens) == (tmp_path / "engines/registry", tmp_path / "tokens.yaml")
     file.write_text("port: 8481\ndata: x\nalow_delete: true\n")
     with pytest.raises(InputError, match="alow_delete"):
-        load_config(file)
+        files.read_config(file, Config, what="registry configuration")

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from interlock.clients import files
 from interlock.clients.tickets.record import encode_query
 from interlock.errors import InputError, RefusedError
-from interlock.local.tickets import User, create_app, load_config
+from interlock.local.tickets import Config, User, create_app
 from interlock.local.tickets.problem import Problem
 from interlock.local.tickets.query import compile_query
 from interlock.local.tickets.schema import CHANGE_REQUEST
@@ -200,7 +201,7 @@ def test_users_are_listed_without_secrets(http: httpx.Client) -> None:
 def test_the_files(config: Any, tmp_path: Path) -> None:
     file = tmp_path / "tickets.yaml"
     file.write_text("port: 8482\ndata: data\nusers: users.yaml\n")
-    assert load_config(file).users == tmp_path / "users.yaml"
+    assert files.read_config(file, Config, what="configuration").users == tmp_path / "users.yaml"
     config.users.chmod(0o640)
     with pytest.raises(RefusedError):
         create_app(config)

@@ -5,19 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import Field, StringConstraints
 
-from interlock.errors import InputError
-from interlock.formats import yaml
+from interlock.local import serving
 
 
-class Config(BaseModel):
-    """Relative paths are relative to the working folder of the process."""
+class Config(serving.HttpConfig):
+    """See the fields, and `serving.HttpConfig`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65535)]
     data: Path
     """Folder for the database and the repositories; created, 0700."""
     root_url: Annotated[str, StringConstraints(pattern=r"^https?://[^/]+(/[^?#]*)?$")]
@@ -34,15 +29,3 @@ class Config(BaseModel):
     """Pause before the second attempt; it doubles with every further one, up to five minutes, for a day."""
     max_pack_bytes: Annotated[int, Field(gt=0)] = 64 * 1024 * 1024
     """Largest request of a push, packed."""
-
-
-def load(path: Path) -> Config:
-    """Read a configuration file. Raises InputError ``config-invalid``."""
-    document = yaml.load(path.read_bytes(), file=str(path))
-    try:
-        return Config.model_validate(document.value)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise InputError(
-            "config-invalid", first["msg"], got=first.get("input"), where=document.where(*first["loc"])
-        ) from error

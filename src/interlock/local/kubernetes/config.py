@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from interlock.errors import InputError, NotFoundError
-from interlock.formats import yaml
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from interlock.local import serving
 
 
-class Tls(_Model):
+class Tls(BaseModel):
     """PEM files; `interlock.local.kubernetes.tls` makes them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     cert: Path
     """Server certificate."""
@@ -25,14 +22,11 @@ class Tls(_Model):
     """Certificate of the CA: what clients trust, and what the config map ``kube-root-ca.crt`` holds."""
 
 
-class Config(_Model):
-    """One cluster. Relative paths are relative to the file's folder."""
+class Config(serving.HttpConfig):
+    """One cluster."""
 
     name: str
     """Of the cluster, e.g. ``hub``."""
-    host: str = "127.0.0.1"
-    port: int = Field(ge=0, le=65535)
-    """0: any free port (tests)."""
     data: Path
     """Folder of the store, the service-account keys and nothing else."""
     tls: Tls
@@ -52,28 +46,3 @@ class Config(_Model):
     @property
     def audit_log(self) -> Path:
         return self.audit or self.data / "audit.log"
-
-
-def load_config(path: Path) -> Config:
-    """Raises NotFoundError ``kubernetes-config-missing``, InputError ``kubernetes-config-invalid``."""
-    if not path.is_file():
-        raise NotFoundError("kubernetes-config-missing", "no configuration file", where=str(path))
-    document = yaml.load(path.read_bytes(), file=str(path))
-    try:
-        config = Config.model_validate(document.value)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise InputError(
-            "kubernetes-config-invalid", first["msg"], got=first.get("input"), where=document.where(*first["loc"])
-        ) from error
-    base = path.parent.resolve()
-    tls = Tls(**{name: base / getattr(config.tls, name) for name in Tls.model_fields})
-    return config.model_copy(
-        update={
-            "data": base / config.data,
-            "tls": tls,
-            "tokens": base / config.tokens if config.tokens else None,
-            "audit": base / config.audit if config.audit else None,
-            "bootstrap": tuple(base / item for item in config.bootstrap),
-        }
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from datetime import datetime
@@ -12,6 +13,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from interlock.local import serving
 from interlock.local.kubernetes import bodies, bootstrap, definitions
 from interlock.local.kubernetes.answers import ApiError
 from interlock.local.kubernetes.api import Answer, Api, Request
@@ -60,8 +62,14 @@ def create_app(config: Config, *, now: Callable[[], datetime] = system_clock) ->
 
     app = Starlette(routes=[Route("/{path:path}", server.endpoint, methods=_METHODS)], lifespan=lifespan)
     app.state.api = api
-    app.state.close_watches = server.close_watches
+    app.state.before_stop = server.close_watches
     return app
+
+
+def listen(config: Config) -> tuple[serving.Server, socket.socket]:
+    """The server of one cluster over TLS, and its bound socket. Raises as `serving.server` does."""
+    tls = {"ssl_certfile": config.tls.cert, "ssl_keyfile": config.tls.key}
+    return serving.server(config, create_app, timeout_keep_alive=60, **tls)
 
 
 class _Server:

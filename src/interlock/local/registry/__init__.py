@@ -5,7 +5,7 @@ is verified, fsynced and committed before the answer; what is interrupted leaves
 """
 
 from interlock.local.registry.app import create_app
-from interlock.local.registry.config import Config, load_config
+from interlock.local.registry.config import Config
 from interlock.local.registry.identities import Identity, write_identities
 
-__all__ = ["Config", "Identity", "create_app", "load_config", "write_identities"]
+__all__ = ["Config", "Identity", "create_app", "write_identities"]

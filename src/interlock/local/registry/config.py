@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from interlock.clients import files
+from interlock.local import serving
 
 
-class Config(BaseModel):
-    """Relative paths are relative to the file's folder."""
+class Config(serving.HttpConfig):
+    """See the fields, and `serving.HttpConfig`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    host: str = "127.0.0.1"
-    port: int = Field(ge=0, le=65535)
-    """0: any free port (tests)."""
     data: Path
     """Folder of the content and its index, and nothing else."""
     tokens: Path | None = None
@@ -30,12 +25,3 @@ class Config(BaseModel):
     max_blob_bytes: int = Field(default=10 * 1024**3, gt=0)
     upload_expiry_hours: float = Field(default=24, gt=0)
     """An upload that nobody wrote to for so long is given up."""
-
-
-def load_config(path: Path) -> Config:
-    """Raises NotFoundError ``file-missing``, InputError ``file-invalid``."""
-    config = files.read_model(path, Config, what="registry configuration")
-    base = path.parent.resolve()
-    return config.model_copy(
-        update={"data": base / config.data, "tokens": base / config.tokens if config.tokens else None}
-    )

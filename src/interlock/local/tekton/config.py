@@ -11,7 +11,7 @@ HostPort = Annotated[str, StringConstraints(pattern=r"^(127\.0\.0\.1|localhost|[
 
 
 class Config(BaseModel):
-    """See the fields. Paths are relative to the process's working folder; the supervisor writes absolute ones."""
+    """See the fields. Relative paths are relative to the file's folder."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

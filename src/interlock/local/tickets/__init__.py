@@ -6,6 +6,6 @@ and embedding, ``python -m interlock.local.tickets --config FILE`` as a process.
 
 from interlock.local.tickets.accounts import APPROVER, ITIL, User, write_users
 from interlock.local.tickets.app import create_app
-from interlock.local.tickets.config import Config, load_config
+from interlock.local.tickets.config import Config
 
-__all__ = ["APPROVER", "ITIL", "Config", "User", "create_app", "load_config", "write_users"]
+__all__ = ["APPROVER", "ITIL", "Config", "User", "create_app", "write_users"]
