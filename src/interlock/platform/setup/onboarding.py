@@ -22,6 +22,7 @@ from interlock.platform.domain.ids import ServiceName
 from interlock.platform.estate import PLATFORM as REGISTRY
 from interlock.platform.estate import Environment, Estate, protection
 from interlock.platform.estate import service as services
+from interlock.platform.estate.platform import Team
 from interlock.platform.setup.installation import branch_protection
 
 SHAPES = ("ace-flow",)
@@ -71,9 +72,7 @@ class Onboarding:
         request, platform = self.request, self.estate.platform
         if request.shape not in SHAPES:
             raise InputError("shape-unknown", "no golden path", got=request.shape, expected=" or ".join(SHAPES))
-        if request.team not in {team.id for team in platform.teams}:
-            known = ", ".join(team.id for team in platform.teams)
-            raise InputError("team-unknown", "no such team", got=request.team, expected=known, where="platform.yaml")
+        _team(self.estate, request.team)
         owner = next((item for item in self.estate.people.persons if item.id == request.owner), None)
         if owner is None or request.team not in owner.teams:
             members = ", ".join(item.id for item in self.estate.people.persons if request.team in item.teams)
@@ -165,12 +164,21 @@ def author(connections: Connections, estate: Estate, identity: str) -> promotion
 
 def default_owner(estate: Estate, team: str) -> str:
     """The person whom ``platform.yaml`` names as the owner of a team's new services. Raises InputError."""
-    found = next((item for item in estate.platform.teams if item.id == team), None)
-    if found is None or found.owner is None:
+    owner = _team(estate, team).owner
+    if owner is None:
         raise InputError(
             "owner-unknown", f"team {team!r} names no owner in platform.yaml", todo="name one with --owner"
         )
-    return found.owner
+    return owner
+
+
+def _team(estate: Estate, name: str) -> Team:
+    """Raises InputError ``team-unknown``."""
+    for team in estate.platform.teams:
+        if team.id == name:
+            return team
+    known = ", ".join(team.id for team in estate.platform.teams)
+    raise InputError("team-unknown", "no such team", got=name, expected=known, where="platform.yaml")
 
 
 def generated(service: goldenpaths.Service, environment: Environment, chart: Mapping[str, bytes]) -> dict[str, bytes]:
