@@ -25,25 +25,30 @@ def build(
     from interlock.cli import proofs
     from interlock.cli.session import Session
     from interlock.platform.controller.builds import succeeded
-    from interlock.platform.controller.push_file import run_name
     from interlock.platform.estate.argocd import CI_NAMESPACE
 
     session = Session(context)
     registered = session.estate(identity).service(service)
-    name = run_name(service, session.connections.mirror(registered.repository, identity).resolve(commit))
+    source = session.connections.mirror(registered.repository, identity).resolve(commit)
     hub = session.connections.cluster("hub", identity)
     deadline = time.monotonic() + timeout
     run: dict[str, Any] | None = None
     while time.monotonic() < deadline:
-        try:
-            run = hub.get("tekton.dev/v1", "PipelineRun", name, CI_NAMESPACE)
-        except NotFoundError:
-            run = None
+        # An interrupted run is repeated under another name: the newest counts.
+        found = hub.list(
+            "tekton.dev/v1", "PipelineRun", namespace=CI_NAMESPACE, label_selector=_labels(service, source)
+        )
+        run = max(found.items, key=lambda item: str(item["metadata"]["creationTimestamp"]), default=None)
         if run is not None and succeeded(run).get("status") in ("True", "False"):
             break
         time.sleep(_POLL_SECONDS)
     if run is None:
-        raise NotFoundError("build-missing", f"no run {name}", todo="the controller starts it; see the commit's status")
+        raise NotFoundError(
+            "build-missing",
+            f"no run of {service} {source[:12]}",
+            todo="the controller starts it; see the commit's status",
+        )
+    name = str(run["metadata"]["name"])
     tasks = hub.list(
         "tekton.dev/v1", "TaskRun", namespace=CI_NAMESPACE, label_selector=f"tekton.dev/pipelineRun={name}"
     )
@@ -58,6 +63,10 @@ def build(
         proofs.print_table("", _COLUMNS, rows)
     if condition.get("status") != "True":
         raise typer.Exit(1)
+
+
+def _labels(service: str, commit: str) -> str:
+    return f"interlock.dev/service={service},interlock.dev/commit={commit}"
 
 
 _COLUMNS = ("task", "reason", "what")

@@ -52,11 +52,12 @@ class Proposal:
     def gate(self) -> Gate:
         """What the gate says of the head now. Fails while it has not said anything of it."""
         pull, forge = self.pull, self.estate.forge()
-        status = next(s for s in forge.statuses(ORGANISATION, self.repository, pull.head_sha) if s.context == GATE)
+        statuses = forge.statuses(ORGANISATION, self.repository, pull.head_sha)
+        status = next((item for item in statuses if item.context == GATE), None)
         comments = forge.comments(ORGANISATION, self.repository, self.number)
         own = [item.body for item in comments if item.user == "interlock"]
         report = own[-1] if own and f"Gate of {pull.head_sha[:12]}" in own[-1] else ""
-        assert report, "not told yet"
+        assert status and report, "not told yet"
         return Gate(status.state, status.description, report, dict(_STANDING.findall(report)))
 
     def says(self, timeout: float = 60.0, **checks: str) -> Gate:
@@ -70,13 +71,11 @@ class Proposal:
 
     def _until(self, holds: Callable[[Gate], bool], wanted: object, timeout: float) -> Gate:
         def said() -> Gate | None:
-            with contextlib.suppress(StopIteration):
-                answer = self.gate()
-                return answer if holds(answer) else None
-            return None
+            answer = self.gate()
+            return answer if holds(answer) else None
 
         def seen() -> object:
-            with contextlib.suppress(StopIteration, AssertionError, InterlockError):
+            with contextlib.suppress(AssertionError, InterlockError):
                 return self.gate().report
             return "nothing"
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from interlock.errors import ConflictError, InterlockError
+from interlock.formats.tekton import conditions
 from interlock.platform.controller import push_file
 from interlock.platform.controller.world import World
 from interlock.platform.estate import Estate, Service, layout
@@ -17,6 +18,9 @@ log = logging.getLogger(__name__)
 STATUS = "interlock/build"
 STARTED = "build-started"
 REFUSED = "build-refused"
+ATTEMPTS = 5
+"""How often a commit is built when its runs are interrupted. Repeating is safe: every verb of the catalog finds what an
+earlier run left (the image by its digest, the signature, the pull request)."""
 
 
 class Builds:
@@ -43,44 +47,63 @@ class Builds:
             return False
         mirror = world.mirror(service.repository)
         commit = mirror.resolve("refs/heads/main")
-        key = f"build/{service.repository}/{commit}"
-        if (known := world.ledger.by_key(key)) is not None:
-            if known.kind == STARTED:
-                self._report(estate, service, commit)
+        known = world.ledger.by_key(_key(service, commit, 1))
+        if known is None:
+            return self._start(estate, service, commit, mirror.read(commit, push_file.FILE), 1)
+        if known.kind != STARTED:
             return False
-        text = mirror.read(commit, push_file.FILE)
+        attempt = next(n for n in range(1, ATTEMPTS + 1) if world.ledger.by_key(_key(service, commit, n + 1)) is None)
+        run = self._ended(push_file.run_name(service.name, commit, attempt))
+        if run is None:
+            return False
+        if attempt < ATTEMPTS and self._interrupted(run):
+            log.info("run %s was interrupted", run["metadata"]["name"])
+            return self._start(estate, service, commit, mirror.read(commit, push_file.FILE), attempt + 1)
+        condition = succeeded(run)
+        state = "success" if condition["status"] == "True" else "failure"
+        self._status(estate, service, commit, state, f"{condition.get('reason', '')}: {condition.get('message', '')}")
+        return False
+
+    def _start(self, estate: Estate, service: Service, commit: str, text: bytes | None, attempt: int) -> bool:
+        """Create the commit's run, or write down why there is none."""
+        world, key = self._world, _key(service, commit, attempt)
         try:
             if text is None:
                 raise push_file.missing(f"{service.repository}/{push_file.FILE}")
-            run = push_file.pipeline_run(estate, service, commit, text)
+            run = push_file.pipeline_run(estate, service, commit, text, attempt)
         except InterlockError as error:
             self._status(estate, service, commit, "error", str(error))
             world.ledger.append(
                 REFUSED, service.name, key=key, body={"commit": commit, "code": error.code, "error": str(error)}
             )
             return False
+        name = run["metadata"]["name"]
         try:
             world.connections.cluster("hub").create(run)
         except ConflictError:
             # Created by a round that was killed before it wrote the ledger.
-            log.info("run %s is there already", run["metadata"]["name"])
-        world.ledger.append(
-            STARTED, service.name, key=key, body={"commit": commit, "run": f"{CI_NAMESPACE}/{run['metadata']['name']}"}
-        )
-        self._status(estate, service, commit, "pending", f"PipelineRun {run['metadata']['name']}")
+            log.info("run %s is there already", name)
+        world.ledger.append(STARTED, service.name, key=key, body={"commit": commit, "run": f"{CI_NAMESPACE}/{name}"})
+        self._status(estate, service, commit, "pending", f"PipelineRun {name}")
         return True
 
-    def _report(self, estate: Estate, service: Service, commit: str) -> None:
-        """Carry the run's condition to the commit."""
-        name = push_file.run_name(service.name, commit)
+    def _ended(self, name: str) -> Mapping[str, Any] | None:
+        """The run of that name, once it has ended."""
         hub = self._world.connections.cluster("hub")
         found = hub.list("tekton.dev/v1", "PipelineRun", namespace=CI_NAMESPACE, field_selector=f"metadata.name={name}")
-        for run in found.items:
-            condition = succeeded(run)
-            state = {"True": "success", "False": "failure"}.get(str(condition.get("status")))
-            if state is not None:
-                message = f"{condition.get('reason', '')}: {condition.get('message', '')}"
-                self._status(estate, service, commit, state, message)
+        return next((run for run in found.items if succeeded(run).get("status") in ("True", "False")), None)
+
+    def _interrupted(self, run: Mapping[str, Any]) -> bool:
+        """Whether it failed because what executes it went away, and not by anything that the build did."""
+        if succeeded(run)["status"] == "True":
+            return False
+        tasks = self._world.connections.cluster("hub").list(
+            "tekton.dev/v1",
+            "TaskRun",
+            namespace=CI_NAMESPACE,
+            label_selector=f"tekton.dev/pipelineRun={run['metadata']['name']}",
+        )
+        return any(succeeded(task).get("reason") == conditions.INTERRUPTED for task in tasks.items)
 
     def _status(self, estate: Estate, service: Service, commit: str, state: str, text: str) -> None:
         owner, forge = estate.platform.organisation, self._world.connections.forge()
@@ -96,6 +119,11 @@ class Builds:
                 state=state,  # type: ignore[arg-type]
                 description=description,
             )
+
+
+def _key(service: Service, commit: str, attempt: int) -> str:
+    key = f"build/{service.repository}/{commit}"
+    return key if attempt == 1 else f"{key}/{attempt}"
 
 
 def succeeded(run: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -21,16 +21,17 @@ _VARIABLE = re.compile(r"\{\{\s*([a-z_]+)\s*\}\}")
 _SPEC = {"pipelineRef", "params", "workspaces", "timeouts"}
 
 
-def run_name(service: str, commit: str) -> str:
-    """One name a commit: creating the run twice is a conflict, not a second build."""
-    return f"{service}-{commit[:12]}"
+def run_name(service: str, commit: str, attempt: int = 1) -> str:
+    """One name a commit and attempt: creating the run twice is a conflict, not a second build."""
+    name = f"{service}-{commit[:12]}"
+    return name if attempt == 1 else f"{name}-{attempt}"
 
 
 def tag(commit: str) -> str:
     return f"main-{commit[:12]}"
 
 
-def pipeline_run(estate: Estate, service: Service, commit: str, text: bytes) -> dict[str, Any]:
+def pipeline_run(estate: Estate, service: Service, commit: str, text: bytes, attempt: int = 1) -> dict[str, Any]:
     """The PipelineRun for ``commit`` from the app repo's file.
 
     ``{{ repo_url }}``, ``{{ revision }}`` and the custom parameter ``{{ image }}`` are what Pipelines-as-Code calls
@@ -79,7 +80,7 @@ def pipeline_run(estate: Estate, service: Service, commit: str, text: bytes) -> 
         "apiVersion": "tekton.dev/v1",
         "kind": "PipelineRun",
         "metadata": {
-            "name": run_name(service.name, commit),
+            "name": run_name(service.name, commit, attempt),
             "namespace": CI_NAMESPACE,
             "labels": {"interlock.dev/service": service.name, "interlock.dev/commit": commit},
             "annotations": _annotations(found, values),
