@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from interlock.clients import git
+from interlock.clients import files, git
 from interlock.clients.git import keys, write_identity_config
 from interlock.formats.signatures import Verified, openpgp, sshkey, sshsig, verify_commit
 from interlock.local.forge import Config
@@ -130,8 +130,8 @@ def test_ssh_keygen_and_we_agree(tmp_path: Path, client: Callable[[str], str], k
 def test_git_shows_our_signatures_with_the_real_ssh_keygen(tmp_path: Path, client: Callable[[str], str]) -> None:
     program = client("ssh-keygen")
     private, public = keys.generate_ssh("dana")
-    keys.write_secret(tmp_path / "id", private)
-    keys.write_secret(tmp_path / "token", "none")
+    files.write_durably(tmp_path / "id", private, mode=0o600)
+    files.write_durably(tmp_path / "token", "none", mode=0o600)
     (tmp_path / "signers").write_text(f"dana@acme.test {public}")
     write_identity_config(
         tmp_path / "gitconfig",

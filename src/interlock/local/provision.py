@@ -14,13 +14,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-import pysequoia
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from interlock.clients import files
 from interlock.clients.context import Context, Endpoint, Identity, Keys, Stores
+from interlock.clients.git import keys
 from interlock.formats import yaml
+from interlock.formats.sigstore import keys as sigstore
 from interlock.local import engines
 from interlock.local.home import CLUSTERS, Home
 from interlock.local.kubernetes import kubeconfig, tls, tokens
@@ -96,35 +96,22 @@ def _toolbox_images(home: Home, installed: str) -> list[str]:
 def _keys(home: Home) -> None:
     seal = home.keys / "seal.secret.asc"
     if not seal.exists():
-        key = pysequoia.Tsk.generate(user_id="Interlock <interlock@acme.test>")
-        files.write_durably(home.keys / "seal.asc", str(key.extract_certificate()))
-        files.write_durably(seal, str(key), mode=0o600)
+        armored, certificate = keys.generate_openpgp("Interlock <interlock@acme.test>")
+        files.write_durably(home.keys / "seal.asc", certificate)
+        files.write_durably(seal, armored, mode=0o600)
     for role in ("release", "attest"):
         secret = home.keys / f"{role}.secret.pem"
         if not secret.exists():
-            private = ec.generate_private_key(ec.SECP256R1())
-            public = private.public_key().public_bytes(
-                serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-            )
-            files.write_durably(home.keys / f"{role}.pem", public)
-            files.write_durably(secret, _pkcs8(private), mode=0o600)
-
-
-def _pkcs8(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+            key = sigstore.PrivateKey(ec.generate_private_key(ec.SECP256R1()))
+            files.write_durably(home.keys / f"{role}.pem", key.public.pem)
+            files.write_durably(secret, key.pem, mode=0o600)
 
 
 def _ssh_key(path: Path, *, comment: str) -> None:
     if path.exists():
         return
-    key = ed25519.Ed25519PrivateKey.generate()
-    public = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
-    )
-    files.write_durably(path.with_name(path.name + ".pub"), public + f" {comment}\n".encode())
+    private, public = keys.generate_ssh(comment)
+    files.write_durably(path.with_name(path.name + ".pub"), public)
     files.write_durably(path, private, mode=0o600)
 
 

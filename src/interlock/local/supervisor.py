@@ -23,6 +23,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Literal
 
+from interlock.clients import files
+
 State = Literal["waiting", "starting", "ready", "restarting", "paused", "stopped"]
 
 BACKOFF_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
@@ -200,9 +202,8 @@ class Supervisor:
             }
             for name, child in self._children.items()
         }
-        scratch = self._state_file.with_suffix(".new")
-        scratch.write_text(json.dumps(asdict(Published(pid=os.getpid(), engines=engines)), indent=1))
-        scratch.replace(self._state_file)
+        published = Published(pid=os.getpid(), engines=engines)
+        files.write_durably(self._state_file, json.dumps(asdict(published), indent=1))
 
 
 def read_state(run_folder: Path) -> Published | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from interlock.clients import git
+from interlock.clients import files, git
 from interlock.clients.git import keys, sshsign, write_identity_config
 from interlock.errors import InputError
 from interlock.formats.signatures import Verified, verify_commit
@@ -20,9 +20,9 @@ def person(tmp_path: Path) -> Path:
     home = tmp_path / "dana's home"
     home.mkdir()
     private, public = keys.generate_ssh("dana")
-    keys.write_secret(home / "id", private)
+    files.write_durably(home / "id", private, mode=0o600)
     (home / "id.pub").write_text(public)
-    keys.write_secret(home / "token", "t0k'en$\n")
+    files.write_durably(home / "token", "t0k'en$\n", mode=0o600)
     (home / "signers").write_text(f"dana@acme.test,*@other.test {public}")
     write_identity_config(
         home / "gitconfig",

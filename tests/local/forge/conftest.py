@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 
-from interlock.clients import git
+from interlock.clients import files, git
 from interlock.clients.forge import BranchProtection, ForgeClient, PullRequest
 from interlock.clients.git import keys, write_identity_config
 from interlock.formats.signatures import sshsig
@@ -168,10 +168,10 @@ def people_keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("keys")
     for login in PEOPLE:
         private, public = keys.generate_ssh(login)
-        keys.write_secret(folder / login, private)
+        files.write_durably(folder / login, private, mode=0o600)
         (folder / f"{login}.pub").write_text(public)
     secret, certificate = keys.generate_openpgp("Interlock <interlock@acme.test>")
-    keys.write_secret(folder / "seal.asc", secret)
+    files.write_durably(folder / "seal.asc", secret, mode=0o600)
     (folder / "seal.pub.asc").write_text(certificate)
     return folder
 
@@ -206,7 +206,7 @@ def populate(config: Config, secrets: Path) -> None:
             root.create_user(login, email=f"{login}@acme.test", password=PASSWORD, full_name=login.title())
             root.add_member(everyone, login)
             token = root.create_token(login, PASSWORD, name="test", scopes=SCOPES)
-            keys.write_secret(secrets / f"{login}.token", token)
+            files.write_durably(secrets / f"{login}.token", token, mode=0o600)
             with ForgeClient(config.root_url, token) as client:
                 client.add_ssh_key("signing", (secrets / f"{login}.pub").read_text())
         root.create_repository("acme", "env")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from interlock.clients import git
+from interlock.clients import files, git
 from interlock.clients.forge import BranchProtection
 from interlock.clients.git import keys
 from interlock.errors import RefusedError
@@ -20,7 +20,6 @@ from interlock.formats.signatures import openpgp, sshsig
 
 if TYPE_CHECKING:
     from conftest import Estate, Serve
-
     from interlock.local.forge import Config
 
 
@@ -121,7 +120,7 @@ class TestSignatures:
         assert "no_committer_account" in answer.stderr
 
     def test_a_signature_by_an_unregistered_key_is_refused(self, signed: Estate, tmp_path: Path) -> None:
-        keys.write_secret(tmp_path / "stranger", keys.generate_ssh("stranger")[0])
+        files.write_durably(tmp_path / "stranger", keys.generate_ssh("stranger")[0], mode=0o600)
         path = signed.clone("dana")
         signed["dana"].git("config", "user.signingKey", str(tmp_path / "stranger"), folder=path)
         signed.commit("dana", path, {"a": "1"})

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 
+from interlock.clients import files
 from interlock.clients.forge import ForgeClient
 from interlock.clients.git import Repository, keys
 from interlock.clients.registry import RegistryClient
@@ -114,9 +115,9 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
         root.create_user("interlock-ci", email="ci@acme.test", password=PASSWORD)
         root.add_member(team, "interlock-ci")
         token = root.create_token("interlock-ci", PASSWORD, name="t", scopes=("write:repository", "write:issue"))
-        keys.write_secret(folder / "token", token)
+        files.write_durably(folder / "token", token, mode=0o600)
         private, public = keys.generate_ssh("interlock-ci")
-        keys.write_secret(folder / "id_ed25519", private)
+        files.write_durably(folder / "id_ed25519", private, mode=0o600)
         (folder / "id_ed25519.pub").write_text(public)
         with ForgeClient(forge_url, token) as ci:
             yield Estate(forge_url, registry_url, root, ci, folder / "token", folder / "id_ed25519", folder / "clones")

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from interlock.clients.git import keys
+from interlock.clients import files
 from interlock.errors import InputError
 
 
@@ -32,8 +32,8 @@ def write_identity_config(
     if parts.scheme not in ("http", "https") or not parts.netloc or "@" in parts.netloc:
         raise InputError("git-url-invalid", "no http(s) URL", got=token_url)
     program = path.with_name(path.name + ".sshsign").absolute()
-    keys.write_secret(program, f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m interlock.clients.git.sshsign "$@"\n')
-    program.chmod(0o700)
+    script = f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m interlock.clients.git.sshsign "$@"\n'
+    files.write_durably(program, script, mode=0o700)
     token = shlex.quote(str(token_file.absolute()))
     helper = f'!f() {{ test "$1" = get && printf \'username=token\\npassword=%s\\n\' "$(cat {token})"; }}; f'
     sections = [
@@ -52,7 +52,7 @@ def write_identity_config(
     text = ""
     for title, values in sections:
         text += f"[{title}]\n" + "".join(f"\t{key} = {_quoted(value)}\n" for key, value in values.items())
-    keys.write_secret(path, text)
+    files.write_durably(path, text, mode=0o600)
 
 
 def _quoted(value: str) -> str:

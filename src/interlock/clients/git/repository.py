@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 import re
 import shutil
 import tempfile
@@ -12,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from interlock.clients import files
 from interlock.clients.git import binary
 from interlock.clients.git.objects import Objects, check_object_id
 from interlock.errors import ConflictError, InputError, InterlockError, RefusedError
@@ -143,11 +143,7 @@ class Repository(Objects):
             raise InputError("git-url-invalid", "a token needs an http(s) URL and printable characters", got=url)
         secret = base64.b64encode(f"token:{token}".encode()).decode()
         section = f'[http "{parts.scheme}://{parts.netloc}/"]\n\textraHeader = Authorization: Basic {secret}\n'
-        scratch = self._credentials.with_suffix(f".{os.getpid()}")
-        scratch.unlink(missing_ok=True)
-        with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(section)
-        scratch.replace(self._credentials)
+        files.write_durably(self._credentials, section, mode=0o600)
 
     def _check_out(self, token: str | None) -> None:
         listing = self._remote("ls-remote", "--symref", "origin", "HEAD").stdout.decode()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
-from interlock.clients.git import keys
+from interlock.clients import files
 from interlock.errors import ConflictError, InputError
 from interlock.local.forge.accounts import Accounts
 from interlock.local.forge.config import Config
@@ -120,9 +120,8 @@ class Forge:
             if len(token) < 20:
                 raise InputError("config-invalid", "the administrator's token is too short", where=str(file))
         else:
-            file.parent.mkdir(parents=True, exist_ok=True)
             token = secrets.token_hex(20)
-            keys.write_secret(file, token + "\n")
+            files.write_durably(file, token + "\n", mode=0o600)
         with self.store.transaction():
             row = self.store.one("SELECT id FROM accounts WHERE login = ?", login)
             host = urlsplit(self.config.root_url).hostname or "localhost"

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from interlock.clients import files
 from interlock.clients.git import keys
 from interlock.formats import signatures
 from interlock.formats.signatures import openpgp
@@ -76,5 +77,5 @@ def load_key(path: Path | None, folder: Path, host: str) -> str:
     where = path or folder / "signing-key.asc"
     if path is None and not where.exists():
         secret, _ = keys.generate_openpgp(f"Forge <noreply@{host}>")
-        keys.write_secret(where, secret)
+        files.write_durably(where, secret, mode=0o600)
     return where.read_text()

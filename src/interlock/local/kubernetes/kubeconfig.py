@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from interlock.clients import files
 from interlock.formats import yaml
 
 
@@ -54,11 +54,4 @@ def write_kubeconfig(
         ],
         "current-context": current or next(iter(contexts), ""),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(path.name + ".new")
-    scratch.unlink(missing_ok=True)
-    with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(yaml.dump(document))
-        file.flush()
-        os.fsync(file.fileno())
-    scratch.replace(path)
+    files.write_durably(path, yaml.dump(document), mode=0o600)

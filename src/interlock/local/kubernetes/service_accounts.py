@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +15,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from interlock.clients import files
 from interlock.local.kubernetes.request import User
 from interlock.local.kubernetes.store import Store
 
@@ -132,13 +132,7 @@ def _load_or_make(path: Path) -> rsa.RSAPrivateKey:
         pem = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        scratch = path.with_name(path.name + ".new")
-        scratch.unlink(missing_ok=True)
-        with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(pem)
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(path)
+        files.write_durably(path, pem, mode=0o600)
     key_read = serialization.load_pem_private_key(path.read_bytes(), password=None)
     if not isinstance(key_read, rsa.RSAPrivateKey):
         raise TypeError(f"{path} holds no RSA key")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,6 +11,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from interlock.clients import files
+from interlock.formats.sigstore.keys import PrivateKey
 
 _LIFETIME = timedelta(days=825)
 _NOT_BEFORE = timedelta(minutes=5)  # clocks of two machines differ
@@ -22,7 +24,6 @@ def write_ca(folder: Path, *, name: str, now: datetime) -> tuple[Path, Path]:
     cert_path, key_path = folder / "ca.crt", folder / "ca.key"
     if cert_path.exists() and key_path.exists():
         return cert_path, key_path
-    folder.mkdir(parents=True, exist_ok=True)
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
@@ -33,8 +34,8 @@ def write_ca(folder: Path, *, name: str, now: datetime) -> tuple[Path, Path]:
         .add_extension(identifier, critical=False)
         .sign(key, hashes.SHA256())
     )
-    _write_key(key_path, key)
-    _write(cert_path, cert.public_bytes(serialization.Encoding.PEM), 0o644)
+    files.write_durably(key_path, PrivateKey(key).pem, mode=0o600)
+    files.write_durably(cert_path, cert.public_bytes(serialization.Encoding.PEM))
     return cert_path, key_path
 
 
@@ -51,7 +52,6 @@ def write_server_certificate(
     issuer = x509.load_pem_x509_certificate(ca_cert.read_bytes())
     if cert_path.exists() and key_path.exists() and _still_good(cert_path, issuer, wanted, now):
         return cert_path, key_path
-    folder.mkdir(parents=True, exist_ok=True)
     signer = serialization.load_pem_private_key(ca_key.read_bytes(), password=None)
     assert isinstance(signer, ec.EllipticCurvePrivateKey)  # noqa: S101 - write_ca makes no other
     key = ec.generate_private_key(ec.SECP256R1())
@@ -66,8 +66,8 @@ def write_server_certificate(
         .add_extension(authority, critical=False)
         .sign(signer, hashes.SHA256())
     )
-    _write_key(key_path, key)
-    _write(cert_path, cert.public_bytes(serialization.Encoding.PEM), 0o644)
+    files.write_durably(key_path, PrivateKey(key).pem, mode=0o600)
+    files.write_durably(cert_path, cert.public_bytes(serialization.Encoding.PEM))
     return cert_path, key_path
 
 
@@ -114,18 +114,3 @@ def _still_good(path: Path, issuer: x509.Certificate, wanted: list[str], now: da
         return False
     san = cert.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     return {_general_name(item) for item in wanted} <= set(san) and cert.not_valid_after_utc > now + timedelta(days=30)
-
-
-def _write_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    _write(path, pem, 0o600)
-
-
-def _write(path: Path, content: bytes, mode: int) -> None:
-    scratch = path.with_name(path.name + ".new")
-    scratch.unlink(missing_ok=True)
-    with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    scratch.replace(path)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from interlock.clients import files
 from interlock.errors import InputError, RefusedError
 from interlock.formats import yaml
 
@@ -63,11 +63,4 @@ def read_tokens(path: Path) -> TokenFile:
 def write_tokens(path: Path, users: Iterable[User]) -> None:
     """Write a token file (0600) atomically."""
     rows = [{"name": user.name, "token": user.token, "groups": list(user.groups), "uid": user.uid} for user in users]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(path.name + ".new")
-    scratch.unlink(missing_ok=True)
-    with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(yaml.dump(rows))
-        file.flush()
-        os.fsync(file.fileno())
-    scratch.replace(path)
+    files.write_durably(path, yaml.dump(rows), mode=0o600)

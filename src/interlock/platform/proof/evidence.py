@@ -14,9 +14,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from interlock.clients import files
 from interlock.errors import InputError, IntegrityError, NotFoundError
 from interlock.platform.domain.ids import Digest
-from interlock.platform.proof import canonical, durable, secrets
+from interlock.platform.proof import canonical, secrets
 
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 
@@ -64,8 +65,8 @@ class EvidenceStore:
         digest = canonical.digest(data)
         path = self.path(digest)
         if not (path.is_file() and canonical.digest(path.read_bytes()) == digest):
-            durable.make_folder(path.parent)
-            durable.write(path, data)
+            files.make_folder(path.parent)
+            files.write_durably(path, data)
         return digest
 
     def get(self, digest: Digest) -> Fact:

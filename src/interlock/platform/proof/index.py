@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+from interlock.clients import files
 from interlock.platform.domain.ids import Digest
-from interlock.platform.proof import durable
 from interlock.platform.proof.entries import Entry
 from interlock.platform.proof.evidence import timestamp
 from interlock.platform.proof.ledger import Ledger
@@ -47,7 +47,7 @@ class Index:
 
     def rebuild(self) -> None:
         """Make the file anew from the ledger."""
-        durable.make_folder(self.path.parent)
+        files.make_folder(self.path.parent)
         for suffix in ("", "-wal", "-shm", "-journal"):
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
         with self._connection() as connection:

@@ -19,9 +19,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from interlock.clients import files
 from interlock.errors import ConflictError, IntegrityError, NotFoundError
 from interlock.platform.domain.ids import Digest
-from interlock.platform.proof import durable, entries, secrets
+from interlock.platform.proof import entries, secrets
 from interlock.platform.proof.entries import GENESIS, Checkpoint, Entry
 from interlock.platform.proof.evidence import timestamp
 from interlock.platform.proof.keys import AttestKey
@@ -281,15 +282,15 @@ class Ledger:
             file.flush()
             os.fsync(file.fileno())
         if fresh:
-            durable.sync_folder(self.path.parent)
+            files.sync_folder(self.path.parent)
 
     def _acknowledge(self, entry: Entry) -> None:
         checkpoint = entries.make_checkpoint(entry.sequence, entry.id, entry.time, self._key)
-        durable.write(self._checkpoint_path, checkpoint.encode())
+        files.write_durably(self._checkpoint_path, checkpoint.encode())
 
     @contextmanager
     def _exclusive(self) -> Iterator[None]:
-        durable.make_folder(self.path.parent)
+        files.make_folder(self.path.parent)
         with self._lock_path.open("ab") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
