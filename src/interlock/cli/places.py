@@ -26,7 +26,7 @@ class Place:
     health: str
     since: datetime | None
     deployed: bool
-    """Synced, Healthy, and at the tip of the tracked branch as far as this service goes."""
+    """Synced, Healthy, and at what main says as far as this service goes."""
 
     @property
     def summary(self) -> str:
@@ -69,8 +69,10 @@ def place(session: Session, estate: Estate, environment: Environment, service: s
     revision = deployed(application)
     current = False
     if revision is not None:
+        chart = layout.chart(service)
         try:
-            current = git.object_id(revision, layout.chart(service)) == git.object_id(branch, layout.chart(service))
+            # What is merged and not sealed yet counts as not there yet.
+            current = len({git.object_id(item, chart) for item in (revision, branch, "refs/heads/main")}) == 1
         except InterlockError:
             current = False
     return Place(
