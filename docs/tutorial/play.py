@@ -1,6 +1,6 @@
 """Play the tutorial: run the commands of its pages in order, and nothing else.
 
-    python3 docs/tutorial/play.py [--home FOLDER] [--stop] [PAGE...]
+    python3 docs/tutorial/play.py [--home FOLDER] [--stop] [--after COMMAND] [PAGE...]
 
 A block that begins with ```sh is run by bash; ```sh exit=4 is expected to end with that code; ```sh needs=kubectl is
 left out, visibly, where that program is absent. All blocks share one working folder. On a terminal headings stand out;
@@ -122,6 +122,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Play the tutorial.")
     parser.add_argument("--home", type=Path, default=ROOT / ".interlock", help="folder of the demo; emptied at start")
     parser.add_argument("--stop", action="store_true", help="stop the engines at the end")
+    parser.add_argument(
+        "--after", metavar="COMMAND", help="run by the shell after every block (for tests of the pages)"
+    )
     parser.add_argument("pages", nargs="*", default=PAGES)
     options = parser.parse_args()
 
@@ -139,6 +142,8 @@ def main() -> None:
     try:
         for block in every:
             run(block, folder=work, environment=environment, screen=screen)
+            if options.after:
+                subprocess.run(options.after, shell=True, cwd=work, env=environment, check=True)
     finally:
         screen.close()
         if options.stop:

@@ -31,6 +31,7 @@ class Connections:
         self._clones = clones
         self._lock = threading.RLock()
         self._kept: dict[tuple[str, ...], object] = {}
+        self._mirrors: dict[Path, threading.Lock] = {}
 
     def forge(self, identity: str = PLATFORM) -> ForgeClient:
         token = self.context.secret(self.context.identity(identity).forge, what=f"{identity} on the forge")
@@ -61,10 +62,17 @@ class Connections:
             lambda: KubernetesClient(endpoint.outside, token=token, ca_file=endpoint.ca),
         )
 
+    def cluster_at(self, url: str, identity: str = PLATFORM) -> KubernetesClient:
+        """The same by the stable URL that files write, such as ``https://prod-cluster``."""
+        names = {endpoint.name: name for name, endpoint in self.context.clusters.items()}
+        return self.cluster(names.get(url, url), identity)
+
     def mirror(self, repository: str, identity: str = PLATFORM) -> Repository:
         """A mirror of one of the organisation's repositories, fetched now."""
+        path = self._clones / f"{identity}-{repository}.git"
         with self._lock:
-            path = self._clones / f"{identity}-{repository}.git"
+            own = self._mirrors.setdefault(path, threading.Lock())
+        with own:
             if path.is_dir():
                 mirror = Repository(path)
                 mirror.fetch()

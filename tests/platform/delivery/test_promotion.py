@@ -75,6 +75,21 @@ def test_a_kill_between_push_and_pull_request_is_finished(world: World) -> None:
     assert again.head_sha == first.head_sha
 
 
+def test_a_version_that_was_merged_and_reverted_is_promoted_again(world: World) -> None:
+    path = "apps/payments/values.prod.yaml"
+    before = world.git.read("refs/heads/main", path)
+    first = open_pull(world, promotion.promotion(world.git, PAYMENTS, "prod", IMAGE, source="test"))
+    world.git.push(f"{first.head_sha}:refs/heads/main")
+    world.git.fetch()
+    assert before is not None
+    world.commit({path: before})
+    world.pulls.clear()
+    again = open_pull(world, promotion.promotion(world.git, PAYMENTS, "prod", IMAGE, source="test"))
+    assert again.head_ref == first.head_ref
+    assert again.head_sha != first.head_sha
+    assert world.git.is_ancestor(first.head_sha, again.head_sha)
+
+
 def test_somebody_elses_branch_is_not_taken_for_ours(world: World) -> None:
     prepared = promotion.promotion(world.git, PAYMENTS, "prod", IMAGE, source="test")
     world.commit({"evil.txt": b"x"}, branch=prepared.branch)

@@ -48,7 +48,7 @@ class Attests:
                         store=world.store,
                         ledger=world.ledger,
                         source=world.context.clusters["hub"].name,
-                        reader=world.reader,
+                        reader=PLATFORM,
                         now=world.now,
                     )
                 except InterlockError as error:

@@ -13,6 +13,8 @@ from interlock.errors import InterlockError
 log = logging.getLogger(__name__)
 
 _FIRST_RETRY_SECONDS = 0.5
+_GATHER_SECONDS = 0.1
+"""After a wake-up: what comes in a burst (a push tells several webhooks) leads to one round."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,8 @@ class Schedule:
             if self._active():
                 failures = 0 if self._round(loop) else failures + 1
             pause = min(self._resync, _FIRST_RETRY_SECONDS * 2**failures) if failures else self._resync
-            wake.wait(pause)
+            if wake.wait(pause):
+                self._stop.wait(_GATHER_SECONDS)
 
     def _round(self, loop: Loop) -> bool:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -11,7 +11,6 @@ from functools import cached_property
 from interlock.clients.connect import PLATFORM, Connections
 from interlock.clients.context import Context
 from interlock.clients.git import Repository
-from interlock.errors import NotFoundError
 from interlock.platform.delivery import sealed
 from interlock.platform.estate import Estate
 from interlock.platform.proof import keys
@@ -41,26 +40,10 @@ class World:
     def context(self) -> Context:
         return self.connections.context
 
-    @property
-    def reader(self) -> str:
-        """Who read what is captured as evidence."""
-        return PLATFORM
-
     @cached_property
     def sources(self) -> Sources:
         """What the gate and the proof read from."""
-        names = {endpoint.name: name for name, endpoint in self.context.clusters.items()}
-        connections = self.connections
-        return Sources(
-            store=self.store,
-            ledger=self.ledger,
-            seal=self.seal_certificate,
-            cluster=lambda url: connections.cluster(named(names, url)),
-            mirror=self.mirror,
-            forge=connections.forge,
-            registry=connections.registry,
-            tickets=connections.tickets,
-        )
+        return Sources.of(self.connections, self.store, self.ledger, registry=PLATFORM)
 
     def mirror(self, repository: str) -> Repository:
         """A mirror of one of the organisation's repositories, fetched now."""
@@ -75,12 +58,3 @@ class World:
         with self._lock:
             self._estate = sealed.load(self.mirror("platform"), self.seal_certificate, known=self._estate)
             return self._estate
-
-
-def named(names: Mapping[str, str], url: str) -> str:
-    """The context file's name of the cluster that files call ``url``. Raises NotFoundError ``cluster-unknown``."""
-    try:
-        return names[url]
-    except KeyError:
-        known = ", ".join(sorted(names))
-        raise NotFoundError("cluster-unknown", "no such cluster in the context file", got=url, expected=known) from None

@@ -126,7 +126,8 @@ def open_pull(
     """
     owner, _, name = repository.partition("/")
     existing = git.refs().get(f"refs/heads/{prepared.branch}")
-    if existing is None:
+    if existing is None or git.is_ancestor(existing, prepared.base):
+        # A branch that was merged before, and reverted since, goes on from what main is now.
         commit = git.commit_tree(
             prepared.tree,
             [prepared.base],
@@ -135,7 +136,7 @@ def open_pull(
             date=now,
             sign=author.sign,
         )
-        git.push(f"{commit}:refs/heads/{prepared.branch}", expected_old="")
+        git.push(f"{commit}:refs/heads/{prepared.branch}", expected_old=existing or "")
     elif not _same_effect(git, existing, prepared):
         raise ConflictError(
             "delivery-branch",

@@ -1,8 +1,6 @@
 """Seals: the signed commits on branch ``sealed`` that Argo CD follows. An unproven commit has none: the interlock.
 
-A seal's parents are the previous seal and one commit of ``main``; its tree is that commit's tree; its message ends in
-one trailer ``Argocd-gpg-seal: <id of the ledger entry that decided>``. The seal key signs nothing else, because Argo CD
-finds seals by this trailer and the signature alone (docs/user-guide/source-integrity-git-gpg.md).
+What a seal is, is said in `interlock.platform.proof.seals`; here they are made, pushed and read.
 """
 
 from __future__ import annotations
@@ -13,11 +11,10 @@ from datetime import datetime
 
 from interlock.clients.git import Repository
 from interlock.errors import InputError, IntegrityError, InterlockError
-from interlock.formats.signatures import Verified, verify_commit
 from interlock.platform.domain.ids import CommitId, Digest
+from interlock.platform.proof import seals
+from interlock.platform.proof.seals import BRANCH, TRAILER
 
-TRAILER = "Argocd-gpg-seal"
-BRANCH = "refs/heads/sealed"
 AUTHOR = ("Interlock", "interlock@users.noreply.interlock.dev")
 
 
@@ -64,19 +61,19 @@ def push(git: Repository, seal: CommitId, *, expected_old: CommitId) -> None:
 def read(git: Repository, revision: str, certificate: str) -> Seal:
     """The seal at ``revision``. Raises IntegrityError ``seal-invalid`` when it is not exactly one of the platform's."""
     commit = git.commit(revision)
-    answer = verify_commit(commit, certificates=[certificate])
-    if not isinstance(answer, Verified):
-        raise _invalid(commit.id, f"signature: {answer.reason}")
-    decisions = [value for key, value in commit.trailers if key == TRAILER]
-    if len(decisions) != 1:
-        raise _invalid(commit.id, f"{len(decisions)} trailers {TRAILER}")
-    if len(commit.parents) not in (1, 2):
-        raise _invalid(commit.id, f"{len(commit.parents)} parents")
-    merge = git.commit(commit.parents[-1])
-    if merge.tree != commit.tree:
-        raise _invalid(commit.id, f"its tree is not that of {merge.id[:12]}")
+    problem = seals.problem(git, commit, [certificate])
+    if problem:
+        raise IntegrityError(
+            "seal-invalid",
+            "not a seal of the platform",
+            got=" ".join(problem),
+            expected="a seal, signed with the seal key",
+            where=commit.id,
+        )
+    decision = seals.decision(commit)
+    assert decision is not None  # noqa: S101 - a seal has one
     previous = CommitId(commit.parents[0]) if len(commit.parents) == 2 else None
-    return Seal(CommitId(commit.id), previous, CommitId(merge.id), decisions[0])
+    return Seal(CommitId(commit.id), previous, CommitId(commit.parents[-1]), decision)
 
 
 def is_seal(git: Repository, revision: str, certificate: str) -> bool:
@@ -85,9 +82,3 @@ def is_seal(git: Repository, revision: str, certificate: str) -> bool:
         return read(git, revision, certificate) is not None and git.is_ancestor(revision, BRANCH)
     except InterlockError:
         return False
-
-
-def _invalid(commit: str, got: str) -> IntegrityError:
-    return IntegrityError(
-        "seal-invalid", "not a seal of the platform", got=got, expected="a seal, signed with the seal key", where=commit
-    )

@@ -24,6 +24,15 @@ def demanded(walk: Walk, *types: type) -> tuple[Check, ...]:
     return tuple(item for item in table if isinstance(item, types))
 
 
+def decided(walk: Walk, draft: Draft, *types: type) -> tuple[Check, ...]:
+    """`demanded`, with the decision cited: what was captured for it is what is judged."""
+    if walk.decision_name is not None:
+        draft.cite("decision", "ledger", walk.decision_name)
+    if walk.decision is not None:
+        draft.cite("decision", "ledger", walk.decision.id)
+    return demanded(walk, *types)
+
+
 def always(walk: Walk, *types: type[Check]) -> tuple[Check, ...]:
     """The checks of these types, whether or not the kind of this delivery asked for them: what runs is an image."""
     return demanded(walk, *types) or tuple(item() for item in types)

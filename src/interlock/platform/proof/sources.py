@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from interlock.clients.connect import Connections
 from interlock.clients.forge import ForgeClient
 from interlock.clients.git import Repository
 from interlock.clients.kubernetes import KubernetesClient
@@ -32,3 +33,19 @@ class Sources:
     tickets: Callable[[], TicketsClient]
     platform: str = "platform"
     """Name of the platform repo."""
+
+    @classmethod
+    def of(
+        cls, connections: Connections, store: EvidenceStore, ledger: Ledger, *, registry: str | None = None
+    ) -> Sources:
+        """Everything read as the platform. ``registry``: as whom the registry is read; None for anonymously."""
+        return cls(
+            store=store,
+            ledger=ledger,
+            seal=connections.context.keys.seal.read_text(),
+            cluster=connections.cluster_at,
+            mirror=connections.mirror,
+            forge=connections.forge,
+            registry=lambda: connections.registry(registry),
+            tickets=connections.tickets,
+        )

@@ -23,14 +23,12 @@ from interlock.platform.domain.result import service_paths
 from interlock.platform.estate import Environment, Estate, Service, layout
 from interlock.platform.estate import load as load_estate
 from interlock.platform.estate.argocd import CI_NAMESPACE, NAMESPACE
-from interlock.platform.proof import capture, images, kinds
+from interlock.platform.proof import capture, images, kinds, seals
 from interlock.platform.proof.entries import Entry
 from interlock.platform.proof.facts import fact
 from interlock.platform.proof.sources import Sources
 
 Object = Mapping[str, Any]
-SEAL_TRAILER = "Argocd-gpg-seal"
-SEALED = "refs/heads/sealed"
 MAIN = "refs/heads/main"
 
 
@@ -56,7 +54,7 @@ class Walk:
     @fact
     def estate_now(self) -> Estate:
         """As the tip of the platform repo's ``sealed`` says."""
-        return self._estate(CommitId(self.platform.resolve(SEALED)))
+        return self._estate(CommitId(self.platform.resolve(seals.BRANCH)))
 
     @fact
     def environment(self) -> Environment:
@@ -195,7 +193,7 @@ class Walk:
 
     def _may_deliver(self, commit: Commit) -> bool:
         """By its decision: an answer that saves comparisons, never one that is relied on."""
-        return (trailer(commit) if self.environment.sealed else commit.id) in self._decided
+        return (seals.decision(commit) if self.environment.sealed else commit.id) in self._decided
 
     @fact
     def _decided(self) -> set[str]:
@@ -225,7 +223,7 @@ class Walk:
         """The id that the seal names; None without seals. Raises IntegrityError ``seal-trailer``."""
         if not self.environment.sealed:
             return None
-        name = trailer(self.delivering)
+        name = seals.decision(self.delivering)
         if name is None:
             raise IntegrityError("seal-trailer", "the seal names no decision", where=self.delivering.id)
         return Digest(name)
@@ -352,7 +350,7 @@ class Walk:
 
     def _read_estate(self, commit: CommitId) -> Estate:
         repository = self.platform
-        if not repository.is_ancestor(commit, SEALED):
+        if not repository.is_ancestor(commit, seals.BRANCH):
             raise IntegrityError("rules-unsealed", "the rules are of a commit that was never sealed", got=commit)
         answer = verify_commit(repository.commit(commit), certificates=[self.sources.seal])
         if not isinstance(answer, Verified):
@@ -363,9 +361,3 @@ class Walk:
         entries = repository.ls_tree(commit)
         files = {item.path: repository.blob(item.id) for item in entries if item.path.startswith(wanted)}
         return load_estate(files, commit=commit)
-
-
-def trailer(commit: Commit) -> str | None:
-    """The ledger entry that a seal names, when it names exactly one."""
-    found = [value for key, value in commit.trailers if key == SEAL_TRAILER]
-    return found[0] if len(found) == 1 else None

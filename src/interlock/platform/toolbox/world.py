@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from interlock import __version__
 from interlock.errors import InputError, NotFoundError
+from interlock.formats import addresses
 
 VERSION = __version__
 
@@ -45,11 +46,7 @@ class World:
 
     def resolve(self, address: str) -> str:
         """``address`` as files write it -> where it answers; unchanged without a mapping."""
-        for name in sorted(self.names, key=len, reverse=True):
-            bare = name.rstrip("/")
-            if address == bare or address.startswith((f"{bare}/", f"{bare}:", f"{bare}@")):
-                return self.names[name].rstrip("/") + address[len(bare) :]
-        return address
+        return addresses.resolve(address, self.names, ends="/:@") or address
 
 
 def from_environment(environment: Mapping[str, str]) -> World:

@@ -30,11 +30,7 @@ class Approvals(Link):
     claim = "The people that the environment asks for approved exactly this head and result."
 
     def judge(self, walk: Walk, draft: Draft) -> Finding:
-        if walk.decision_name is not None:
-            draft.cite("decision", "ledger", walk.decision_name)
-        if walk.decision is not None:
-            draft.cite("decision", "ledger", walk.decision.id)
-        checks = replay.demanded(walk, *CHECKS)
+        checks = replay.decided(walk, draft, *CHECKS)
         if not checks:
             return replay.nothing(walk, draft)
         draft.cite("reviews as read", "evidence store", walk.evidence("reviews"))

@@ -24,11 +24,7 @@ class ChangeRecordLink(Link):
     claim = "A change record for exactly this delivery was approved and its window was open."
 
     def judge(self, walk: Walk, draft: Draft) -> Finding:
-        if walk.decision_name is not None:
-            draft.cite("decision", "ledger", walk.decision_name)
-        if walk.decision is not None:
-            draft.cite("decision", "ledger", walk.decision.id)
-        checks = replay.demanded(walk, *CHECKS)
+        checks = replay.decided(walk, draft, *CHECKS)
         if not checks:
             return replay.nothing(walk, draft)
         draft.cite("change record as read", "evidence store", walk.evidence("record"))

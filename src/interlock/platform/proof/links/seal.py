@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from interlock.formats.signatures import Commit, Rejected, verify_commit
 from interlock.platform.domain.verdict import Finding
-from interlock.platform.proof import kinds
+from interlock.platform.proof import kinds, seals
 from interlock.platform.proof.link import NOT_REQUIRED, Draft, Link
-from interlock.platform.proof.walk import MAIN, SEALED, Walk, trailer
+from interlock.platform.proof.walk import MAIN, Walk
 
 
 class Seal(Link):
@@ -28,19 +28,13 @@ class Seal(Link):
 
     def _problem(self, walk: Walk, commit: Commit) -> tuple[str, str] | None:
         certificates = [walk.estate_now.keys.seal, walk.estate.keys.seal]
-        answer = verify_commit(commit, certificates=certificates)
-        if isinstance(answer, Rejected):
-            return "seal-signature", f"{commit.id[:12]}: {answer.reason} {answer.detail}".strip()
-        if trailer(commit) is None:
-            return "seal-trailer", f"{commit.id[:12]} does not name one decision"
-        if not 1 <= len(commit.parents) <= 2:
-            return "seal-parents", f"{commit.id[:12]} has {len(commit.parents)} parents"
+        problem = seals.problem(walk.repository, commit, certificates)
+        if problem:
+            return problem
         merge = commit.parents[-1]
-        if walk.repository.commit(merge).tree != commit.tree:
-            return "seal-tree", f"{commit.id[:12]} has another tree than {merge[:12]}"
         if not walk.repository.is_ancestor(merge, MAIN):
             return "seal-off-main", f"{merge[:12]} is not on main"
-        if not walk.repository.is_ancestor(commit.id, SEALED):
+        if not walk.repository.is_ancestor(commit.id, seals.BRANCH):
             return "seal-off-branch", f"{commit.id[:12]} is not on branch sealed"
         if len(commit.parents) == 2:
             before = verify_commit(walk.repository.commit(commit.parents[0]), certificates=certificates)

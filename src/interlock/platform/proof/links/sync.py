@@ -11,7 +11,7 @@ from interlock.platform.domain.verdict import Finding
 from interlock.platform.estate import layout
 from interlock.platform.estate.argocd import NAMESPACE
 from interlock.platform.proof.link import Draft, Link
-from interlock.platform.proof.walk import MAIN, SEALED, Walk
+from interlock.platform.proof.walk import MAIN, Walk
 
 
 class Sync(Link):
@@ -29,7 +29,7 @@ class Sync(Link):
                 return draft.invalid(*problem, remedy="let Argo CD sync, and see what changed the Application")
         revision = walk.revision
         draft.cite("synced commit", f"{walk.url}/commit/{revision}")
-        branch = SEALED if walk.environment.sealed else MAIN
+        branch = seals.BRANCH if walk.environment.sealed else MAIN
         if not walk.repository.is_ancestor(revision, branch):
             return draft.invalid("sync-off-branch", f"{revision} is not on {walk.environment.branch}")
         running = self._running(walk)
