@@ -22,11 +22,13 @@ from interlock.clients.kubernetes import KubernetesClient
 from interlock.errors import ConflictError, NotFoundError
 from interlock.formats import yaml
 from interlock.formats.signatures import openpgp
+from interlock.local import serving
 from interlock.local.argocd.config import Cluster, Config, SelfHeal
 from interlock.local.argocd.engine import Engine
-from interlock.local.kubernetes import serve, tls
+from interlock.local.kubernetes import tls
 from interlock.local.kubernetes.config import Config as ClusterConfig
 from interlock.local.kubernetes.config import Tls
+from interlock.local.kubernetes.server import listen
 from interlock.local.kubernetes.tokens import User, write_tokens
 
 Object = dict[str, Any]
@@ -41,7 +43,7 @@ class RunningCluster:
     url: str
     ca: Path
     token: Path
-    server: serve.Server
+    server: serving.Server
     thread: threading.Thread
     client: KubernetesClient
 
@@ -68,7 +70,7 @@ def start_cluster(name: str, folder: Path, ca: Path, key: Path) -> RunningCluste
         tokens=folder / name / "tokens.yaml",
         workloads=False,
     )
-    server, listener = serve.server(config)
+    server, listener = listen(config)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])), daemon=True)
     thread.start()
     url = f"https://127.0.0.1:{listener.getsockname()[1]}"
