@@ -122,9 +122,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Play the tutorial.")
     parser.add_argument("--home", type=Path, default=ROOT / ".interlock", help="folder of the demo; emptied at start")
     parser.add_argument("--stop", action="store_true", help="stop the engines at the end")
-    parser.add_argument(
-        "--after", metavar="COMMAND", help="run by the shell after every block (for tests of the pages)"
-    )
+    parser.add_argument("--after", metavar="COMMAND", help="run by bash after every block (tests of the pages)")
     parser.add_argument("pages", nargs="*", default=PAGES)
     options = parser.parse_args()
 
@@ -143,7 +141,7 @@ def main() -> None:
         for block in every:
             run(block, folder=work, environment=environment, screen=screen)
             if options.after:
-                subprocess.run(options.after, shell=True, cwd=work, env=environment, check=True)
+                subprocess.run(["bash", "-c", options.after], cwd=work, env=environment, check=True)
     finally:
         screen.close()
         if options.stop:

@@ -29,7 +29,9 @@ def _home(folder: Path | None, port_base: int = homes.DEFAULT_PORT_BASE) -> home
 @app.command()
 def up(
     home: HomeOption = None,
-    port_base: Annotated[int, typer.Option(help="First of the ports, all on 127.0.0.1.")] = homes.DEFAULT_PORT_BASE,
+    port_base: Annotated[
+        int, typer.Option(envvar="INTERLOCK_PORT_BASE", help="First of the ports, all on 127.0.0.1.")
+    ] = homes.DEFAULT_PORT_BASE,
     timeout: Annotated[float, typer.Option(help="Seconds to wait until every engine is ready.")] = 60.0,
 ) -> None:
     """Start the engines: a forge, a registry, a ticket system, and a cluster each for hub, dev, test and prod."""

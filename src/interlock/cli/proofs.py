@@ -10,8 +10,6 @@ from rich.console import Console
 from rich.table import Table
 
 from interlock.cli.session import Session, now
-from interlock.clients.connect import PLATFORM
-from interlock.errors import NotFoundError
 from interlock.platform.domain.ids import EnvironmentName, RecordNumber, ServiceName
 from interlock.platform.domain.verdict import Basis, Finding, Verdict
 from interlock.platform.proof import chain, forward, keys
@@ -22,27 +20,11 @@ from interlock.platform.proof.sources import Sources
 _MARKS = {Verdict.VALID: ("✓", "green"), Verdict.INVALID: ("✗", "red"), Verdict.UNKNOWN: ("?", "yellow")}
 
 
-def sources(session: Session, identity: str = PLATFORM) -> Sources:
-    """Where a trace reads: as ``identity`` in every system."""
-    context, connections = session.context, session.connections
-    by_url = {endpoint.name: name for name, endpoint in context.clusters.items()}
-
-    def cluster_name(url: str) -> str:
-        try:
-            return by_url[url]
-        except KeyError:
-            raise NotFoundError("cluster-unknown", f"no cluster {url!r} in the context file") from None
-
-    return Sources(
-        store=EvidenceStore(context.stores.evidence),
-        ledger=Ledger(context.stores.ledger, keys.load(context.keys.attest)),
-        seal=context.keys.seal.read_text(),
-        cluster=lambda url: connections.cluster(cluster_name(url), identity),
-        mirror=lambda repository: connections.mirror(repository, identity),
-        forge=lambda: connections.forge(identity),
-        registry=lambda: connections.registry(None),
-        tickets=lambda: connections.tickets(identity),
-    )
+def sources(session: Session) -> Sources:
+    """Where a trace reads."""
+    context = session.context
+    ledger = Ledger(context.stores.ledger, keys.load(context.keys.attest))
+    return Sources.of(session.connections, EvidenceStore(context.stores.evidence), ledger)
 
 
 def backwards(session: Session, environment: str, service: str) -> chain.Trace:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from interlock.clients import files
 from interlock.errors import NotFoundError
+from interlock.formats import addresses
 
 View = Literal["outside", "inside"]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
@@ -101,11 +102,8 @@ class Context(_Model):
 
     def resolve(self, address: str, *, view: View = "outside") -> str:
         """``address`` as files write it -> where it answers. An address with no mapping is returned as it is."""
-        for endpoint in sorted(self.endpoints(), key=lambda item: -len(item.name)):
-            if address == endpoint.name or address.startswith(endpoint.name.rstrip("/") + "/"):
-                target = endpoint.outside if view == "outside" else endpoint.inside
-                return target.rstrip("/") + address[len(endpoint.name.rstrip("/")) :]
-        return address
+        names = {item.name: item.outside if view == "outside" else item.inside for item in self.endpoints()}
+        return addresses.resolve(address, names) or address
 
     def repository(self, name: str) -> str:
         """The stable URL of one of the estate's repositories."""

@@ -23,7 +23,6 @@ from interlock.local.forge import create_app
 
 if TYPE_CHECKING:
     from conftest import Estate, Serve
-
     from interlock.local.forge import Config
 
 # Runs the forge as its own main does, but the process kills itself, as hard as the kernel can, in one method.

@@ -20,7 +20,6 @@ from interlock.local.forge import outbox
 
 if TYPE_CHECKING:
     from conftest import Estate, Serve
-
     from interlock.local.forge import Config
 
 SECRET = "s3cret"

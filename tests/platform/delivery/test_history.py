@@ -18,7 +18,6 @@ from interlock.platform.proof import kinds
 
 if TYPE_CHECKING:
     from conftest import World
-
     from interlock.clients.forge import PullRequest as ForgePull
 
 VALUES = "apps/payments/values.prod.yaml"

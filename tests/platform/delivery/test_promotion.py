@@ -14,7 +14,6 @@ from interlock.platform.domain.image import ImageReference
 
 if TYPE_CHECKING:
     from conftest import World
-
     from interlock.clients.forge import PullRequest
 
 PAYMENTS = ServiceName("payments")

@@ -13,7 +13,8 @@ from interlock.clients.git import Repository
 from interlock.errors import InputError, IntegrityError, InterlockError
 from interlock.platform.domain.ids import CommitId, Digest
 from interlock.platform.proof import seals
-from interlock.platform.proof.seals import BRANCH, TRAILER
+from interlock.platform.proof.seals import BRANCH as BRANCH
+from interlock.platform.proof.seals import TRAILER as TRAILER
 
 AUTHOR = ("Interlock", "interlock@users.noreply.interlock.dev")
 

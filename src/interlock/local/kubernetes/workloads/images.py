@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from interlock.clients.registry import RegistryClient
 from interlock.errors import InterlockError, NotFoundError
+from interlock.formats import addresses
 from interlock.formats.oci import Index, reference
 
 
@@ -31,7 +32,7 @@ class Registries:
     """The registries of a cluster by stable name; ``names`` maps prefixes of image names to addresses."""
 
     def __init__(self, names: Mapping[str, str], *, timeout: float = 5.0) -> None:
-        self._names = sorted(names.items(), key=lambda item: -len(item[0]))
+        self._names = names
         self._timeout = timeout
 
     def check(self, image: str) -> Present | Absent:
@@ -49,14 +50,12 @@ class Registries:
 
     def _address(self, name: str) -> tuple[str, str] | None:
         """Where ``host/repository`` is: the registry's base URL and the repository there."""
-        for prefix, target in self._names:
-            stable = prefix.rstrip("/")
-            if name == stable or name.startswith(stable + "/"):
-                real = target.rstrip("/") + name[len(stable) :]
-                scheme, _, rest = real.rpartition("://")
-                host, _, repository = rest.partition("/")
-                return f"{scheme or 'http'}://{host}", repository
-        return None
+        real = addresses.resolve(name, self._names)
+        if real is None:
+            return None
+        scheme, _, rest = real.rpartition("://")
+        host, _, repository = rest.partition("/")
+        return f"{scheme or 'http'}://{host}", repository
 
 
 def _look(client: RegistryClient, repository: str, wanted: reference.Reference) -> Present | Absent:

@@ -10,6 +10,7 @@ from interlock.platform.domain.ids import Digest
 from interlock.platform.domain.verdict import Finding
 from interlock.platform.estate import layout
 from interlock.platform.estate.argocd import NAMESPACE
+from interlock.platform.proof import seals
 from interlock.platform.proof.link import Draft, Link
 from interlock.platform.proof.walk import MAIN, Walk
 
