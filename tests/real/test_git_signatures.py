@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,8 +22,8 @@ Gpg = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def gnupg(tmp_path_factory: pytest.TempPathFactory, client: Callable[[str], str]) -> Gpg:
-    """Runs gpg over a home of its own (a short path: its agent's socket has one)."""
+def gnupg(tmp_path_factory: pytest.TempPathFactory, client: Callable[[str], str]) -> Iterator[Gpg]:
+    """Runs gpg over a home of its own (a short path: its agent's socket has one); the agent ends with the test."""
     program = client("gpg")
     home = tmp_path_factory.mktemp("g")
     home.chmod(0o700)
@@ -33,7 +33,8 @@ def gnupg(tmp_path_factory: pytest.TempPathFactory, client: Callable[[str], str]
         return subprocess.run(command, input=stdin, capture_output=True, text=True, errors="replace", check=False)
 
     run.home = home  # type: ignore[attr-defined]
-    return run
+    yield run
+    subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], check=False)
 
 
 def signed_commit(folder: Path, secret: str) -> git.Repository:

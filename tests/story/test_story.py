@@ -186,7 +186,8 @@ def test_real_gpg_accepts_every_seal(estate: Estate, client: Client, repository:
     clone = estate.clone("dana", repository, tmp_path / "clone")
     keyring = tmp_path / "gpg"
     keyring.mkdir(mode=0o700)
-    estate.call(gpg, "--batch", "--import", str(estate.context.keys.seal), extra={"GNUPGHOME": str(keyring)})
+    certificate = str(estate.context.keys.seal)
+    estate.call(gpg, "--batch", "--no-autostart", "--import", certificate, extra={"GNUPGHOME": str(keyring)})
 
     seals = estate.git("dana", "rev-list", "--first-parent", "origin/sealed", cwd=clone).out.split()
 
