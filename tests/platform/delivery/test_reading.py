@@ -45,8 +45,9 @@ class Server(uvicorn.Server):
             await asyncio.sleep(0.01)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def ticket_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One a test: two tests in one second make commits of the same id, and a record belongs to one head."""
     folder = tmp_path_factory.mktemp("tickets")
     users = folder / "users.yaml"
     stand_in.write_users(
