@@ -92,12 +92,14 @@ def test_the_type_of_a_param_that_does_not_say(spec: dict[str, Any], kind: str) 
 
 
 def test_what_is_not_executed_is_found_with_its_path_and_its_place() -> None:
-    document = yaml.load(GOOD.replace("script: echo", "ref: {name: action}"), file="task.yaml")
+    document = yaml.load(
+        GOOD.replace("script: echo", "volumeDevices: [{name: disk, devicePath: /dev/x}]"), file="task.yaml"
+    )
     read = model.parse(Task, document.value, document=document)
     with pytest.raises(UnsupportedError) as caught:
         unexecuted.refuse(read, document=document)
-    assert caught.value.message == "interlock.local does not execute StepActions (steps[].ref) yet"
-    assert (caught.value.got, str(caught.value.where)) == ("spec.steps[0].ref", "task.yaml:7:12")
+    assert caught.value.message == "interlock.local does not execute volumeDevices yet"
+    assert (caught.value.got, str(caught.value.where)) == ("spec.steps[0].volumeDevices", "task.yaml:7:22")
 
 
 def test_what_only_a_cluster_enforces_is_listed() -> None:

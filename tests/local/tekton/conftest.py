@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import copy
-import itertools
 import threading
-import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from interlock.clients.kubernetes import Object, ObjectList, WatchEvent
-from interlock.errors import ConflictError, NotFoundError, UnreachableError
+from interlock.clients.kubernetes import Object
 from interlock.formats import yaml
+from interlock.local.tekton import memory
 from interlock.local.tekton.config import Config
 from interlock.local.tekton.engine import Engine
 
@@ -24,147 +21,13 @@ PATIENCE = 20.0
 """Seconds after which a test that waits for an event gives up; nothing is paced by it."""
 
 
-class Cluster:
-    """The objects of one cluster; `client` makes any number of clients of it."""
+class Cluster(memory.Cluster):
+    """The cluster of a test: it gives up waiting, and notes the patches."""
 
-    def __init__(self) -> None:
-        self.changed = threading.Condition()
-        self.objects: dict[tuple[str, str, str], Object] = {}
-        self.history: list[WatchEvent] = []
-        self.unreachable = False
-        self.writes: list[tuple[str, str, str]] = []
-        self._versions = itertools.count(1)
-
-    def client(self) -> FakeClient:
-        return FakeClient(self)
-
-    def put(self, kind: str, event: str, value: Object) -> Object:
-        metadata = value["metadata"]
-        metadata["resourceVersion"] = str(next(self._versions))
-        key = (kind, metadata.get("namespace", ""), metadata["name"])
-        if event == "DELETED":
-            self.objects.pop(key)
-        else:
-            self.objects[key] = value
-        self.history.append(WatchEvent(event, copy.deepcopy(value)))  # type: ignore[arg-type]
-        self.changed.notify_all()
-        return copy.deepcopy(value)
-
-    def wait(self, condition: Callable[[], Any]) -> Any:
-        """What ``condition`` returns, as soon as that is true; it is tried at every change."""
-        deadline = time.monotonic() + PATIENCE
-        with self.changed:
-            while not (found := condition()):
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    raise AssertionError("nothing happened in time")
-                self.changed.wait(min(left, 1.0))
-            return found
-
-
-class FakeClient:
-    """`KubernetesClient` as far as the engine uses it."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        self.cluster = cluster
-        self.closed = threading.Event()
-
-    def close(self) -> None:
-        self.closed.set()
-        with self.cluster.changed:
-            self.cluster.changed.notify_all()
-
-    def _reach(self) -> None:
-        if self.cluster.unreachable or self.closed.is_set():
-            raise UnreachableError("kubernetes-unreachable", "no answer")
-
-    def get(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> Object:
-        with self.cluster.changed:
-            self._reach()
-            try:
-                return copy.deepcopy(self.cluster.objects[kind, namespace or "", name])
-            except KeyError:
-                raise NotFoundError("kubernetes-not-found", f"no {kind} {name}") from None
-
-    def list(
-        self, api_version: str, kind: str, *, namespace: str | None = None, label_selector: object = None
-    ) -> ObjectList:
-        with self.cluster.changed:
-            self._reach()
-            found = [copy.deepcopy(value) for key, value in self.cluster.objects.items() if key[0] == kind]
-            return ObjectList(found, str(len(self.cluster.history)))
-
-    def watch(self, api_version: str, kind: str, **options: Any) -> FakeWatch:
-        return FakeWatch(self, kind, int(options["resource_version"]))
-
-    def create(self, obj: Object) -> Object:
-        with self.cluster.changed:
-            self._reach()
-            value = copy.deepcopy(obj)
-            metadata = value["metadata"]
-            if (obj["kind"], metadata.get("namespace", ""), metadata["name"]) in self.cluster.objects:
-                raise ConflictError("kubernetes-already-exists", f"{obj['kind']} exists")
-            number = len(self.cluster.history)
-            metadata["uid"] = f"uid-{number}-{metadata['name']}"
-            metadata["creationTimestamp"] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-            return self.cluster.put(obj["kind"], "ADDED", value)
-
-    def patch(
-        self,
-        api_version: str,
-        kind: str,
-        name: str,
-        patch: Any,
-        *,
-        namespace: str | None = None,
-        patch_type: str = "merge",
-        subresource: str | None = None,
-    ) -> Object:
-        assert patch_type == "merge"
-        with self.cluster.changed:
-            value = self.get(api_version, kind, name, namespace)
-            allowed = {"status"} if subresource == "status" else {"spec", "metadata"}
-            assert set(patch) <= allowed
-            self.cluster.writes.append((kind, name, subresource or ""))
-            return self.cluster.put(kind, "MODIFIED", merged(value, patch))
-
-    def delete(self, api_version: str, kind: str, name: str, *, namespace: str | None = None) -> Object:
-        with self.cluster.changed:
-            return self.cluster.put(kind, "DELETED", self.get(api_version, kind, name, namespace))
-
-
-class FakeWatch:
-    def __init__(self, client: FakeClient, kind: str, position: int) -> None:
-        self.client, self.kind, self.position = client, kind, position
-
-    def __enter__(self) -> Iterator[WatchEvent]:
-        return self._events()
-
-    def __exit__(self, *_: object) -> None:
-        return None
-
-    def _events(self) -> Iterator[WatchEvent]:
-        cluster = self.client.cluster
-        while not self.client.closed.is_set():
-            with cluster.changed:
-                while len(cluster.history) == self.position and not self.client.closed.is_set():
-                    cluster.changed.wait(5.0)
-                events = cluster.history[self.position :]
-                self.position = len(cluster.history)
-            yield from (event for event in copy.deepcopy(events) if event.object["kind"] == self.kind)
-
-
-def merged(value: Any, patch: Any) -> Any:
-    """RFC 7386."""
-    if not isinstance(patch, dict):
-        return patch
-    result = dict(value) if isinstance(value, dict) else {}
-    for key, item in patch.items():
-        if item is None:
-            result.pop(key, None)
-        else:
-            result[key] = merged(result.get(key), item)
-    return result
+    def wait(self, condition: Callable[[], Any], *, timeout: float | None = PATIENCE) -> Any:
+        found = super().wait(condition, timeout=timeout)
+        assert found, "nothing happened in time"
+        return found
 
 
 class Rig:

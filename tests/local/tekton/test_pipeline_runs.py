@@ -280,32 +280,11 @@ REFUSED: list[tuple[list[dict[str, Any]], dict[str, Any], dict[str, Any], str, s
         'pipeline requires workspace with name "w" be provided by pipelinerun',
     ),
     (
-        [embedded("a", "true", matrix={"params": [{"name": "x", "value": ["a"]}]})],
-        {},
-        {},
-        "PipelineValidationFailed",
-        "interlock.local does not execute matrix yet",
-    ),
-    (
-        [{"name": "a", "taskRef": {"resolver": "git"}}],
-        {},
-        {},
-        "PipelineValidationFailed",
-        "interlock.local does not execute resolvers (taskRef.resolver) yet",
-    ),
-    (
         [{"name": "a", "taskRef": {"apiVersion": "example.dev/v1", "kind": "Wait", "name": "w"}}],
         {},
         {},
         "PipelineValidationFailed",
         "interlock.local does not execute custom tasks (example.dev/v1 Wait) yet",
-    ),
-    (
-        [embedded("a", "true", when=[{"cel": "'a' == 'a'"}])],
-        {},
-        {},
-        "PipelineValidationFailed",
-        "interlock.local does not execute CEL in when yet",
     ),
     (
         [ANY, embedded("b", "true", params=[{"name": "x", "value": "$(tasks.a.results.none)"}])],

@@ -378,8 +378,7 @@ def test_what_is_not_executed_is_refused_by_name(rig: Any, condition: Any) -> No
     step = f"{{name: s, image: {SHELL}, script: 'true'}}"
     for index, (extra, name) in enumerate(
         [
-            (f"sidecars: [{{image: x}}], steps: [{step}]", "sidecars"),
-            ("steps: [{name: s, ref: {name: action}}]", "StepActions (steps[].ref)"),
+            (f"volumes: [{{name: v, nfs: {{server: s, path: /}}}}], steps: [{step}]", "nfs volumes"),
             (f"volumes: [{{name: v, hostPath: {{path: /}}}}], steps: [{step}]", "hostPath volumes"),
         ]
     ):

@@ -2,41 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import ConfigDict
 from pydantic.alias_generators import to_camel
 
-from interlock.formats.tekton.model import AnyParamValue, Model, NotExecuted, ObjectMeta
-from interlock.formats.tekton.task import Param, ParamSpec, TaskSpec
+from interlock.formats.tekton.model import AnyParamValue, Model, ObjectMeta
+from interlock.formats.tekton.task import Param, ParamSpec, ResolverRef, TaskSpec, When
 
 
-class When(Model):
-    """A condition: ``input`` is (not) among ``values``."""
+class TaskRef(ResolverRef):
+    """Reference to a Task of the run's namespace, of a resolver, or (a group's apiVersion and a kind) a custom task."""
 
-    input: str = ""
-    operator: Literal["in", "notin"] | None = None
-    values: list[str] | None = None
-    cel: Annotated[str, NotExecuted("CEL in when")] = ""
-
-
-class TaskRef(Model):
-    """Reference to a Task of the run's namespace."""
-
-    name: str = ""
     kind: str = ""
     api_version: str = ""
-    resolver: Annotated[str, NotExecuted("resolvers (taskRef.resolver)")] = ""
-    params: Annotated[Any, NotExecuted("resolvers (taskRef.params)")] = None
 
 
-class PipelineRef(Model):
-    """Reference to a Pipeline of the run's namespace."""
+class PipelineRef(ResolverRef):
+    """Reference to a Pipeline of the run's namespace or of a resolver."""
 
-    name: str = ""
     api_version: str = ""
-    resolver: Annotated[str, NotExecuted("resolvers (pipelineRef.resolver)")] = ""
-    params: Annotated[Any, NotExecuted("resolvers (pipelineRef.params)")] = None
 
 
 class TaskMetadata(Model):
@@ -50,7 +35,8 @@ class EmbeddedTask(TaskSpec):
     api_version: str = ""
     kind: str = ""
     metadata: TaskMetadata | None = None
-    spec: Annotated[Any, NotExecuted("custom tasks (taskSpec.spec)")] = None
+    spec: Any = None
+    """Of a custom task: whatever its kind takes."""
 
 
 class WorkspacePipelineTaskBinding(Model):
@@ -63,6 +49,20 @@ class WorkspacePipelineTaskBinding(Model):
     @property
     def source(self) -> str:
         return self.workspace or self.name
+
+
+class IncludeParams(Model):
+    """One ``matrix.include``: added where it does not contradict, else a combination of its own."""
+
+    name: str = ""
+    params: list[Param] | None = None
+
+
+class Matrix(Model):
+    """A task run once for each combination of values (v1/matrix_types.go)."""
+
+    params: list[Param] | None = None
+    include: list[IncludeParams] | None = None
 
 
 class PipelineTask(Model):
@@ -78,9 +78,9 @@ class PipelineTask(Model):
     workspaces: list[WorkspacePipelineTaskBinding] | None = None
     timeout: str = ""
     on_error: str = ""
-    matrix: Annotated[Any, NotExecuted("matrix")] = None
-    pipeline_ref: Annotated[Any, NotExecuted("pipelines in pipelines (pipelineRef)")] = None
-    pipeline_spec: Annotated[Any, NotExecuted("pipelines in pipelines (pipelineSpec)")] = None
+    matrix: Matrix | None = None
+    pipeline_ref: PipelineRef | None = None
+    pipeline_spec: PipelineSpec | None = None
 
 
 class PipelineWorkspace(Model):

@@ -8,7 +8,17 @@ from pydantic import ConfigDict
 
 from interlock.formats.tekton.model import Model, NotEnforced, NotExecuted, ObjectMeta
 from interlock.formats.tekton.pipeline import PipelineRef, PipelineSpec, TaskMetadata, TaskRef
-from interlock.formats.tekton.task import ClaimSource, ConfigMapSource, EmptyDir, Param, SecretSource, TaskSpec
+from interlock.formats.tekton.task import (
+    ClaimSource,
+    ConfigMapSource,
+    EmptyDir,
+    EnvVar,
+    Param,
+    ProjectedSource,
+    SecretSource,
+    TaskSpec,
+    Volume,
+)
 
 CANCELLED_BY_PIPELINE = "TaskRun cancelled as the PipelineRun it belongs to has been cancelled."
 CANCELLED_BY_TIMEOUT = "TaskRun cancelled as the PipelineRun it belongs to has timed out."
@@ -24,7 +34,7 @@ class WorkspaceBinding(Model):
     empty_dir: EmptyDir | None = None
     config_map: ConfigMapSource | None = None
     secret: SecretSource | None = None
-    projected: Annotated[Any, NotExecuted("projected workspaces")] = None
+    projected: ProjectedSource | None = None
     csi: Annotated[Any, NotExecuted("csi workspaces")] = None
 
     @property
@@ -42,6 +52,47 @@ class WorkspaceBinding(Model):
         return [name for name in names if getattr(self, name) is not None]
 
 
+class Breakpoints(Model):
+    """Where a run waits for a person: ``onFailure: enabled``, and before the named steps."""
+
+    on_failure: str = ""
+    before_steps: list[str] | None = None
+
+
+class Debug(Model):
+    breakpoints: Breakpoints | None = None
+
+
+class ContainerOverride(Model):
+    """Resources of one step or sidecar, from the run (v1/taskrun_types.go TaskRunStepSpec)."""
+
+    name: str
+    compute_resources: Annotated[Any, NotEnforced("computeResources")] = None
+
+
+class PodTemplate(Model):
+    """What a run adds to its pod (pkg/apis/pipeline/pod/template.go); scheduling asks only a cluster for something."""
+
+    env: list[EnvVar] | None = None
+    volumes: list[Volume] | None = None
+    host_aliases: list[dict[str, Any]] | None = None
+    security_context: Annotated[Any, NotEnforced("securityContext")] = None
+    node_selector: Annotated[Any, NotEnforced("nodeSelector")] = None
+    tolerations: Annotated[Any, NotEnforced("tolerations")] = None
+    affinity: Annotated[Any, NotEnforced("affinity")] = None
+    runtime_class_name: Annotated[str | None, NotEnforced("runtimeClassName")] = None
+    automount_service_account_token: Annotated[bool | None, NotEnforced("automountServiceAccountToken")] = None
+    dns_policy: Annotated[str | None, NotEnforced("dnsPolicy")] = None
+    dns_config: Annotated[Any, NotEnforced("dnsConfig")] = None
+    enable_service_links: Annotated[bool | None, NotEnforced("enableServiceLinks")] = None
+    priority_class_name: Annotated[str | None, NotEnforced("priorityClassName")] = None
+    scheduler_name: Annotated[str, NotEnforced("schedulerName")] = ""
+    image_pull_secrets: Annotated[Any, NotEnforced("imagePullSecrets")] = None
+    host_network: Annotated[bool, NotEnforced("hostNetwork")] = False
+    host_users: Annotated[bool | None, NotEnforced("hostUsers")] = None
+    topology_spread_constraints: Annotated[Any, NotEnforced("topologySpreadConstraints")] = None
+
+
 class TaskRunSpec(Model):
     params: list[Param] | None = None
     service_account_name: str = ""
@@ -53,10 +104,10 @@ class TaskRunSpec(Model):
     timeout: str | None = None
     workspaces: list[WorkspaceBinding] | None = None
     managed_by: str | None = None
-    debug: Annotated[Any, NotExecuted("debug breakpoints")] = None
-    pod_template: Annotated[Any, NotEnforced("podTemplate")] = None
-    step_specs: Annotated[Any, NotEnforced("stepSpecs")] = None
-    sidecar_specs: Annotated[Any, NotExecuted("sidecarSpecs")] = None
+    debug: Debug | None = None
+    pod_template: PodTemplate | None = None
+    step_specs: list[ContainerOverride] | None = None
+    sidecar_specs: list[ContainerOverride] | None = None
     compute_resources: Annotated[Any, NotEnforced("computeResources")] = None
 
 
@@ -80,7 +131,7 @@ class Timeouts(Model):
 
 class TaskRunTemplate(Model):
     service_account_name: str = ""
-    pod_template: Annotated[Any, NotEnforced("podTemplate")] = None
+    pod_template: PodTemplate | None = None
 
 
 class PipelineTaskRunSpec(Model):
@@ -90,9 +141,9 @@ class PipelineTaskRunSpec(Model):
     service_account_name: str = ""
     timeout: str | None = None
     metadata: TaskMetadata | None = None
-    pod_template: Annotated[Any, NotEnforced("podTemplate")] = None
-    step_specs: Annotated[Any, NotEnforced("stepSpecs")] = None
-    sidecar_specs: Annotated[Any, NotExecuted("sidecarSpecs")] = None
+    pod_template: PodTemplate | None = None
+    step_specs: list[ContainerOverride] | None = None
+    sidecar_specs: list[ContainerOverride] | None = None
     compute_resources: Annotated[Any, NotEnforced("computeResources")] = None
 
 
@@ -113,4 +164,26 @@ class PipelineRun(Model):
     kind: Literal["PipelineRun"] = "PipelineRun"
     metadata: ObjectMeta
     spec: PipelineRunSpec
+    status: dict[str, Any] | None = None
+
+
+class CustomRunSpec(Model):
+    """What a controller outside Tekton executes (pkg/apis/pipeline/v1beta1/customrun_types.go)."""
+
+    custom_ref: TaskRef | None = None
+    custom_spec: dict[str, Any] | None = None
+    params: list[Param] | None = None
+    status: Literal["", "RunCancelled"] = ""
+    status_message: str = ""
+    retries: int = 0
+    service_account_name: str = ""
+    timeout: str | None = None
+    workspaces: list[WorkspaceBinding] | None = None
+
+
+class CustomRun(Model):
+    api_version: Literal["tekton.dev/v1beta1"] = "tekton.dev/v1beta1"
+    kind: Literal["CustomRun"] = "CustomRun"
+    metadata: ObjectMeta
+    spec: CustomRunSpec
     status: dict[str, Any] | None = None

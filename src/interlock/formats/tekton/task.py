@@ -26,7 +26,7 @@ class ParamSpec(Model):
     description: str = ""
     properties: dict[str, PropertySpec] | None = None
     default: AnyParamValue | None = None
-    enum: Annotated[list[str] | None, NotExecuted("param enum")] = None
+    enum: list[str] | None = None
 
     @property
     def kind(self) -> str:
@@ -45,18 +45,40 @@ class Param(Model):
     value: AnyParamValue
 
 
-class TaskResult(Model):
-    """A declared result. Its type, if unset: ``properties`` -> object, else string."""
+class StepResult(Model):
+    """A result that a step or StepAction declares. Its type, if unset: ``properties`` -> object, else string."""
 
     name: str
     type: ParamType | None = None
     properties: dict[str, PropertySpec] | None = None
     description: str = ""
-    value: Annotated[Any, NotExecuted("task results taken from step results")] = None
 
     @property
     def kind(self) -> str:
         return self.type or ("object" if self.properties is not None else "string")
+
+
+class TaskResult(StepResult):
+    """A result that a Task declares; with ``value`` it is taken from a step's result (docs/stepactions.md)."""
+
+    value: AnyParamValue | None = None
+
+
+class When(Model):
+    """A condition of a PipelineTask or a step: ``input`` is (not) among ``values``, or a CEL expression holds."""
+
+    input: str = ""
+    operator: Literal["in", "notin"] | None = None
+    values: list[str] | None = None
+    cel: str = ""
+
+
+class ResolverRef(Model):
+    """What a reference to a Task, Pipeline or StepAction has: a name in the namespace, or a resolver and its params."""
+
+    name: str = ""
+    resolver: str = ""
+    params: list[Param] | None = None
 
 
 class WorkspaceDeclaration(Model):
@@ -88,11 +110,27 @@ class KeyRef(Model):
     optional: bool = False
 
 
+class FieldRef(Model):
+    """A field of the run's pod, as ``metadata.name`` or ``metadata.labels['x']``."""
+
+    api_version: str = ""
+    field_path: str
+
+
+class ResourceFieldRef(Model):
+    """A resource of a container, as ``limits.cpu``."""
+
+    container_name: str = ""
+    resource: str
+    divisor: Any = None
+
+
 class EnvVarSource(Model):
     secret_key_ref: KeyRef | None = None
     config_map_key_ref: KeyRef | None = None
-    field_ref: Annotated[Any, NotExecuted("env from pod fields (fieldRef)")] = None
-    resource_field_ref: Annotated[Any, NotExecuted("env from container resources (resourceFieldRef)")] = None
+    field_ref: FieldRef | None = None
+    resource_field_ref: ResourceFieldRef | None = None
+    file_key_ref: Annotated[Any, NotExecuted("env from files (fileKeyRef)")] = None
 
 
 class EnvVar(Model):
@@ -119,8 +157,8 @@ class VolumeMount(Model):
     mount_path: str
     sub_path: str = ""
     read_only: bool = False
-    sub_path_expr: Annotated[str, NotExecuted("volumeMounts[].subPathExpr")] = ""
-    mount_propagation: Annotated[str, NotExecuted("volumeMounts[].mountPropagation")] = ""
+    sub_path_expr: str = ""
+    mount_propagation: Annotated[str, NotEnforced("mountPropagation")] = ""
     recursive_read_only: Annotated[str, NotEnforced("recursiveReadOnly")] = ""
 
 
@@ -154,20 +192,72 @@ class ClaimSource(Model):
     read_only: bool = False
 
 
+class DownwardFile(Model):
+    """A file made from a field of the pod."""
+
+    path: str
+    field_ref: FieldRef | None = None
+    resource_field_ref: ResourceFieldRef | None = None
+    mode: int | None = None
+
+
+class DownwardSource(Model):
+    items: list[DownwardFile] | None = None
+    default_mode: int | None = None
+
+
+class TokenSource(Model):
+    """A token of the run's ServiceAccount, as a file."""
+
+    path: str
+    audience: str = ""
+    expiration_seconds: int | None = None
+
+
+class ProjectedSecret(Model):
+    name: str = ""
+    items: list[KeyToPath] | None = None
+    optional: bool = False
+
+
+class Projection(Model):
+    """One source of a projected volume."""
+
+    secret: ProjectedSecret | None = None
+    config_map: ProjectedSecret | None = None
+    downward_api: Annotated[DownwardSource | None, Field(alias="downwardAPI")] = None
+    service_account_token: TokenSource | None = None
+    cluster_trust_bundle: Annotated[Any, NotExecuted("projected clusterTrustBundle")] = None
+    pod_certificate: Annotated[Any, NotExecuted("projected podCertificate")] = None
+
+
+class ProjectedSource(Model):
+    """Several sources in one folder."""
+
+    sources: list[Projection] | None = None
+    default_mode: int | None = None
+
+
+class EphemeralSource(Model):
+    """A claim made for one pod."""
+
+    volume_claim_template: dict[str, Any] | None = None
+
+
 class Volume(Model):
-    """A volume of a Task: secret, configMap, emptyDir or persistentVolumeClaim."""
+    """A volume of a Task: exactly one source."""
 
     name: str
     secret: SecretSource | None = None
     config_map: ConfigMapSource | None = None
     empty_dir: EmptyDir | None = None
     persistent_volume_claim: ClaimSource | None = None
-    projected: Annotated[Any, NotExecuted("projected volumes")] = None
+    projected: ProjectedSource | None = None
+    downward_api: Annotated[DownwardSource | None, Field(alias="downwardAPI")] = None
+    ephemeral: EphemeralSource | None = None
     csi: Annotated[Any, NotExecuted("csi volumes")] = None
     host_path: Annotated[Any, NotExecuted("hostPath volumes")] = None
-    ephemeral: Annotated[Any, NotExecuted("ephemeral volumes")] = None
     nfs: Annotated[Any, NotExecuted("nfs volumes")] = None
-    downward_api: Annotated[Any, Field(alias="downwardAPI"), NotExecuted("downwardAPI volumes")] = None
     image: Annotated[Any, NotExecuted("image volumes")] = None
 
 
@@ -187,6 +277,16 @@ class StepTemplate(Model):
     compute_resources: Annotated[Any, NotEnforced("computeResources")] = None
 
 
+class OutputConfig(Model):
+    """A file that a stream is also written to, appending (pkg/entrypoint)."""
+
+    path: str = ""
+
+
+class StepRef(ResolverRef):
+    """Reference to a StepAction."""
+
+
 class Step(StepTemplate):
     """One step: a container of the TaskRun's pod, here a sandboxed process."""
 
@@ -196,12 +296,68 @@ class Step(StepTemplate):
     timeout: str = ""
     on_error: str = ""
     workspaces: list[WorkspaceUsage] | None = None
-    ref: Annotated[Any, NotExecuted("StepActions (steps[].ref)")] = None
-    params: Annotated[Any, NotExecuted("StepActions (steps[].params)")] = None
-    results: Annotated[Any, NotExecuted("step results")] = None
-    when: Annotated[Any, NotExecuted("when on steps")] = None
-    stdout_config: Annotated[Any, NotExecuted("stdoutConfig")] = None
-    stderr_config: Annotated[Any, NotExecuted("stderrConfig")] = None
+    ref: StepRef | None = None
+    params: list[Param] | None = None
+    results: list[StepResult] | None = None
+    when: list[When] | None = None
+    stdout_config: OutputConfig | None = None
+    stderr_config: OutputConfig | None = None
+
+
+class ExecAction(Model):
+    command: list[str] | None = None
+
+
+class HttpHeader(Model):
+    name: str
+    value: str = ""
+
+
+class HttpAction(Model):
+    path: str = ""
+    port: int | str
+    host: str = ""
+    scheme: str = ""
+    http_headers: list[HttpHeader] | None = None
+
+
+class TcpAction(Model):
+    port: int | str
+    host: str = ""
+
+
+class Probe(Model):
+    """A check of a sidecar; seconds and counts default as in Kubernetes (initial 0, period 10, timeout 1, 1, 3)."""
+
+    exec: ExecAction | None = None
+    http_get: HttpAction | None = None
+    tcp_socket: TcpAction | None = None
+    grpc: Annotated[Any, NotExecuted("grpc probes")] = None
+    initial_delay_seconds: int = 0
+    period_seconds: int = 10
+    timeout_seconds: int = 1
+    success_threshold: int = 1
+    failure_threshold: int = 3
+    termination_grace_period_seconds: int | None = None
+
+
+class Sidecar(StepTemplate):
+    """A process beside the steps: started before them, ended after them (v1/container_types.go Sidecar)."""
+
+    name: str = ""
+    script: str = ""
+    workspaces: list[WorkspaceUsage] | None = None
+    ports: list[dict[str, Any]] | None = None
+    readiness_probe: Probe | None = None
+    startup_probe: Probe | None = None
+    liveness_probe: Annotated[Probe | None, NotEnforced("livenessProbe")] = None
+    lifecycle: Annotated[Any, NotEnforced("lifecycle")] = None
+    restart_policy: Annotated[str, NotEnforced("restartPolicy")] = ""
+    termination_message_path: Annotated[str, NotEnforced("terminationMessagePath")] = ""
+    termination_message_policy: Annotated[str, NotEnforced("terminationMessagePolicy")] = ""
+    stdin: Annotated[bool, NotEnforced("stdin")] = False
+    stdin_once: Annotated[bool, NotEnforced("stdinOnce")] = False
+    tty: Annotated[bool, NotEnforced("tty")] = False
 
 
 class TaskSpec(Model):
@@ -213,7 +369,7 @@ class TaskSpec(Model):
     volumes: list[Volume] | None = None
     step_template: StepTemplate | None = None
     steps: list[Step] | None = None
-    sidecars: Annotated[Any, NotExecuted("sidecars")] = None
+    sidecars: list[Sidecar] | None = None
 
 
 class Task(Model):
@@ -221,6 +377,29 @@ class Task(Model):
     kind: Literal["Task"] = "Task"
     metadata: ObjectMeta
     spec: TaskSpec
+
+
+class StepActionSpec(Model):
+    """What a step that refers to a StepAction becomes (pkg/apis/pipeline/v1beta1/stepaction_types.go)."""
+
+    description: str = ""
+    image: str = ""
+    command: list[str] | None = None
+    args: list[str] | None = None
+    env: list[EnvVar] | None = None
+    script: str = ""
+    working_dir: str = ""
+    params: list[ParamSpec] | None = None
+    results: list[StepResult] | None = None
+    security_context: Annotated[Any, NotEnforced("securityContext")] = None
+    volume_mounts: list[VolumeMount] | None = None
+
+
+class StepAction(Model):
+    api_version: Literal["tekton.dev/v1beta1", "tekton.dev/v1alpha1"]
+    kind: Literal["StepAction"] = "StepAction"
+    metadata: ObjectMeta
+    spec: StepActionSpec
 
 
 def step_name(step: Step, index: int) -> str:

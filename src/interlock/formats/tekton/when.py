@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 
 from interlock.formats.tekton import substitution
-from interlock.formats.tekton.pipeline import When
 from interlock.formats.tekton.substitution import Replacements
+from interlock.formats.tekton.task import When
 
 
 def allows(conditions: Sequence[When] | None) -> bool:

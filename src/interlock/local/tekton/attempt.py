@@ -15,7 +15,7 @@ from interlock.formats.tekton.runs import TaskRun
 from interlock.local.tekton import capabilities, process, step_view, storage, task_plan
 from interlock.local.tekton.journal import Journal
 from interlock.local.tekton.process import Stop
-from interlock.local.tekton.services import FEATURE_FLAGS, Services, Written
+from interlock.local.tekton.services import Services, Written
 from interlock.local.tekton.task_plan import Plan, Refusal
 
 _MOST_READ = 1 << 20
@@ -71,7 +71,7 @@ class Attempt:
             "podName": "",
             "steps": list(self._states),
             "taskSpec": self.plan.spec.to_object(),
-            "provenance": {"featureFlags": dict(FEATURE_FLAGS)},
+            "provenance": {"featureFlags": self._services.config.flags.to_status()},
         }
         status.setdefault("startTime", conditions.timestamp(self._services.now()))
         self._written.write(conditions.written(status, conditions.TASK_RUNNING, self._services.now()))

@@ -101,9 +101,9 @@ def _spec(
         spec["timeout"] = timeout
     for source in (override, template):
         if source is not None and source.pod_template:
-            spec.setdefault("podTemplate", source.pod_template)
+            spec.setdefault("podTemplate", source.pod_template.to_object())
     if override is not None and override.step_specs:
-        spec["stepSpecs"] = override.step_specs
+        spec["stepSpecs"] = [item.to_object() for item in override.step_specs]
     if workspaces := _workspaces(services, written, plan, task):
         spec["workspaces"] = [binding.to_object() for binding in workspaces]
     return spec

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from interlock.formats.tekton.flags import Flags, Version
 
 HostPort = Annotated[str, StringConstraints(pattern=r"^(127\.0\.0\.1|localhost|[a-z0-9.-]+):[0-9]{1,5}$")]
 
@@ -41,5 +43,13 @@ class Config(BaseModel):
     """How many TaskRuns run at a time; None is the number of cores."""
     default_timeout: str = "1h0m0s"
     """Limit of a run that sets none (upstream's default-timeout-minutes)."""
+    flags: Flags = Field(default_factory=Flags)
+    """Upstream's feature flags, by their names (``enable-api-fields: alpha``)."""
+    tekton_version: Version = "1.15"
+    """Whose reasons and defaults hold where versions of Tekton differ."""
+    default_task_run_workspace_binding: dict[str, Any] | None = None
+    """Bound to the workspaces that a TaskRun leaves open (upstream's default-task-run-workspace-binding)."""
+    max_matrix_combinations: int = 256
+    """Upstream's default-max-matrix-combinations-count."""
     logs_port: int | None = None
     """Loopback port that serves step logs; None serves none, 0 picks one."""

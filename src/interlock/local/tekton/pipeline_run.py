@@ -19,7 +19,7 @@ from interlock.formats.tekton.scheduling import Child, Schedule, Timeouts
 from interlock.formats.tekton.task import API_VERSION
 from interlock.local.tekton import child_object, pipeline_plan
 from interlock.local.tekton.pipeline_plan import Plan
-from interlock.local.tekton.services import FEATURE_FLAGS, Services, Written
+from interlock.local.tekton.services import Services, Written
 from interlock.local.tekton.task_plan import Refusal
 
 _log = logging.getLogger("interlock.local.tekton")
@@ -82,7 +82,7 @@ class PipelineRuns:
         status = dict(written.status)
         status.setdefault("startTime", conditions.timestamp(now))
         status["pipelineSpec"] = plan.spec.to_object()
-        status["provenance"] = {"featureFlags": dict(FEATURE_FLAGS)}
+        status["provenance"] = {"featureFlags": self._services.config.flags.to_status()}
         schedule = self._schedule(written, run, plan, status, now)
         objects = self._task_runs(written)
         for name in schedule.to_time_out():

@@ -14,18 +14,6 @@ from interlock.local.tekton.forwarding import Forwarder
 from interlock.local.tekton.sandbox import Isolation
 from interlock.local.tekton.storage import Storage
 
-FEATURE_FLAGS: Mapping[str, Any] = {
-    "awaitSidecarReadiness": True,
-    "coschedule": "workspaces",
-    "enableAPIFields": "beta",
-    "enableProvenanceInStatus": True,
-    "enforceNonfalsifiability": "none",
-    "maxResultSize": 4096,
-    "resultExtractionMethod": "termination-message",
-    "verificationNoMatchPolicy": "ignore",
-}
-"""What this engine does, in the names of upstream's feature flags (config/config-feature-flags.yaml)."""
-
 
 @dataclass(frozen=True, slots=True)
 class Services:
