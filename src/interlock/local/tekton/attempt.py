@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
-from interlock.errors import InterlockError
-from interlock.formats.tekton import conditions, durations, names, results, task
+from interlock.errors import InterlockError, UnreachableError
+from interlock.formats.tekton import conditions, durations, names, pod, results, task
 from interlock.formats.tekton.conditions import Condition
 from interlock.formats.tekton.model import parse
 from interlock.formats.tekton.runs import TaskRun
 from interlock.local.tekton import capabilities, process, step_view, storage, task_plan
 from interlock.local.tekton.journal import Journal
+from interlock.local.tekton.logs import LogWriter, path_of
 from interlock.local.tekton.process import Stop
 from interlock.local.tekton.services import Services, Written
 from interlock.local.tekton.task_plan import Plan, Refusal
@@ -66,9 +67,10 @@ class Attempt:
             if "waiting" in state and index != self._journal.interrupted:
                 self._states[index] = self._running(index)
                 break
+        self._pod()
         status = {
             **self._written.status,
-            "podName": "",
+            "podName": pod.name(self._run.metadata.name, self._retries),
             "steps": list(self._states),
             "taskSpec": self.plan.spec.to_object(),
             "provenance": {"featureFlags": self._services.config.flags.to_status()},
@@ -78,7 +80,32 @@ class Attempt:
         condition = self._steps()
         if condition is None:
             return None
+        self._pod(done=True, reason=condition.reason)
         return self._with_results(condition)
+
+    def _pod(self, *, done: bool = False, reason: str = "") -> None:
+        """The pod as the steps are now. Raises Refusal where the API refuses it (taskrun.go handlePodCreationError)."""
+        try:
+            self._services.pods.update(
+                self._written.object,
+                self.plan.spec,
+                self._states,
+                (),
+                retries=self._retries,
+                done=done,
+                reason=reason,
+                masked=self.masked,
+            )
+        except UnreachableError:
+            raise
+        except InterlockError as error:
+            ref = self._run.spec.task_ref
+            task_name = ref.name if ref is not None else ""
+            maybe = (
+                f"missing or invalid Task {self._written.namespace}/{task_name}" if task_name else "invalid TaskSpec"
+            )
+            message = f'failed to create task run pod "{self._written.name}": {error.message}. Maybe {maybe}'
+            raise Refusal("PodCreationFailed", message) from error
 
     def _annotate(self) -> None:
         plan = self.plan
@@ -193,6 +220,7 @@ class Attempt:
         if "running" not in self._states[index]:
             self._states[index] = self._running(index)
         self._written.write({**self._written.status, "steps": list(self._states)})
+        self._pod()
         deadline = self._deadline()
         own = durations.parse(step.timeout) if step.timeout else None
         left = None if deadline is None else deadline - self._services.now()
@@ -207,18 +235,17 @@ class Attempt:
                 conditions.CONFIG_ERROR, f"Failed to create pod due to config error: {error.message}"
             ) from error
         self._journal.write({"event": "step-started", "step": index})
-        log_path = self._services.storage.log(
-            self._written.namespace, self._written.name, container.removeprefix("step-")
+        log_path = path_of(
+            self._services.storage, self._written.namespace, self._written.name, container, self._retries
         )
-        log_path.parent.mkdir(parents=True, exist_ok=True)
-        with log_path.open("ab") as log:
+        with LogWriter(log_path) as log:
             log.write(self._first_line(container, step).encode())
             seconds = None if limit is None else limit.total_seconds()
             try:
                 outcome = process.run(
                     self._services.isolation,
                     view,
-                    log,
+                    cast(BinaryIO, log),
                     self.plan.masker.fresh(),
                     stop=self._stop,
                     seconds=seconds,
@@ -284,6 +311,7 @@ class Attempt:
         self._states[index] = state
         if durable:
             self._journal.write({"event": "step-finished", "step": index, "state": state})
+            self._pod()
 
     def _identity(self, container: str, step: task.Step) -> dict[str, Any]:
         executor = self.plan.executors[step.image]

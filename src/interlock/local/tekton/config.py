@@ -53,3 +53,5 @@ class Config(BaseModel):
     """Upstream's default-max-matrix-combinations-count."""
     logs_port: int | None = None
     """Loopback port that serves step logs; None serves none, 0 picks one."""
+    logs_secret_file: Path | None = None
+    """File with the secret that the cluster's API server has too; without one everybody here may read logs."""

@@ -19,12 +19,13 @@ from typing import Literal
 
 from interlock.clients.kubernetes import KubernetesClient, Object, Synced, follow
 from interlock.errors import InterlockError, NotFoundError, UnreachableError
-from interlock.formats.tekton import conditions
+from interlock.formats.tekton import conditions, pod
 from interlock.formats.tekton.task import API_VERSION
 from interlock.local.tekton import capabilities, sandbox, storage, system
 from interlock.local.tekton.config import Config
 from interlock.local.tekton.forwarding import Forwarder
 from interlock.local.tekton.pipeline_run import PipelineRuns
+from interlock.local.tekton.pods import Pods
 from interlock.local.tekton.process import Stop
 from interlock.local.tekton.services import Services
 from interlock.local.tekton.storage import Storage
@@ -76,6 +77,16 @@ class Engine:
             storage=store,
             isolation=isolation,
             forwarder=Forwarder(config.endpoints, config.data / "net"),
+            pods=Pods(
+                client,
+                store,
+                settings=pod.Settings(
+                    executed_by=f"interlock.local.tekton, isolation {isolation.level}",
+                    flags=config.flags,
+                    default_timeout=config.default_timeout,
+                ),
+                now=now,
+            ),
             toolbox=capabilities.toolbox(),
             now=now,
             published=self._published,
@@ -101,6 +112,7 @@ class Engine:
         finally:
             self._stopping.set()
             self._client.close()
+            self._services.pods.close()
             with self._lock:
                 stops = list(self._executing.values())
             for stop in stops:
@@ -168,6 +180,8 @@ class Engine:
             stop.set("cancelled")
         if kind == "PipelineRun":
             self._pipelines.forget(uid)
+        else:
+            self._services.pods.forget(value)
         self._services.storage.drop(value["metadata"]["namespace"], uid)
 
     def _children(self, uid: str) -> Mapping[str, Object]:

@@ -11,6 +11,7 @@ from interlock.clients.kubernetes import KubernetesClient, Object
 from interlock.formats.tekton.task import API_VERSION
 from interlock.local.tekton.config import Config
 from interlock.local.tekton.forwarding import Forwarder
+from interlock.local.tekton.pods import Pods
 from interlock.local.tekton.sandbox import Isolation
 from interlock.local.tekton.storage import Storage
 
@@ -24,6 +25,7 @@ class Services:
     storage: Storage
     isolation: Isolation
     forwarder: Forwarder
+    pods: Pods
     toolbox: Mapping[str, str]
     now: Callable[[], datetime]
     published: Callable[[Object], None]
