@@ -18,6 +18,8 @@ ANNOTATION_NETWORK = "interlock.dev/network"
 """On a Task: space-separated endpoint names that its steps may reach; none without it."""
 ANNOTATION_CAPABILITIES = "interlock.dev/capabilities"
 """On a TaskRun: JSON of what was enforced and which tools ran, written by the engine."""
+NODE = "interlock-tekton"
+"""``spec.nodeName`` of every pod that the engine makes: the node whose kubelet serves its logs."""
 
 _LONGEST = 63
 _DIGEST = 32
