@@ -72,16 +72,17 @@ def _pod_reason(obj: Object, status: Object) -> str:
     """printers.go printPod: the first init container that has not succeeded, else the first container with a reason."""
     if obj["metadata"].get("deletionTimestamp"):
         return "Terminating"
-    init = status.get("initContainerStatuses") or []
-    for index, item in enumerate(init):
+    declared = obj["spec"].get("initContainers") or []
+    stays = {item["name"] for item in declared if item.get("restartPolicy") == "Always"}
+    for index, item in enumerate(status.get("initContainerStatuses") or []):
         state = item.get("state") or {}
         ended = state.get("terminated")
-        if ended is not None and not ended.get("exitCode"):
+        if (ended is not None and not ended.get("exitCode")) or (item["name"] in stays and item.get("started")):
             continue
         why = (ended or state.get("waiting") or {}).get("reason") or ""
         if ended is not None or why not in ("", "PodInitializing"):
             return f"Init:{why or ended}"
-        return f"Init:{index}/{len(obj['spec'].get('initContainers') or [])}"
+        return f"Init:{index}/{len(declared)}"
     reason = str(status.get("reason") or status.get("phase") or "Unknown")
     running = False
     for item in reversed(status.get("containerStatuses") or []):
