@@ -23,6 +23,8 @@ ANNOTATION_SECRET_PARAMS = "interlock.dev/secret-params"  # noqa: S105 - a name
 """On a Task or Pipeline: space-separated params whose values are masked wherever they would show."""
 ANNOTATION_EXECUTION_MODE = "experimental.tekton.dev/execution-mode"
 """``hermetic``: steps have no network (docs/hermetic.md)."""
+NODE = "interlock-tekton"
+"""``spec.nodeName`` of every pod that the engine makes: the node whose kubelet serves its logs."""
 
 _LONGEST = 63
 _DIGEST = 32

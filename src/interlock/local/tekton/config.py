@@ -54,4 +54,4 @@ class Config(BaseModel):
     logs_port: int | None = None
     """Loopback port that serves step logs; None serves none, 0 picks one."""
     logs_secret_file: Path | None = None
-    """File with the secret that this engine shares with its cluster's API server; without it anybody here reads logs."""
+    """File with the secret that the cluster's API server has too; without one everybody here may read logs."""

@@ -127,6 +127,7 @@ class Engine:
         finally:
             self._stopping.set()
             self._client.close()
+            self._services.pods.close()
             with self._lock:
                 stops = list(self._executing.values())
             for stop in stops:
