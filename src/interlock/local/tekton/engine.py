@@ -30,6 +30,7 @@ from interlock.local.tekton.pods import Pods
 from interlock.local.tekton.policies import Policies
 from interlock.local.tekton.posting import Poster
 from interlock.local.tekton.process import Stop
+from interlock.local.tekton.pump import Pump
 from interlock.local.tekton.resolvers import Resolvers
 from interlock.local.tekton.services import Notice, Services
 from interlock.local.tekton.storage import Storage
@@ -86,7 +87,7 @@ class Engine:
             config=config,
             storage=store,
             isolation=isolation,
-            forwarder=Forwarder(config.endpoints, config.data / "net"),
+            forwarder=Forwarder(),
             images=Images(config, view, toolbox),
             pods=Pods(
                 client,
@@ -99,6 +100,7 @@ class Engine:
                 now=now,
             ),
             poster=Poster(),
+            pump=Pump(),
             resolvers=Resolvers(),
             policies=Policies(),
             toolbox=toolbox,
@@ -135,6 +137,7 @@ class Engine:
             self._workers.shutdown(wait=True, cancel_futures=True)
             self._services.pods.close()
             self._services.poster.close()
+            self._services.pump.close()
             self._services.forwarder.close()
         if self.failure is not None:
             raise self.failure
