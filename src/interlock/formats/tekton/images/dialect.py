@@ -78,7 +78,7 @@ def findings(script: str, dialect: Dialect) -> list[Finding]:
 
 
 def _code(script: str) -> str:
-    """``script`` with comments, single-quoted text and quoted here-documents blanked, line by line as long as before."""
+    """``script`` with comments, single-quoted text and here-documents blanked; lines stay where they are."""
     parts: list[str] = []
     at, size, double = 0, len(script), False
     waiting: list[tuple[str, bool]] = []
@@ -127,7 +127,7 @@ def _code(script: str) -> str:
     return "".join(parts)
 
 
-_HEREDOC = re.compile(r"<<(?!<)(?P<strip>-?)[ \t]*(?P<quote>['\"\\]?)(?P<word>\w+)['\"]?")
+_HEREDOC = re.compile(r"(?<!<)<<(?!<)(?P<strip>-?)[ \t]*(?P<quote>['\"\\]?)(?P<word>\w+)['\"]?")
 
 
 def _blank(text: str) -> str:

@@ -14,13 +14,17 @@ SHELLS: Final = frozenset(["sh", "bash", "dash", "ash", "ksh", "mksh", "zsh"])
 DEFAULT: Final = ("/bin/sh",)
 """The interpreter of a script without a ``#!`` line (pkg/pod/script.go)."""
 
-_BUILTINS: Final = frozenset(
-    """. : alias bg break builtin caller case cd command compgen complete continue declare dirs disown enable eval exec exit
-    export fc fg getopts hash help history jobs let local logout mapfile popd pushd read readarray readonly return set shift
-    shopt source suspend times trap type typeset ulimit umask unalias unset wait""".split()
-)
+_BUILTINS: Final = frozenset((
+    ".", ":", "alias", "bg", "break", "builtin", "caller", "case", "cd", "command", "compgen", "complete",
+    "continue", "declare", "dirs", "disown", "enable", "eval", "exec", "exit", "export", "fc", "fg", "getopts",
+    "hash", "help", "history", "jobs", "let", "local", "logout", "mapfile", "popd", "pushd", "read", "readarray",
+    "readonly", "return", "set", "shift", "shopt", "source", "suspend", "times", "trap", "type", "typeset",
+    "ulimit", "umask", "unalias", "unset", "wait",
+))  # fmt: skip
 _ASSIGNMENT = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*(\[[^]]*\])?\+?=")
-_FUNCTION = re.compile(r"(?m)^[ \t]*(?:function[ \t]+)?([A-Za-z_][\w.-]*)[ \t]*\([ \t]*\)|\bfunction[ \t]+([A-Za-z_][\w.-]*)")
+_FUNCTION = re.compile(
+    r"(?m)^[ \t]*(?:function[ \t]+)?([A-Za-z_][\w.-]*)[ \t]*\([ \t]*\)|\bfunction[ \t]+([A-Za-z_][\w.-]*)"
+)
 _WITH_VALUE: Final = {
     "xargs": "InPdLsaE",
     "timeout": "ks",

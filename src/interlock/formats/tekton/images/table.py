@@ -24,7 +24,6 @@ FOLDERS: Final = {
     "usr_bin": "/usr/bin",
     "usr_sbin": "/usr/sbin",
     "local_bin": "/usr/local/bin",
-    "go_bin": "/usr/local/go/bin",
     "ko_app": "/ko-app",
 }
 """Key of the data file -> folder of the image."""
@@ -34,7 +33,7 @@ _LISTS: Final = ("entrypoint", "cmd")
 _TABLES: Final = ("env", "os_release", "files", "launchers")
 _TEXTS: Final = ("shell", "version", "user", "working_dir")
 _FIELDS: Final = {
-    *("name", "references", "tags", "from", "applets", "toolsets", "merged"),
+    *("name", "references", "tags", "from", "applets", "toolsets", "merged", "tagged"),
     *_LISTS,
     *_TABLES,
     *_TEXTS,
@@ -105,7 +104,7 @@ def find(image: Reference) -> Profile | None:
         named = any(fnmatchcase(wanted.name, pattern) for pattern in entry["references"])
         tags = entry.get("tags", "").split()
         if named and (not tags or any(fnmatchcase(wanted.tag or "", pattern) for pattern in tags)):
-            version = _VERSION.match(wanted.tag or "")
+            version = _VERSION.match(wanted.tag or "") if entry.get("tagged") else None
             return _profile(entry["name"], version[1] if version else None)
     return None
 
