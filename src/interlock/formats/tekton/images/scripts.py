@@ -21,6 +21,8 @@ _BUILTINS: Final = frozenset((
     "readonly", "return", "set", "shift", "shopt", "source", "suspend", "times", "trap", "type", "typeset",
     "ulimit", "umask", "unalias", "unset", "wait",
 ))  # fmt: skip
+_ALSO_BUILTIN: Final = frozenset(["echo", "printf", "test", "[", "true", "false", "pwd", "kill"])
+"""Programs that every shell also has within itself."""
 _ASSIGNMENT = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*(\[[^]]*\])?\+?=")
 _FUNCTION = re.compile(
     r"(?m)^[ \t]*(?:function[ \t]+)?([A-Za-z_][\w.-]*)[ \t]*\([ \t]*\)|\bfunction[ \t]+([A-Za-z_][\w.-]*)"
@@ -91,7 +93,8 @@ def _of_command(command: Command) -> Iterator[str]:
     words = list(command.words)
     while words and _ASSIGNMENT.match(words[0].text):
         words.pop(0)
-    yield from _of_words(words)
+    if words and words[0].text not in _ALSO_BUILTIN:
+        yield from _of_words(words)
 
 
 def _of_words(words: Sequence[Word]) -> Iterator[str]:

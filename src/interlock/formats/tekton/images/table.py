@@ -188,6 +188,10 @@ def _profile(name: str, version: str | None) -> Profile:
     for key, found in flat["programs"].items():
         folder = linked.get(FOLDERS[key], FOLDERS[key])
         programs.setdefault(folder, set()).update(found)
+    for path in flat["launchers"]:
+        folder, _, launcher = path.rpartition("/")
+        if folder:
+            programs.setdefault(folder, set()).add(launcher)
 
     def versioned(values: Mapping[str, str]) -> dict[str, str]:
         return {key: value.replace("{version}", stated) for key, value in values.items() if value}
