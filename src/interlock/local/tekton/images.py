@@ -100,6 +100,11 @@ class Images:
             content=Store.of(config, system, store / "content"),
         )
 
+    def close(self) -> None:
+        """Let go of the connection to the registry."""
+        if self._content is not None:
+            self._content.close()
+
     def root(self, image: str, *, script: str, command: Sequence[str]) -> Root:
         """The root for a step of ``image`` that runs ``script`` or ``command`` (both empty: the image's entrypoint).
 

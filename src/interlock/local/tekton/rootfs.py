@@ -112,6 +112,13 @@ class Store:
 
         return cls(folder, system, layouts=config.image_layouts, registry=registry, names=config.names, client=client)
 
+    def close(self) -> None:
+        """Let go of the connection to the registry; the next use makes another."""
+        with self._lock:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
     def places(self) -> str:
         """Where it looks, for messages."""
         return ", ".join([*(str(path) for path in self._layouts), *([self._registry] if self._registry else [])])

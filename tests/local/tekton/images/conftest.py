@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import queue
+import socket
 import subprocess
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import pytest
+import uvicorn
 
+from interlock.local.registry import Config, create_app
 from interlock.local.tekton import system
 from interlock.local.tekton.sandbox import Bind, Isolation, View
 from interlock.local.tekton.system import System
@@ -76,3 +82,26 @@ class Sandbox:
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Sandbox:
     return Sandbox(tmp_path)
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[str]:
+    """Base URL of a registry of this project, in a thread."""
+    ready: queue.Queue[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = queue.Queue()
+
+    class Server(uvicorn.Server):
+        async def main_loop(self) -> None:
+            told = asyncio.Event()
+            ready.put((asyncio.get_running_loop(), told))
+            await told.wait()
+
+    app = create_app(Config.model_validate({"port": 0, "data": tmp_path / "registry"}))
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        server = Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1))
+        thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+        thread.start()
+        loop, told = ready.get(timeout=10)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        loop.call_soon_threadsafe(told.set)
+        thread.join(10)

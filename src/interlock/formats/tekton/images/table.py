@@ -133,7 +133,10 @@ def references(name: str) -> tuple[list[str], str]:
 def debian_package(tool: str) -> str:
     """The Debian package with ``tool``; empty where there is none that we know of."""
     packages: Mapping[str, str] = _table()["packages"]
-    return packages.get(tool, tool)
+    for name in ("coreutils", "util-linux", "procps"):
+        if any(tool in words.split() for words in _table()["toolset"][name].values()):
+            return packages.get(tool, name)
+    return packages.get(tool, "")
 
 
 @cache
