@@ -35,6 +35,16 @@ class Config(BaseModel):
     """Image reference -> what executes its steps."""
     host_images: list[str] = Field(default_factory=list)
     """Image references whose steps run with this machine's own shell and tools: an explicit choice, said in status."""
+    registry: str | None = None
+    """Base URL of a registry: steps whose image is there run in that image's own root file system. References name it
+    by its address or by a name of ``names``."""
+    registry_ca_file: Path | None = None
+    """PEM of the CA that signs the registry's certificate."""
+    registry_username: str | None = None
+    registry_token_file: Path | None = None
+    """File with the registry's token, or with the password of ``registry_username``."""
+    image_layouts: list[Path] = Field(default_factory=list)
+    """OCI image layouts: steps whose image is in one run in that image's own root file system."""
     toolbox: Path | None = None
     """The executable behind ``interlock-toolbox``; None is the one of this installation."""
     allow_weaker_isolation: bool = False
