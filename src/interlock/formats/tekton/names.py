@@ -37,9 +37,18 @@ def child(parent: str, suffix: str) -> str:
     return f"{parent[: _HEAD - len(suffix)]}{digest}{suffix}"
 
 
-def task_run(pipeline_run: str, pipeline_task: str) -> str:
-    """Name of the TaskRun of a PipelineTask (resources/pipelinerunresolution.go getNewRunNames)."""
-    return child(pipeline_run, f"-{pipeline_task}")
+def runs(pipeline_run: str, pipeline_task: str, count: int) -> list[str]:
+    """Names of what a PipelineTask becomes: one, or with a matrix one for each combination (getNewRunNames)."""
+    single = child(pipeline_run, f"-{pipeline_task}")
+    if count == 1:
+        return [single]
+    names = []
+    for index in range(count):
+        name = child(pipeline_run, f"-{pipeline_task}-{index}")
+        if not name.endswith(f"-{index}"):
+            name = f"{single[: _LONGEST - len(f'-{count}')]}-{index}"
+        names.append(name)
+    return names
 
 
 def claim(template_name: str, workspace: str, owner_uid: str) -> str:

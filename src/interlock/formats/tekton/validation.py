@@ -189,9 +189,9 @@ def _finally_references(spec: PipelineSpec) -> None:
                     raise _invalid(message, f"spec.tasks.{item.name}")
 
 
-def pipeline_graph(spec: PipelineSpec) -> tuple[graph.Graph, graph.Graph]:
-    """The graphs of tasks and of finally tasks. Raises InputError ``pipeline-graph``."""
-    return graph.build(spec.tasks or []), graph.build(spec.finally_ or [], ordered=False)
+def pipeline_graph(spec: PipelineSpec) -> graph.Graph:
+    """The graph of its tasks. Raises InputError ``pipeline-graph`` or ``pipeline-graph-finally``."""
+    return graph.build(spec.tasks or [], spec.finally_ or [])
 
 
 def pipeline_bindings(spec: PipelineSpec, run: PipelineRunSpec) -> None:
