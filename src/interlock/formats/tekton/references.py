@@ -12,6 +12,11 @@ from interlock.formats.tekton.pipeline import PipelineTask
 from interlock.formats.tekton.task import Param
 
 _INDEX = re.compile(r"\[([0-9]+|\*)\]")
+STEP_FORMS = (
+    'must be one of the form 1). "steps.<stepName>.results.<resultName>"; '
+    '2). "steps.<stepName>.results.<objectResultName>.<individualAttribute>"'
+)
+"""Upstream's words for what is no reference to a step's result (internal/resultref ParseStepExpression)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +32,17 @@ class ResultRef:
 
 def parse(expression: str) -> ResultRef | None:
     """``tasks.T.results.R…`` without ``$()``; None if it is another kind of reference."""
+    return _parse(expression, ("tasks", "finally"))
+
+
+def of_step(expression: str) -> ResultRef | None:
+    """``steps.S.results.R…`` without ``$()``, with the step's name as ``task``; None if it is another reference."""
+    return _parse(expression, ("steps",))
+
+
+def _parse(expression: str, owners: tuple[str, ...]) -> ResultRef | None:
     parts = expression.split(".")
-    if len(parts) not in (4, 5) or parts[0] not in ("tasks", "finally") or parts[2] != "results":
+    if len(parts) not in (4, 5) or parts[0] not in owners or parts[2] != "results":
         return None
     if len(parts) == 5:
         return ResultRef(parts[1], parts[3], key=parts[4])
@@ -79,17 +93,18 @@ def embedded_expressions(task: PipelineTask) -> list[str]:
     return [
         found
         for container in containers
-        for text in _strings(container.to_object())
+        for text in strings(container.to_object())
         for found in substitution.references(text)
     ]
 
 
-def _strings(value: Any) -> Iterator[str]:
+def strings(value: Any) -> Iterator[str]:
+    """Every string below a JSON value."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
         for item in value:
-            yield from _strings(item)
+            yield from strings(item)
     elif isinstance(value, dict):
         for item in value.values():
-            yield from _strings(item)
+            yield from strings(item)
