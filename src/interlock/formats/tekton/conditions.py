@@ -56,9 +56,7 @@ PIPELINE_VALIDATION_FAILED = "PipelineValidationFailed"
 COULDNT_GET_PIPELINE_RESULT = "CouldntGetPipelineResult"
 CREATE_RUN_FAILED = "CreateRunFailed"
 CEL_EVALUATION_FAILED = "CELEvaluationFailed"
-INVALID_PARAM_VALUE = "InvalidParamValue"
 INVALID_MATRIX_TYPES = "InvalidMatrixParameterTypes"
-VERIFICATION_FAILED = "ResourceVerificationFailed"
 
 # Errors by code -> reason of a PipelineRun that has them before anything starts.
 PIPELINE_REASONS: Mapping[str, str] = {
@@ -73,7 +71,7 @@ PIPELINE_REASONS: Mapping[str, str] = {
     "task-result-reference": "InvalidTaskResultReference",
     "pipeline-result-reference": "InvalidPipelineResultReference",
     "required-workspace-optional": "RequiredWorkspaceMarkedOptional",
-    "param-enum": INVALID_PARAM_VALUE,
+    "param-enum": INVALID_PARAM,
     "matrix-types": INVALID_MATRIX_TYPES,
     "cel-invalid": CEL_EVALUATION_FAILED,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from interlock.errors import InputError
 from interlock.formats.tekton import references
@@ -27,7 +28,7 @@ class Graph:
     order: tuple[str, ...] = field(default=())
     """Names of ``tasks``, each after its parents."""
 
-    @property
+    @cached_property
     def all(self) -> dict[str, PipelineTask]:
         return {**self.tasks, **self.finals}
 

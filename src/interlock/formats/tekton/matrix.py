@@ -82,7 +82,7 @@ def _new(params: Sequence[Param], values: dict[str, list[str]]) -> int:
     return found
 
 
-def params_of(matrix: Matrix, combination: Combination) -> list[Param]:
+def params_of(combination: Combination) -> list[Param]:
     """A combination as params."""
     return [Param(name=name, value=value) for name, value in combination.items()]
 

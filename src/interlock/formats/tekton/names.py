@@ -56,6 +56,17 @@ def runs(pipeline_run: str, pipeline_task: str, count: int) -> list[str]:
     return names
 
 
+def position(name: str) -> tuple[int, str]:
+    """Sorts the runs of a matrix as its combinations are: by the number at the end."""
+    found = re.search(r"-([0-9]+)$", name)
+    return (int(found[1]) if found else 0, name)
+
+
+def restricted(base: str) -> str:
+    """A generateName as a label's value (pkg/names RestrictLength): at most 63 characters, none but alphanumeric last."""
+    return re.sub(r"[^a-zA-Z0-9]+$", "", base[:_LONGEST])
+
+
 def claim(template_name: str, workspace: str, owner_uid: str) -> str:
     """Name of the claim made from a volumeClaimTemplate (volumeclaim/pvchandler.go)."""
     digest = hashlib.sha256((workspace + owner_uid).encode()).hexdigest()[:10]

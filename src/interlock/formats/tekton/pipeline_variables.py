@@ -189,3 +189,20 @@ def _go_json(value: Any) -> str:
     """encoding/json, whose keys are sorted here as Go's structs and maps have them."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def binding_strings(children: Mapping[str, Children]) -> dict[str, str]:
+    """What finished TaskRuns answer in a run's workspace bindings: strings, keys of objects.
+
+    pr/resources/apply.go ApplyResultsToWorkspaceBindings.
+    """
+    strings: dict[str, str] = {}
+    for task, found in children.items():
+        if not found.done or found.kind != "TaskRun":
+            continue
+        for name, value in found.results.items():
+            if isinstance(value, str):
+                strings[f"tasks.{task}.results.{name}"] = value
+            elif isinstance(value, dict):
+                strings |= {f"tasks.{task}.results.{name}.{key}": text for key, text in value.items()}
+    return strings

@@ -175,7 +175,7 @@ def for_reference(value: ParamValue, *, custom: bool = False) -> ParamValue:
     resultrefresolution.go paramValueFromCustomRunResult.
     """
     if custom and isinstance(value, str) and value.lstrip()[:1] == "[":
-        decoded = _from_json(value)
+        decoded = from_json(value)
         if isinstance(decoded, list) and decoded:
             return decoded
     return value
