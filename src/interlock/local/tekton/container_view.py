@@ -177,7 +177,7 @@ def _command(folder: Path, container: Container, variables: Mapping[str, str], p
     elif spec.command:
         command, args = list(spec.command), list(spec.args or [])
     else:
-        command, args = list(root.entrypoint), list(spec.args or root.command)
+        command, args = root.argv(spec.args or []), []
     parts = [environment.expand(part, variables) for part in [*command, *args]]
     replaced, _ = step_results.attempt(lambda: step_results.in_command(parts, produced), parts)
     return list(replaced)
