@@ -93,6 +93,7 @@ def verify(value: Mapping[str, Any], key: PublicKey, *, algorithm: HashAlgorithm
 
     Raises as `document` and `extract`: what cannot be read is not signed either.
     """
+    _type(value)
     signature = extract(value)
     return signature is not None and any(
         key.verifies(signature, checksum(value, creation_timestamp=form), algorithm) for form in (False, True)
