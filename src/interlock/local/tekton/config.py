@@ -35,6 +35,8 @@ class Config(BaseModel):
     """Image reference -> what executes its steps."""
     host_images: list[str] = Field(default_factory=list)
     """Image references whose steps run with this machine's own shell and tools: an explicit choice, said in status."""
+    record_key: Path | None = None
+    """PEM of the private key (ECDSA P-256) that signs each TaskRun's record; without one no record is written."""
     toolbox: Path | None = None
     """The executable behind ``interlock-toolbox``; None is the one of this installation."""
     allow_weaker_isolation: bool = False

@@ -33,9 +33,7 @@ def running(plan: Plan, container: Container, now: datetime) -> State:
     return {**_identity(plan, container), "running": {"startedAt": conditions.timestamp(now)}}
 
 
-def ended(
-    plan: Plan, container: Container, before: State, code: int, reason: str, ending: str, now: datetime
-) -> State:
+def ended(plan: Plan, container: Container, before: State, code: int, reason: str, ending: str, now: datetime) -> State:
     """``before`` tells when it began; a container that never ran began and ended at once."""
     finished = conditions.timestamp(now)
     started = before.get("running", {}).get("startedAt", finished)
@@ -76,7 +74,9 @@ def artifacts_of(text: str) -> Mapping[str, Any]:
 
 def terminated(states: Sequence[State], condition: Condition, pod: str, created: str, now: datetime) -> list[State]:
     """Every state that had not ended, ended by the run's end (terminateStepsInPod)."""
-    return [state if "terminated" in state else _cut_off(state, condition.reason, pod, created, now) for state in states]
+    return [
+        state if "terminated" in state else _cut_off(state, condition.reason, pod, created, now) for state in states
+    ]
 
 
 def _cut_off(state: State, reason: str, pod: str, created: str, now: datetime) -> State:
