@@ -10,6 +10,8 @@ from typer.core import TyperGroup
 
 VERBS: dict[str, str] = {
     "approve": "approve",
+    "sign": "sign",
+    "verify": "verify",
 }
 """Verb -> the module that holds the function of the same name."""
 

@@ -45,6 +45,8 @@ class Config(BaseModel):
     """File with the registry's token, or with the password of ``registry_username``."""
     image_layouts: list[Path] = Field(default_factory=list)
     """OCI image layouts: steps whose image is in one run in that image's own root file system."""
+    record_key: Path | None = None
+    """PEM of the private key (ECDSA P-256) that signs each TaskRun's record; without one no record is written."""
     toolbox: Path | None = None
     """The executable behind ``interlock-toolbox``; None is the one of this installation."""
     allow_weaker_isolation: bool = False
