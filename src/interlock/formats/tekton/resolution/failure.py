@@ -57,8 +57,9 @@ def unknown(resolver: str) -> InputError:
 
 
 def _again(error: InterlockError, message: str) -> InterlockError:
+    # A lock file that says otherwise is its own kind of failure, whatever the run calls it.
     return type(error)(
-        error.code,
+        error.code if error.code.startswith("lock-") else CODE,
         message,
         got=error.got,
         expected=error.expected,
