@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from interlock.errors import InputError, InterlockError
+from interlock.formats.tekton import cel
 from interlock.formats.tekton.pac import glob, keys
 
 Evaluate = Callable[[str, Mapping[str, Any]], Any]
@@ -79,7 +80,7 @@ class Match:
 def match(run: Mapping[str, Any], event: Event, evaluate: Evaluate | None = None) -> Match:
     """Raises InputError ``pac-annotation`` for annotations that upstream refuses.
 
-    A CEL expression without ``evaluate``, or one that fails, does not match and says so.
+    ``evaluate`` is `evaluate_cel` unless given. A CEL expression that fails does not match and says so.
     """
     metadata = run.get("metadata") or {}
     name = metadata.get("generateName") or metadata.get("name") or ""
@@ -105,7 +106,7 @@ def match(run: Mapping[str, Any], event: Event, evaluate: Evaluate | None = None
         ignored = [key for key in ("on-event", "on-target-branch") if held.get(f"{keys.GROUP}/{key}")]
         if ignored:
             steps.append(f"on-cel-expression takes precedence; ignored: {', '.join(ignored)}")
-        return answer(*_cel(expression, event, evaluate))
+        return answer(*_cel(expression, event, evaluate or evaluate_cel))
     return answer(*_by_annotations(held, event, steps))
 
 
@@ -159,10 +160,8 @@ def branch_matches(wanted: str, branch: str) -> bool:
 _NAME = re.compile(r"\b(?:event_type|labels|pull_request_labels)\b")
 
 
-def _cel(expression: str, event: Event, evaluate: Evaluate | None) -> tuple[bool, str]:
+def _cel(expression: str, event: Event, evaluate: Evaluate) -> tuple[bool, str]:
     """Upstream walks the syntax tree for the names below; text outside of literals says the same."""
-    if evaluate is None:
-        return False, "on-cel-expression is not evaluated here"
     bare = re.sub(r"'[^']*'|\"[^\"]*\"", lambda found: found[0] if "labels" in found[0] else "''", expression)
     if event.trigger == "pull_request" and event.kind == LABELED and not _NAME.search(bare):
         return False, "label update event, the expression names neither event_type nor labels"
@@ -171,23 +170,23 @@ def _cel(expression: str, event: Event, evaluate: Evaluate | None) -> tuple[bool
         for key in ("target_branch", "source_branch"):
             variables[key] = variables[key].removeprefix("refs/heads/")
     try:
-        value = evaluate(_with_path_changed(expression, event), variables)
+        value = evaluate(expression, variables)
     except InterlockError as error:
         return False, f"CEL expression evaluation error: {error.message}"
     return value is True, f"on-cel-expression {expression} is {str(value).lower() if value in (True, False) else value}"
 
 
-_PATH_CHANGED = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')\s*\.\s*pathChanged\(\s*\)""")
+def evaluate_cel(expression: str, variables: Mapping[str, Any]) -> Any:
+    """An expression as upstream evaluates it: variables typed, and ``"docs/**".pathChanged()`` (pkg/matcher/cel.go)."""
+    changed: Sequence[str] = variables["files"]["all"]
+    path_changed = cel.Function(
+        "pathChanged", ("string",), "bool", lambda pattern: any(glob.matches(pattern, path) for path in changed), True
+    )
+    types: dict[str, cel.Type] = {name: "map" if name in _MAPS else "string" for name in variables}
+    return cel.evaluate(expression, variables, types=types, functions=[path_changed])
 
 
-def _with_path_changed(expression: str, event: Event) -> str:
-    """``"docs/**".pathChanged()``, upstream's own function, answered before the expression is evaluated."""
-
-    def replace(found: re.Match[str]) -> str:
-        pattern = re.sub(r"\\(.)", r"\1", found[1][1:-1])
-        return "true" if any(glob.matches(pattern, path) for path in event.changed) else "false"
-
-    return _PATH_CHANGED.sub(replace, expression)
+_MAPS: Final = ("body", "headers", "files")
 
 
 def explanation(runs: Sequence[Mapping[str, Any]], event: Event) -> str:

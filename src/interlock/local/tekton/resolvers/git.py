@@ -78,7 +78,8 @@ class Git:
             own = self._locks.setdefault(path, threading.Lock())
         try:
             with own:
-                return Repository.clone_mirror(remote, path, token)
+                # A folder asks nobody for a token, and git must not write one down for it.
+                return Repository.clone_mirror(remote, path, None if isinstance(place, Folder) else token)
         except RefusedError as error:
             raise RefusedError(
                 failure.CODE,
