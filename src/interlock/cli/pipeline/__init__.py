@@ -8,7 +8,10 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-VERBS: dict[str, str] = {}
+VERBS: dict[str, str] = {
+    "lock": "lock",
+    "resolve": "resolve",
+}
 """Verb -> the module that holds the function of the same name."""
 
 

@@ -43,7 +43,7 @@ class HubRequest:
     def document(self) -> str:
         """Path of the object, below the hub's address."""
         if self.type == "artifact":
-            return f"{self.listing()}/{self.version}"
+            return f"{self.listing()}/{self.version}" if self.version else self.listing()
         return f"{self.listing()}/{self.version}/yaml"
 
     @property

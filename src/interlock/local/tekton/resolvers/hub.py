@@ -34,7 +34,7 @@ class Hub:
             version, url = self._first(urls, lambda base: (self._newest(base, request, wanted), base))
             request, urls = replace(request, version=version), [url]
         found = request.at(request.version)
-        return self._first(urls, lambda base: self._document(base, found))
+        return self._first(urls, lambda base: self.document(base, found))
 
     def _first(self, urls: list[str], ask: Callable[[str], Answer]) -> Answer:
         errors: list[InterlockError] = []
@@ -64,11 +64,14 @@ class Hub:
             raise NoVersion(failure.CODE, f"no version found for constraint {request.version}")
         return str(newest)
 
-    def _document(self, base: str, request: HubRequest) -> Fetched:
+    def document(self, base: str, request: HubRequest) -> Fetched:
+        """What the hub at ``base`` has under this version; without one, the newest."""
         url = f"{base}/{request.document()}"
         place = self.web.mirrors.find(base)
         data: bytes | None = None
         if isinstance(place, Folder):
+            if not request.version and (known := list(_catalog_versions(place, request))):
+                request = replace(request, version=str(max(known)))
             data = _of_catalog(place, request)
         if data is None:
             body = self._json(base, request, request.document()).get("data") or {}

@@ -98,7 +98,7 @@ class Resolvers:
 
     def entry(self, resolver: str, params: Sequence[Param], *, namespace: str, at: str) -> tuple[Entry, Fetched]:
         """What the lock file should say of a reference now. Errors: see `resolve`."""
-        fetched = self._answer(resolver, params, namespace, "lock", "", self._fresh)
+        fetched = self._answer(resolver, params, namespace, "lock", "", self._kept)
         return lock.entry(lock.key(resolver, params), fetched, at=at), fetched
 
     # -- inside ------------------------------------------------------------------------------------------------------
@@ -162,6 +162,12 @@ class Resolvers:
         fetched = self._fresh(asked)
         if asked.pin == fetched.revision and asked.pin:
             self._cache.put(key, fetched, scope)
+        return fetched
+
+    def _kept(self, asked: _Asked) -> Fetched:
+        """Resolved now, and kept: a run with the lock file that names it needs no network."""
+        fetched = self._fresh(asked)
+        self._cache.put(lock.key(asked.resolver, asked.params), fetched, _scope(asked))
         return fetched
 
     def _fresh(self, asked: _Asked) -> Fetched:
