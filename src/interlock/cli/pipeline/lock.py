@@ -75,7 +75,6 @@ def _resolvers(
     With ``held`` what it pins is enforced; references that it does not name are resolved by `Locking` as new.
     """
     from interlock.errors import ConflictError
-    from interlock.formats.tekton import trusted
     from interlock.local.tekton.memory import Cluster
     from interlock.local.tekton.resolvers import Resolvers
 
@@ -86,7 +85,7 @@ def _resolvers(
             client.create({**value, "metadata": metadata})
         except ConflictError:
             continue
-    return Resolvers(client, configured, remote.cache_folder(), checksum=trusted.checksum, names=names, pinned=held)
+    return Resolvers(client, configured, remote.cache_folder(), names=names, pinned=held)
 
 
 def _now() -> str:

@@ -47,7 +47,7 @@ class _Event:
                 text = self.fetch(reference, kind)
             except InterlockError as error:
                 message = f'error getting remote {kind} "{reference}": {error.message}'
-                raise InputError("pac-remote", message, where=error.where, todo=error.todo) from error
+                raise type(error)("pac-remote", message, where=error.where, todo=error.todo) from error
             if not text:
                 raise NotFoundError("pac-remote", f'remote {kind} "{reference}" not found')
             held[reference] = decoded(text, kind.capitalize(), reference)
@@ -149,7 +149,8 @@ def _run(run: Object, held: Mapping[str, str], documents: Documents, event: _Eve
             spec["pipelineSpec"][key] = [_task(item, tasks, options.skip) for item in found]
     metadata = run["metadata"]
     if options.generate_name and not metadata.get("generateName"):
-        metadata["generateName"] = f"{metadata.pop('name', '')}-"
+        name = metadata.pop("name", "")
+        run["metadata"] = {"generateName": f"{name}-", **metadata}
     return run
 
 

@@ -40,6 +40,8 @@ class Event:
     files: Mapping[str, Sequence[str]] = field(default_factory=dict)
     body: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str] = field(default_factory=dict)
+    """Custom params of the Repository; one with the name of a variable is ignored."""
 
     @property
     def kind(self) -> str:
@@ -55,6 +57,7 @@ class Event:
         """What CEL sees (pkg/matcher/cel.go)."""
         named = {key: list(self.files.get(key, ())) for key in ("added", "deleted", "modified", "renamed")}
         return {
+            **self.params,
             "event": self.trigger,
             "event_type": self.kind,
             "event_title": self.title,

@@ -23,7 +23,12 @@ _URL_LIKE = re.compile(r"[\w-]+:\/\/*", re.ASCII)
 
 def name(resolver: str, namespace: str, owner: str, params: Sequence[Param], url: str = "") -> str:
     """``<resolver>-<hash>``: the same for the same run and params, so that a run asks once."""
-    state = _fnv1a(f"{namespace}/{owner}".encode(), _OFFSET)
+    return hashed(resolver, f"{namespace}/{owner}", params, url)
+
+
+def hashed(prefix: str, base: str, params: Sequence[Param], url: str = "") -> str:
+    """``<prefix>-<hash of the rest>``, at most as long as a label (GenerateDeterministicNameFromSpec)."""
+    state = _fnv1a(base.encode(), _OFFSET)
     for param in sorted(params, key=lambda item: item.name):
         state = _fnv1a(param.name.encode(), state)
         value = param.value
@@ -31,7 +36,7 @@ def name(resolver: str, namespace: str, owner: str, params: Sequence[Param], url
         state = _fnv1a(text.encode(), state)
     state = _fnv1a(url.encode(), state)
     digest = f"{state:032x}"
-    return f"{resolver[: _MAX_LABEL - len(digest) - 1]}-{digest}"
+    return f"{prefix[: _MAX_LABEL - len(digest) - 1]}-{digest}"
 
 
 def _fnv1a(data: bytes, state: int) -> int:

@@ -54,7 +54,8 @@ class Resolvers:
 
     ``client`` reads the cluster's objects and Secrets; ``data`` is a folder of their own; ``names`` are stable
     addresses of this machine's engines, as the engine's configuration has them; ``pinned`` is the lock file's content
-    (default: the one that the configuration names).
+    (default: the one that the configuration names). ``checksum`` is `interlock.formats.tekton.trusted.checksum`;
+    without it nothing is resolved from the cluster.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class Resolvers:
         config: ResolverConfig,
         data: Path,
         *,
-        checksum: Checksum,
+        checksum: Checksum | None = None,
         names: Mapping[str, str] | None = None,
         pinned: Lock | None = None,
     ) -> None:
@@ -76,7 +77,7 @@ class Resolvers:
         self._git = Git(client, mirrors, data / "git", config.ca_file)
         self._hub = Hub(self._web)
         self._bundles = Bundles(client, mirrors, config.ca_file)
-        self._cluster = Cluster(client, checksum)
+        self._cluster = Cluster(client, checksum) if checksum is not None else None
 
     def resolve(
         self, resolver: str, params: Sequence[Param], *, namespace: str, kind: str, owner: str = "", url: str = ""
@@ -173,6 +174,8 @@ class Resolvers:
     def _fresh(self, asked: _Asked) -> Fetched:
         config, found = self._conf(asked.resolver), asked.request
         if isinstance(found, cluster.ClusterRequest):
+            if self._cluster is None:
+                raise failure.invalid("there is no cluster here")
             return self._cluster.fetch(found)
         if self._config.offline:
             raise RefusedError(
