@@ -99,7 +99,7 @@ class Engine:
                 now=now,
             ),
             poster=Poster(),
-            resolvers=Resolvers(),
+            resolvers=Resolvers(client, config.resolvers, config.data / "resolvers", names=config.names),
             policies=Policies(),
             toolbox=toolbox,
             on_breakpoint=on_breakpoint,

@@ -56,10 +56,12 @@ def test_other_content_is_an_error_with_both_digests(world: Any, get: Get, task_
     changed = task_text.replace("hello", "evil")
     world.server.put("/t", changed)
     with pytest.raises(IntegrityError) as caught:
-        get(world.resolvers(pinned=pinned), "http", **given)
+        get(world.resolvers(pinned=pinned, data="fresh"), "http", **given)
     assert caught.value.code == "lock-mismatch"
     assert caught.value.expected == lock.digest(task_text.encode())
     assert caught.value.got == lock.digest(changed.encode())
+    # Where the pinned content was seen, it is used: nobody is asked.
+    assert get(world.resolvers(pinned=pinned), "http", **given).object["spec"]["steps"][0]["script"] == "echo hello"
 
 
 def test_what_is_locked_and_was_seen_needs_no_network(world: Any, get: Get, task_text: str) -> None:
