@@ -12,6 +12,8 @@ VERBS: dict[str, str] = {
     "approve": "approve",
     "sign": "sign",
     "verify": "verify",
+    "lock": "lock",
+    "resolve": "resolve",
 }
 """Verb -> the module that holds the function of the same name."""
 
