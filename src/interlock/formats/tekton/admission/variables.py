@@ -15,6 +15,7 @@ from interlock.formats.tekton.admission.wording import quoted
 
 _INDEX = re.compile(r"\[([0-9])*\*?\]")
 _BODY = r".*?(?:\[\*\])?"
+_NOTHING = re.compile(r"(?!)()()()")
 _WHOLE = r"[_a-zA-Z0-9.-]+\[\*\]"
 
 Check = Callable[[str, str, Collection[str]], Faults]
@@ -22,8 +23,11 @@ Check = Callable[[str, str, Collection[str]], Faults]
 
 @functools.lru_cache(maxsize=4096)
 def _pattern(prefix: str, body: str = _BODY) -> re.Pattern[str]:
-    """braceMatchingRegex."""
-    return re.compile(rf"\$\({prefix}(?:\.({body})|\[\"({body})\"\]|\['({body})'\])\)")
+    """braceMatchingRegex. Names go into it as they are, and one that is no expression matches nothing."""
+    try:
+        return re.compile(rf"\$\({prefix}(?:\.({body})|\[\"({body})\"\]|\['({body})'\])\)")
+    except re.error:
+        return _NOTHING
 
 
 def _references(value: str, prefix: str) -> list[str]:
