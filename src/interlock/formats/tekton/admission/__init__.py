@@ -1,8 +1,8 @@
 """What Tekton's webhooks refuse, offline: every fault of an object at once, each with its place, in upstream's words.
 
 Public interface: `check`, `defaulted`, `refusal`, `Finding`, `Refusal`, `RULES`. Works on raw mappings; the object is
-not changed. Source: pkg/apis/pipeline/{v1,v1beta1,v1alpha1}/*_{validation,defaults}.go of tektoncd/pipeline 3ee1745, the
-definitions in config/300-crds, and the two webhooks of knative.dev/pkg.
+not changed. Source: pkg/apis/pipeline/{v1,v1beta1,v1alpha1}/*_{validation,defaults}.go of tektoncd/pipeline 3ee1745,
+the definitions in config/300-crds, and the two webhooks of knative.dev/pkg.
 
 The upstream files are translated module by module. What differs, by decision: all unknown and misfit fields are told,
 not the first one; where upstream picks one of several faults by the order of a map, it is the first by name here; the

@@ -2,8 +2,8 @@
 
 knative.dev/pkg/webhook/json/decode.go and encoding/json: names of fields match exactly, or without regard to case
 where the definition (config/300-crds) has no schema and the API server so hands through what it got; `null` sets
-nothing; a param's value may be anything, and becomes text if it is no list or map of strings (ParamValue.UnmarshalJSON).
-Metadata is typed but not strict. Status is the controllers' and not read.
+nothing; a param's value may be anything, and becomes text if it is no list or map of strings (ParamValue's
+UnmarshalJSON). Metadata is typed but not strict. Status is the controllers' and not read.
 """
 
 from __future__ import annotations
@@ -33,6 +33,44 @@ _SCHEMALESS = {
 }
 """(struct, field) with x-kubernetes-preserve-unknown-fields in config/300-crds."""
 
+# Fields whose Go type has a name of its own; it is in the decoder's words.
+_NAMED = {
+    ("ParamSpec", "type"): "ParamType",
+    ("PropertySpec", "type"): "ParamType",
+    ("TaskResult", "type"): "ResultsType",
+    ("StepResult", "type"): "ResultsType",
+    ("TaskRef", "kind"): "TaskKind",
+    ("TaskRef", "resolver"): "ResolverName",
+    ("PipelineRef", "resolver"): "ResolverName",
+    ("Ref", "resolver"): "ResolverName",
+    ("Step", "onError"): "OnErrorType",
+    ("PipelineTask", "onError"): "PipelineTaskOnErrorType",
+    ("TaskRunSpec", "status"): "TaskRunSpecStatus",
+    ("TaskRunSpec", "statusMessage"): "TaskRunSpecStatusMessage",
+    ("PipelineRunSpec", "status"): "PipelineRunSpecStatus",
+    ("Matrix", "include"): "IncludeParamsList",
+    ("TaskSpec", "volumes"): "Volumes",
+    ("EmbeddedTask", "volumes"): "Volumes",
+}
+_NAMED_LISTS = {
+    "[]v1.Param": "Params",
+    "[]v1beta1.Param": "Params",
+    "[]v1.ParamSpec": "ParamSpecs",
+    "[]v1beta1.ParamSpec": "ParamSpecs",
+    "[]v1.WhenExpression": "WhenExpressions",
+    "[]v1beta1.WhenExpression": "WhenExpressions",
+}
+
+_LOCAL_REFERENCES = (
+    "ConfigMapKeySelector",
+    "SecretKeySelector",
+    "ConfigMapEnvSource",
+    "SecretEnvSource",
+    "ConfigMapVolumeSource",
+    "ConfigMapProjection",
+    "SecretProjection",
+)
+
 _QUANTITY = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][-+]?[0-9]+)?")
 _BAD_QUANTITY = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
 # What Go says when it writes the object back: a value that was never read has no type.
@@ -51,11 +89,22 @@ class Misfit:
     schemaless: bool = False
     candidates: tuple[str, ...] = ()
     """Names that the struct has, of an unknown one."""
+    fatal: bool = False
+    """Whether the decoder stops here; it passes over the others and tells the first of them at the end."""
+
+    @property
+    def order(self) -> tuple[Any, ...]:
+        """The decoder's: fields by name, as the API server hands them on; metadata after everything else."""
+        parts = tuple((0, part, "") if isinstance(part, int) else (1, 0, part) for part in self.path)
+        return (not self.fatal, self.path[0] == "metadata", parts)
 
 
 @dataclass(slots=True)
 class _Reader:
+    version: str
     misfits: list[Misfit] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    """The fields on the way, as the decoder names them."""
 
     def read(self, value: Any, expression: str, path: yaml.Path, struct: str, loose: bool) -> Any:
         """``value`` as the type expression takes it; what does not fit is told and left out (None)."""
@@ -94,7 +143,9 @@ class _Reader:
                 self._unknown(key, (*path, key), loose, tuple(fields))
                 continue
             below = loose or (name, known.name) in _SCHEMALESS
+            self.names.extend((*_embedded(name, known.name), known.name))
             read = self.read(item, known.type, (*path, key), name, below)
+            del self.names[-1 - len(_embedded(name, known.name)) :]
             if read is not None:
                 found[known.name] = read
         for known in fields.values():
@@ -119,51 +170,68 @@ class _Reader:
             whole = isinstance(value, int) and not isinstance(value, bool)
             return value if whole else self._wrong(value, path, struct, expression)
         if expression == "duration":
-            return self._duration(value, path)
+            return self._duration(value, path, struct)
         if expression == "quantity":
             text = str(value).lower() if isinstance(value, bool) else str(value)
-            return value if _QUANTITY.fullmatch(text) else self._add(path, _BAD_QUANTITY)
+            return value if _QUANTITY.fullmatch(text) else self._add(path, _BAD_QUANTITY, fatal=True)
         if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
             return value  # int-or-string
-        return self._add(path, f"json: cannot unmarshal {_json_type(value)} into Go value of type int32")
+        return self._wrong(value, path, struct, "int32")
 
-    def _duration(self, value: Any, path: yaml.Path) -> Any:
+    def _duration(self, value: Any, path: yaml.Path, struct: str) -> Any:
         if not isinstance(value, str):
-            return self._add(path, f"json: cannot unmarshal {_json_type(value)} into Go value of type string")
+            return self._wrong(value, path, struct, "string")
         try:
             nanoseconds(value)
         except InputError as error:
-            return self._add(path, error.message)
+            return self._add(path, error.message, fatal=True)
         return value
 
     def _wrong(self, value: Any, path: yaml.Path, struct: str, expression: str) -> None:
-        fields = ".".join(part for part in path if isinstance(part, str))
+        fields = ".".join(self.names)
         got = _json_type(value)
         if expression == "int" and isinstance(value, float):
             got = f"number {value}"
-        self._add(path, f"json: cannot unmarshal {got} into Go struct field {struct}.{fields} of type {_go(expression)}")
+        named = _NAMED.get((struct, str(path[-1]))) or _NAMED_LISTS.get(expression)
+        kind = f"{self.version}.{named}" if named else _go(expression)
+        self._add(path, f"json: cannot unmarshal {got} into Go struct field {struct}.{fields} of type {kind}")
 
-    def _add(self, path: yaml.Path, text: str) -> None:
-        self.misfits.append(Misfit(path, text))
+    def _add(self, path: yaml.Path, text: str, *, fatal: bool = False) -> None:
+        self.misfits.append(Misfit(path, text, fatal=fatal))
 
 
 def decode(value: Mapping[str, Any], expression: str) -> tuple[dict[str, Any], list[Misfit]]:
     """The object of a struct, with the names of its fields as Go spells them and without nulls; and what misfits."""
-    reader = _Reader()
-    found: dict[str, Any] = {}
     package, _, struct = expression.partition(".")
+    reader = _Reader(package)
+    found: dict[str, Any] = {}
     fields = _fields(package, struct)
     for key, item in value.items():
         if key == "metadata":
+            reader.names = [key]
             found[key] = reader.read(_known(item), "meta.ObjectMeta", (key,), struct, True) or {}
         elif key == "status":
             found[key] = item
         elif (known := fields.get(key)) is not None:
+            reader.names = [key]
             if (read := reader.read(item, known.type, (key,), struct, False)) is not None:
                 found[key] = read
         else:
             reader._unknown(key, (key,), False, tuple(fields))
     return found, reader.misfits
+
+
+def _embedded(struct: str, name: str) -> tuple[str, ...]:
+    """The embedded struct that a field stands in: the decoder names it on the way."""
+    if struct == "EmbeddedTask" and name not in ("apiVersion", "kind", "spec", "metadata"):
+        return ("TaskSpec",)
+    if struct in ("TaskRef", "PipelineRef", "Ref") and name in ("resolver", "params"):
+        return ("ResolverRef",)
+    if struct == "Probe" and name in ("exec", "httpGet", "tcpSocket", "grpc"):
+        return ("ProbeHandler",)
+    if name == "name" and struct in _LOCAL_REFERENCES:
+        return ("LocalObjectReference",)
+    return ("VolumeSource",) if struct == "Volume" and name != "name" else ()
 
 
 def _known(metadata: Any) -> Any:

@@ -10,7 +10,7 @@ from interlock.formats.tekton.admission.faults import Faults, invalid
 from interlock.formats.tekton.admission.wording import quoted
 
 
-def check(tasks: Sequence[Object]) -> Faults:
+def check(tasks: Sequence[Object], *, beta1: bool = False) -> Faults:
     """The first thing that is wrong with the graph; upstream takes any of several, here it is the first by name."""
     seen: set[str] = set()
     for task in tasks:
@@ -20,7 +20,7 @@ def check(tasks: Sequence[Object]) -> Faults:
             yield invalid("task-name-twice", words, "tasks")
             return
         seen.add(name)
-    needed = {text(task, "name"): deps for task in tasks if (deps := dependencies(task))}
+    needed = {text(task, "name"): deps for task in tasks if (deps := dependencies(task, beta1))}
     if (stuck := _cyclic(needed)) is not None:
         needs = ", ".join(map(quoted, sorted(stuck[1])))
         yield invalid("graph-cycle", f"cycle detected; task {quoted(stuck[0])} depends on {needs}", "tasks")
@@ -34,9 +34,9 @@ def check(tasks: Sequence[Object]) -> Faults:
                 return
 
 
-def dependencies(task: Object) -> set[str]:
+def dependencies(task: Object, beta1: bool) -> set[str]:
     """What a task runs after: by name, or because it uses a result (PipelineTask.Deps)."""
-    return {ref.task for ref in resultrefs.of_task(task)} | set(task.get("runAfter") or [])
+    return {ref.task for ref in resultrefs.of_task(task, beta1=beta1)} | set(task.get("runAfter") or [])
 
 
 def _cyclic(needed: Mapping[str, set[str]]) -> tuple[str, set[str]] | None:

@@ -1,8 +1,8 @@
 """From a path as upstream prints it to the place in the document that was written.
 
-Upstream's paths name elements by their ``name`` (``params[url]``), differ in case (``MountPath``), lack parents (steps of
-an inline task) or repeat them. What can be followed is followed; what cannot is passed over, so that the place is the
-nearest one that exists.
+Upstream's paths name elements by their ``name`` (``params[url]``), differ in case (``MountPath``), lack parents (steps
+of an inline task) or repeat them. What can be followed is followed; what cannot is passed over, so that the place is
+the nearest one that exists.
 """
 
 from __future__ import annotations
@@ -48,8 +48,9 @@ class _Walk:
         node = self._nodes[-1]
         if isinstance(node, list):
             self._element(node, token, after)
-        elif isinstance(node, Mapping) and not self._field(node, token) and not self._through(node, token):
-            if not bracketed:
+        elif isinstance(node, Mapping):
+            found = self._field(node, token) or self._through(node, token)
+            if not found and not bracketed:
                 self._ancestor(token)
 
     def _element(self, node: list[Any], token: str, after: Sequence[str]) -> None:
@@ -73,7 +74,8 @@ class _Walk:
         for name in _THROUGH:
             inner = node.get(name)
             if isinstance(inner, Mapping) and token in inner:
-                return self.enter(name) and self.enter(token)
+                self.enter(name)
+                return self.enter(token)
         return False
 
     def _ancestor(self, token: str) -> None:

@@ -40,8 +40,12 @@ def qualified_problems(text: str) -> list[str]:
     problems: list[str] = []
     if len(parts) > 2:
         return [
-            "a valid label key " + _pattern_error("must consist of alphanumeric characters, '-', '_' or '.', and must "
-            "start and end with an alphanumeric character") + " with an optional DNS subdomain prefix and '/' (e.g. "
+            "a valid label key "
+            + _pattern_error(
+                "must consist of alphanumeric characters, '-', '_' or '.', and must "
+                "start and end with an alphanumeric character"
+            )
+            + " with an optional DNS subdomain prefix and '/' (e.g. "
             "'example.com/MyName')"
         ]
     if len(parts) == 2:

@@ -165,7 +165,7 @@ def expressions(param: Object) -> list[str]:
 
 
 def usage(params: Sequence[Object], known: Declared) -> Faults:
-    """References of a pipeline task's params to the pipeline's (validatePipelineParametersVariablesInTaskParameters)."""
+    """References of a pipeline task's params to the pipeline's (…ParametersVariablesInTaskParameters)."""
     yield from via(given_once(params), "params")
     for param in params:
         name, value = text(param, "name"), param.get("value")

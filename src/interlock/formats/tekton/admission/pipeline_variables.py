@@ -111,14 +111,14 @@ def _names_a_task(value: str, names: dict[str, set[str]]) -> bool:
     return True
 
 
-def nested_results(own: Sequence[Object], final: Sequence[Object]) -> Faults:
+def nested_results(context: Context, own: Sequence[Object], final: Sequence[Object]) -> Faults:
     """A pipeline in a pipeline hands out no results (validatePipelineRefResultReferencesDisallowed)."""
     nested = {text(task, "name") for task in own if "pipelineRef" in task or "pipelineSpec" in task}
     if not nested:
         return
     for section, tasks in (("tasks", own), ("finally", final)):
         for index, task in enumerate(tasks):
-            for ref in resultrefs.of_task(task):
+            for ref in resultrefs.of_task(task, beta1=context.beta1):
                 if ref.task in nested:
                     words = (
                         f"result reference to pipelineTask {quoted(ref.task)} is not supported: referenced task uses "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from interlock.formats.tekton.admission import (
     graph,
@@ -49,6 +50,8 @@ def _params_usage(context: Context, spec: Object) -> Faults:
 def task_params_usage(listed: Sequence[Object], declared: Sequence[Object]) -> Faults:
     """validatePipelineTaskParameterUsage."""
     known = params.declared(declared)
+    # Upstream collects the objects by their keys: one without any is none.
+    known = replace(known, objects={name: keys for name, keys in known.objects.items() if keys})
     for index, task in enumerate(listed):
         yield from via(params.usage(task.get("params") or [], known), index)
         if matrix.is_matrixed(task):
@@ -71,16 +74,18 @@ def check(context: Context, spec: Object) -> Faults:
     taken: set[str] = set()
     yield from pipeline_tasks.section(context, own, taken, "tasks", check)
     yield from pipeline_tasks.section(context, final, taken, "finally", check)
-    yield from graph.check(own)
+    yield from graph.check(own, beta1=context.beta1)
     declared = spec.get("params") or []
     yield from via(given_params(context, own, declared), "tasks")
     yield from via(given_params(context, final, declared), "finally")
     yield from pipeline_variables.check(own, final)
     yield from _workspaces(spec.get("workspaces") or [])
     yield from pipeline_variables.results(spec.get("results") or [], own, final)
-    yield from pipeline_variables.nested_results(own, final)
+    yield from pipeline_variables.nested_results(context, own, final)
     if final and not own:
-        yield invalid("finally-without-tasks", f"spec.tasks is empty but spec.finally has {len(final)} tasks", "finally")
+        yield invalid(
+            "finally-without-tasks", f"spec.tasks is empty but spec.finally has {len(final)} tasks", "finally"
+        )
     yield from _finally(own, final)
     for section, listed in (("tasks", own), ("finally", final)):
         for index, task in enumerate(listed):

@@ -51,15 +51,15 @@ def parse_all(expressions: Iterable[str]) -> list[ResultRef]:
     return [found for item in expressions if (found := parse(item)) is not None]
 
 
-def of_task(task: Object) -> list[ResultRef]:
-    """Wherever a pipeline task can refer to results: params, matrix, guards, steps and sidecars of its own spec
-    (PipelineTaskResultRefs)."""
+def of_task(task: Object, *, beta1: bool = False) -> list[ResultRef]:
+    """Wherever a pipeline task can refer to results: params, matrix, guards, and but for v1beta1 the steps and sidecars
+    of its own spec (PipelineTaskResultRefs)."""
     expressions: list[str] = []
     for param in all_params(task):
         expressions += params.expressions(param)
     for guard in task.get("when") or []:
         expressions += when.references(guard)
-    spec = task.get("taskSpec") or {}
+    spec = {} if beta1 else task.get("taskSpec") or {}
     for container in [*(spec.get("steps") or []), *(spec.get("sidecars") or [])]:
         expressions += _of_container(container)
     return parse_all(expressions)

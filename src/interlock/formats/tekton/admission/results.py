@@ -54,9 +54,7 @@ def _step_result(result: Object) -> Faults:
 
 
 def _bad_name(result: Object) -> Fault:
-    return Fault(
-        "result-name", f"invalid key name {quoted(text(result, 'name'))}", ("name",), f"Name {_NAME_HELP}"
-    )
+    return Fault("result-name", f"invalid key name {quoted(text(result, 'name'))}", ("name",), f"Name {_NAME_HELP}")
 
 
 def _object(result: Object, what: str) -> Faults:

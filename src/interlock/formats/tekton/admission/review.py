@@ -92,7 +92,7 @@ class Review:
 
     def refusal(self) -> Refusal | None:
         """The answer of the first webhook that refuses; unknown fields of definitions with a schema reach none."""
-        for misfit in self.misfits:
+        for misfit in sorted(self.misfits, key=lambda item: item.order):
             if misfit.schemaless or not misfit.unknown:
                 lost = misfit.text == decoding.NO_VALUE
                 step = "create patch for round tripped newBytes" if lost else "decode incoming new object"

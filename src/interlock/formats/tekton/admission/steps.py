@@ -89,8 +89,7 @@ def _names_artifacts(step: Object) -> bool:
     values = [text(step, "script"), *(step.get("command") or []), *(step.get("args") or [])]
     values += [text(item, "value") for item in step.get("env") or []]
     return any(
-        "$(" in value
-        and (_STEP_ARTIFACT.search(value) or TASK_ARTIFACT.search(value) or "$(artifacts.path)" in value)
+        "$(" in value and (_STEP_ARTIFACT.search(value) or TASK_ARTIFACT.search(value) or "$(artifacts.path)" in value)
         for value in values
     )
 

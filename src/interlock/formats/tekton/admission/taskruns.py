@@ -6,7 +6,17 @@ from collections.abc import Sequence
 
 from interlock.formats.tekton.admission import names, params, references, tasks, updates, usage, workspaces
 from interlock.formats.tekton.admission.context import Context, Object, text
-from interlock.formats.tekton.admission.faults import Fault, Faults, both, disallowed, invalid, missing, near, neither, via
+from interlock.formats.tekton.admission.faults import (
+    Fault,
+    Faults,
+    both,
+    disallowed,
+    invalid,
+    missing,
+    near,
+    neither,
+    via,
+)
 from interlock.formats.tekton.admission.propagation import Known
 from interlock.formats.tekton.admission.wording import duration, nanoseconds
 

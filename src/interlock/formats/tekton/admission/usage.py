@@ -49,8 +49,10 @@ def of_params(context: Context, listed: Sequence[Object], known: Declared) -> Fa
 def _each(context: Context, listed: Sequence[Object], prefix: str, names: Collection[str]) -> Faults:
     """validateVariables."""
     for index, step in enumerate(listed):
-        items = [((*path[:-1], _SPELLED.get(str(path[-1]), path[-1])), item, alone) for path, item, alone in
-                 steps.texts(step)]
+        items = [
+            ((*path[:-1], _SPELLED.get(str(path[-1]), path[-1])), item, alone)
+            for path, item, alone in steps.texts(step)
+        ]
         items.append((("onError",), text(step, "onError"), False))
         yield from via(unknown(items, prefix, names, detail=context.beta1), "steps", index)
 

@@ -15,6 +15,7 @@ from interlock.formats.tekton.admission.wording import quoted
 
 _INDEX = re.compile(r"\[([0-9])*\*?\]")
 _BODY = r".*?(?:\[\*\])?"
+_PREFIX = re.compile(r"[A-Za-z0-9_.\\-]*")
 _NOTHING = re.compile(r"(?!)()()()")
 _WHOLE = r"[_a-zA-Z0-9.-]+\[\*\]"
 
@@ -23,11 +24,10 @@ Check = Callable[[str, str, Collection[str]], Faults]
 
 @functools.lru_cache(maxsize=4096)
 def _pattern(prefix: str, body: str = _BODY) -> re.Pattern[str]:
-    """braceMatchingRegex. Names go into it as they are, and one that is no expression matches nothing."""
-    try:
-        return re.compile(rf"\$\({prefix}(?:\.({body})|\[\"({body})\"\]|\['({body})'\])\)")
-    except re.error:
+    """braceMatchingRegex. Names go into it as they are; one that no param may have matches nothing."""
+    if not _PREFIX.fullmatch(prefix):
         return _NOTHING
+    return re.compile(rf"\$\({prefix}(?:\.({body})|\[\"({body})\"\]|\['({body})'\])\)")
 
 
 def _references(value: str, prefix: str) -> list[str]:
