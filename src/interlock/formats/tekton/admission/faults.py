@@ -46,7 +46,7 @@ def via(faults: Iterable[Fault], *prefix: str | int) -> Faults:
 def near(faults: Iterable[Fault], *path: str | int) -> Faults:
     """``faults`` with a hint where their fields stand."""
     for fault in faults:
-        yield replace(fault, near=path)
+        yield fault if fault.near else replace(fault, near=path)
 
 
 def _flatten(parts: list[str]) -> str:

@@ -63,20 +63,13 @@ class _Walk:
                 return
 
     def _field(self, node: Mapping[str, Any], token: str) -> bool:
-        if self.enter(token):
-            return True
-        for name in node:
-            if isinstance(name, str) and name.lower() in (token.lower(), f"{token.lower()}s"):
-                return self.enter(name)
-        return False
+        alike = (token.lower(), f"{token.lower()}s")
+        name = token if token in node else next((name for name in node if str(name).lower() in alike), None)
+        return name is not None and self.enter(name)
 
     def _through(self, node: Mapping[str, Any], token: str) -> bool:
-        for name in _THROUGH:
-            inner = node.get(name)
-            if isinstance(inner, Mapping) and token in inner:
-                self.enter(name)
-                return self.enter(token)
-        return False
+        inner = next((name for name in _THROUGH if isinstance(node.get(name), Mapping) and token in node[name]), None)
+        return inner is not None and all((self.enter(inner), self.enter(token)))
 
     def _ancestor(self, token: str) -> None:
         for depth in range(len(self._nodes) - 1, 0, -1):

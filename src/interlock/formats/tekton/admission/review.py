@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Literal
 
 from interlock.formats import yaml
@@ -16,6 +17,7 @@ from interlock.formats.tekton.admission import (
     pipelineruns,
     pipelines,
     rules,
+    size,
     stepactions,
     taskruns,
     tasks,
@@ -113,6 +115,8 @@ def of(value: Mapping[str, Any], flags: Flags, old: Mapping[str, Any] | None = N
     if struct is None:
         words = f"no matches for kind {quoted(str(kind))} in version {quoted(str(version))}"
         return Review(value, {**value}, [], [Fault("unknown-kind", words, ("apiVersion",))])
+    if too_large := list(size.of_object(value)):
+        return Review(value, {**value}, [], too_large)
     read, misfits = decoding.decode(value, struct) if struct else ({**value}, [])
     short: Any = str(version).rpartition("/")[2]
     if not isinstance(read.get("spec", {}), dict):
@@ -130,11 +134,11 @@ def _faults(context: Context, kind: str, value: Object, old: Mapping[str, Any] |
         case "Task":
             return tasks.task(context, value)
         case "Pipeline":
-            return pipelines.pipeline(context, value)
+            return chain(pipelines.pipeline(context, value), size.of_runs(kind, value))
         case "TaskRun":
             return taskruns.task_run(context, value, before)
         case "PipelineRun":
-            return pipelineruns.pipeline_run(context, value, before)
+            return chain(pipelineruns.pipeline_run(context, value, before), size.of_runs(kind, value))
         case "StepAction":
             return stepactions.step_action(context, value)
     rest: dict[str, Callable[[Object], Iterable[Fault]]] = {

@@ -57,9 +57,18 @@ def _wrong(text: str, rest: str) -> InputError:
     if digits.strip("."):
         unit = re.match(r"[^0-9.]*", rest[len(digits) :])
         if unit and unit[0]:
-            return InputError("duration-invalid", f"time: unknown unit {quoted(unit[0])} in duration {quoted(text)}")
-        return InputError("duration-invalid", f"time: missing unit in duration {quoted(text)}")
-    return InputError("duration-invalid", f"time: invalid duration {quoted(text)}")
+            return InputError("duration-invalid", f"time: unknown unit {_plain(unit[0])} in duration {_plain(text)}")
+        return InputError("duration-invalid", f"time: missing unit in duration {_plain(text)}")
+    return InputError("duration-invalid", f"time: invalid duration {_plain(text)}")
+
+
+def _plain(text: str) -> str:
+    """How package time quotes: bytes that are no printable ASCII as numbers."""
+    shown = (
+        f"\\{chr(byte)}" if byte in b'"\\' else chr(byte) if 32 <= byte < 127 else f"\\x{byte:02x}"
+        for byte in text.encode()
+    )
+    return '"' + "".join(shown) + '"'
 
 
 def duration(value: int) -> str:
