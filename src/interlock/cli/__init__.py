@@ -22,6 +22,7 @@ COMMANDS = {
     "platform": ("interlock.cli.platform", "app"),
     "service": ("interlock.cli.service", "app"),
     "build": ("interlock.cli.build", "build"),
+    "pipeline": ("interlock.cli.pipeline", "app"),
     "promote": ("interlock.cli.delivery", "promote"),
     "approve": ("interlock.cli.delivery", "approve"),
     "reject": ("interlock.cli.delivery", "reject"),

@@ -8,7 +8,9 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-VERBS: dict[str, str] = {}
+VERBS: dict[str, str] = {
+    "validate": "validate",
+}
 """Verb -> the module that holds the function of the same name."""
 
 

@@ -119,7 +119,7 @@ class _Positions(Mapping[Path, Location]):
 
 
 def _events(text: str) -> Iterator[yaml.Event]:
-    return cast(Iterator[yaml.Event], yaml.parse(text, Loader=yaml.CSafeLoader))
+    return yaml.parse(text, Loader=yaml.CSafeLoader)
 
 
 def _refuse(event: yaml.Event) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from interlock.formats.tekton.admission.faults import Fault, Faults
 from interlock.formats.tekton.admission.wording import quoted
-from interlock.formats.tekton.flags import Flags
+from interlock.formats.tekton.flags import Flags, Version
 
 Object = dict[str, Any]
 
@@ -17,10 +17,16 @@ class Context:
     flags: Flags
     version: Literal["v1", "v1beta1", "v1alpha1"] = "v1"
     creating: bool = True
+    tekton: Version = "1.15"
 
     @property
     def beta1(self) -> bool:
         return self.version == "v1beta1"
+
+    @property
+    def old(self) -> bool:
+        """Whether the rules are those of Tekton 1.9: it lacks some of 1.15's."""
+        return self.tekton == "1.9"
 
     def needs(self, feature: str, level: Literal["alpha", "beta"]) -> Faults:
         """A fault unless the gate ``enable-api-fields`` is open enough (pkg/apis/config ValidateEnabledAPIFields)."""

@@ -81,7 +81,8 @@ def check(context: Context, spec: Object) -> Faults:
     yield from pipeline_variables.check(own, final)
     yield from _workspaces(spec.get("workspaces") or [])
     yield from pipeline_variables.results(spec.get("results") or [], own, final)
-    yield from pipeline_variables.nested_results(context, own, final)
+    if not context.old:
+        yield from pipeline_variables.nested_results(context, own, final)
     if final and not own:
         yield invalid(
             "finally-without-tasks", f"spec.tasks is empty but spec.finally has {len(final)} tasks", "finally"
@@ -93,8 +94,9 @@ def check(context: Context, spec: Object) -> Faults:
     yield from pipeline_variables.artifacts(context, own, final)
     yield from via(matrix.check(context, own), "tasks")
     yield from via(matrix.check(context, final), "finally")
-    for section, listed in (("tasks", own), ("finally", final)):
-        yield from via(pipeline_variables.prefixes(listed), section)
+    if not context.old:
+        yield from via(pipeline_variables.prefixes(own), "tasks")
+        yield from via(pipeline_variables.prefixes(final), "finally")
 
 
 def given_params(context: Context, listed: Sequence[Object], declared: Sequence[Object]) -> Faults:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from interlock.formats import yaml
 from interlock.formats.tekton.admission import (
     decoding,
     defaults,
+    local,
     locating,
     others,
     pipelineruns,
@@ -26,7 +26,7 @@ from interlock.formats.tekton.admission.context import Context, Object
 from interlock.formats.tekton.admission.decoding import Misfit
 from interlock.formats.tekton.admission.faults import Fault, Faults, refusal
 from interlock.formats.tekton.admission.wording import quoted
-from interlock.formats.tekton.flags import Flags
+from interlock.formats.tekton.flags import Flags, Version
 
 Severity = Literal["error", "warning"]
 
@@ -83,10 +83,13 @@ class Review:
     """The object as it would be stored, without what its kind does not have."""
     misfits: list[Misfit]
     faults: list[Fault]
+    """What the validating webhook refuses."""
+    own: list[Fault] = field(default_factory=list)
+    """What it lets pass, and no run survives."""
 
     def findings(self) -> list[Finding]:
         """All of them; of an object that cannot be read only what cannot be read."""
-        return list(dict.fromkeys([*map(_misfit, self.misfits), *map(self._fault, self.faults)]))
+        return list(dict.fromkeys([*map(_misfit, self.misfits), *map(self._fault, [*self.faults, *self.own])]))
 
     def _fault(self, fault: Fault) -> Finding:
         place = locating.locate(self.written, fault.paths[0] if fault.paths else "", fault.near)
@@ -108,7 +111,9 @@ def known(value: Mapping[str, Any]) -> bool:
     return isinstance(version, str) and version.partition("/")[0] in GROUPS
 
 
-def of(value: Mapping[str, Any], flags: Flags, old: Mapping[str, Any] | None = None) -> Review:
+def of(
+    value: Mapping[str, Any], flags: Flags, old: Mapping[str, Any] | None = None, tekton: Version = "1.15"
+) -> Review:
     """Review an object; ``old`` is what is stored when it is an update."""
     version, kind = value.get("apiVersion"), value.get("kind")
     struct = _KINDS.get((str(version), str(kind)))
@@ -116,7 +121,7 @@ def of(value: Mapping[str, Any], flags: Flags, old: Mapping[str, Any] | None = N
         words = f"no matches for kind {quoted(str(kind))} in version {quoted(str(version))}"
         return Review(value, {**value}, [], [Fault("unknown-kind", words, ("apiVersion",))])
     if too_large := list(size.of_object(value)):
-        return Review(value, {**value}, [], too_large)
+        return Review(value, {**value}, [], [], too_large)
     read, misfits = decoding.decode(value, struct) if struct else ({**value}, [])
     short: Any = str(version).rpartition("/")[2]
     if not isinstance(read.get("spec", {}), dict):
@@ -124,8 +129,9 @@ def of(value: Mapping[str, Any], flags: Flags, old: Mapping[str, Any] | None = N
     defaults.apply(read, short, str(kind), creating=old is None)
     if any(not misfit.unknown for misfit in misfits):
         return Review(value, read, misfits, [])
-    context = Context(flags, short, old is None)
-    return Review(value, read, misfits, list(_faults(context, str(kind), read, old)))
+    context = Context(flags, short, old is None, tekton)
+    own = [*size.of_runs(str(kind), read), *local.check(read["spec"])]
+    return Review(value, read, misfits, list(_faults(context, str(kind), read, old)), own)
 
 
 def _faults(context: Context, kind: str, value: Object, old: Mapping[str, Any] | None) -> Faults:
@@ -134,11 +140,11 @@ def _faults(context: Context, kind: str, value: Object, old: Mapping[str, Any] |
         case "Task":
             return tasks.task(context, value)
         case "Pipeline":
-            return chain(pipelines.pipeline(context, value), size.of_runs(kind, value))
+            return pipelines.pipeline(context, value)
         case "TaskRun":
             return taskruns.task_run(context, value, before)
         case "PipelineRun":
-            return chain(pipelineruns.pipeline_run(context, value, before), size.of_runs(kind, value))
+            return pipelineruns.pipeline_run(context, value, before)
         case "StepAction":
             return stepactions.step_action(context, value)
     rest: dict[str, Callable[[Object], Iterable[Fault]]] = {

@@ -33,6 +33,8 @@ def of_object(value: Mapping[str, Any]) -> Faults:
 
 def of_runs(kind: str, value: Object) -> Faults:
     """Whether the status of a run of this pipeline fits."""
+    if kind not in ("Pipeline", "PipelineRun"):
+        return
     spec = value["spec"] if kind == "Pipeline" else value["spec"].get("pipelineSpec") or {}
     tasks = [*(spec.get("tasks") or []), *(spec.get("finally") or [])]
     if len(tasks) <= _FEW:

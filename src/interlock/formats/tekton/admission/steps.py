@@ -37,7 +37,8 @@ def steps(context: Context, listed: Sequence[Object]) -> Faults:
         if step.get("results") is not None:
             script = text(step, "script")
             known = {text(result, "name") for result in step["results"]}
-            yield from via(variables.unknown(script, "step.results", known), index, "script")
+            for prefix in ("step.results", "results") if context.old else ("step.results",):
+                yield from via(variables.unknown(script, prefix, known), index, "script")
             # The two parts of the path are turned around, as upstream does it.
             yield from via(results.of_step(step["results"]), "results", index)
         if step.get("when"):
@@ -67,7 +68,7 @@ def _step(context: Context, step: Object, names: set[str]) -> Faults:
     if name and not is_label(name):
         more = f"Task step name must be a valid DNS Label, For more info refer to {LABEL_HELP}"
         yield Fault("step-name", f"invalid value {quoted(name)}", ("name",), more)
-    yield from _mounts(step)
+    yield from _mounts(context, step)
     on_error = text(step, "onError")
     if on_error and not on_error.startswith("$(params") and on_error not in ("continue", "stopAndFail"):
         more = 'Task step onError must be either "continue" or "stopAndFail"'
@@ -114,10 +115,10 @@ def script_or_command(step: Object) -> Faults:
         yield Fault("step-script-and-command", "script cannot be used with command", ("script",))
 
 
-def _mounts(step: Object) -> Faults:
+def _mounts(context: Context, step: Object) -> Faults:
     for index, mount in enumerate(step.get("volumeMounts") or []):
         name, path = text(mount, "name"), text(mount, "mountPath")
-        clean = clean_path(path)
+        clean = path if context.old else clean_path(path)
         if clean.startswith("/tekton/") and not clean.startswith("/tekton/home"):
             where = f"(volumeMount {quoted(name)} mounted at {quoted(path)})"
             words = f"volumeMount cannot be mounted under /tekton/ {where}"

@@ -24,7 +24,7 @@ from interlock.formats.tekton.admission.wording import duration, nanoseconds
 def task_run(context: Context, value: Object, old: Object | None) -> Faults:
     spec = value["spec"]
     yield from names.metadata(value)
-    if spec.get("status") == "TaskRunPending" and updates.started(value):
+    if spec.get("status") == "TaskRunPending" and not context.old and updates.started(value):
         yield invalid("run-pending-after-start", "TaskRun cannot be Pending after it is started", "spec.status")
     yield from via(_spec(context, spec, value, old), "spec")
 
@@ -120,8 +120,9 @@ def _named(listed: Sequence[Object]) -> Faults:
 
 def _state(context: Context, spec: Object) -> Faults:
     status, message = text(spec, "status"), text(spec, "statusMessage")
-    if status not in ("", "TaskRunCancelled", "TaskRunPending"):
-        yield invalid("run-status", f"{status} should be TaskRunCancelled or TaskRunPending", "status")
+    known = ("TaskRunCancelled",) if context.old else ("TaskRunCancelled", "TaskRunPending")
+    if status and status not in known:
+        yield invalid("run-status", f"{status} should be {' or '.join(known)}", "status")
     if message and not status:
         words = f"statusMessage should not be set if status is not set, but it is currently set to {message}"
         yield invalid("run-status-message", words, "statusMessage")
