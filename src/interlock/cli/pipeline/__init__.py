@@ -14,6 +14,7 @@ VERBS: dict[str, str] = {
     "verify": "verify",
     "lock": "lock",
     "resolve": "resolve",
+    "validate": "validate",
 }
 """Verb -> the module that holds the function of the same name."""
 
