@@ -1,1 +1,1 @@
-"""Example files of tekton.dev/v1, run by one engine on a cluster in memory and held against what was written by hand."""
+"""Example files of tekton.dev/v1, run on a cluster in memory and held against what was written down by hand."""

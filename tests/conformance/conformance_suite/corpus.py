@@ -26,7 +26,7 @@ def upstream() -> Path | None:
 
 
 def complete(folder: Path) -> bool:
-    """Whether ``folder`` is the one that the expectations were written for: each file must have one, and each a file."""
+    """Whether ``folder`` is the one that the expectations were written for: one for each file, a file for each."""
     return folder == HANDED_OUT
 
 

@@ -1,4 +1,4 @@
-"""What a person wrote down of one example file (``expected/<path of the example>``): the shape of those files.
+"""What a person wrote down of one example file: ``expected/`` or ``own/``, and the path of the example.
 
 A value that a run chooses itself (a random string, a digest) is written as a mapping with one key: ``$length`` (of the
 text) or ``$matches`` (a regular expression that the whole text matches).
@@ -11,11 +11,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from interlock.formats import yaml
-
 from conformance_suite.corpus import ROOT
-
-FOLDER = Path(__file__).parents[1] / "expected"
+from interlock.formats import yaml
 
 
 class _Strict(BaseModel):
@@ -116,11 +113,11 @@ class Expectation(_Strict):
         return self
 
 
-def load(name: str, folder: Path = FOLDER) -> Expectation:
+def load(name: str, folder: Path) -> Expectation:
     """The expectation of an example. Raises FileNotFoundError where nobody wrote one."""
     path = folder / name
     return Expectation.model_validate(yaml.load(path.read_text(), file=str(path.relative_to(ROOT))).value)
 
 
-def names(folder: Path = FOLDER) -> set[str]:
+def names(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*.yaml")}

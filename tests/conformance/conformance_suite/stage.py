@@ -11,13 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from conformance_suite.corpus import RUN_KINDS, Example
 from interlock.clients.kubernetes import Object
 from interlock.formats.tekton.flags import ALPHA, Flags
 from interlock.local.tekton import memory
 from interlock.local.tekton.config import Config
 from interlock.local.tekton.engine import Engine
-
-from conformance_suite.corpus import RUN_KINDS, Example
 
 PATIENCE = 120.0
 """Seconds after which a run counts as hanging; nothing is paced by it."""
@@ -105,7 +104,9 @@ class Submitted:
         for step in status.get("steps", []) if kind == "TaskRun" else []:
             path = storage.log(self._namespace, name, step["container"].removeprefix("step-"))
             logs[step["name"]] = _without_notes(path.read_text(errors="replace")) if path.is_file() else ""
-        children = {item["name"]: self._gather(item["kind"], item["name"]) for item in status.get("childReferences", [])}
+        children = {
+            item["name"]: self._gather(item["kind"], item["name"]) for item in status.get("childReferences", [])
+        }
         return Finished(value, children, logs, storage.root / "volumes" / self._namespace)
 
 
