@@ -6,43 +6,24 @@ are judged by their runs' conditions alone, as upstream's own harness does it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import pytest
+
 from conformance_suite import corpus, expectation, page
-from conformance_suite.suite import UPSTREAM, Suite
+from conformance_suite.suite import UPSTREAM, Verdict
 
 FOLDER = corpus.upstream()
+EXPECTATIONS = UPSTREAM
 NAMES = corpus.names(FOLDER) if FOLDER else []
 PAGE = corpus.ROOT / "docs/reference/tekton-conformance.md"
 
 pytestmark = pytest.mark.skipif(FOLDER is None, reason="upstream's examples (../shared/conformance) are absent")
 
 
-def _selected(request: pytest.FixtureRequest) -> set[str]:
-    """Files whose cases are part of this session."""
-    cases = [item for item in request.session.items if item.path == request.path and hasattr(item, "callspec")]
-    return {item.callspec.params["name"] for item in cases}  # type: ignore[attr-defined]
-
-
-@pytest.fixture(scope="module")
-def suite(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
-    """The selected files, all under way at once: a file's case then waits for its own runs."""
-    assert FOLDER is not None
-    made = Suite(FOLDER, sorted(_selected(request)), UPSTREAM, tmp_path_factory.mktemp("stage"))
-    try:
-        yield made
-    finally:
-        made.close()
-
-
 @pytest.mark.parametrize("name", NAMES)
-def test_every_run_of_the_file_is_as_written_down(name: str, suite: Suite) -> None:
-    verdict = suite.verdict(name)
-    if verdict.not_run:
-        pytest.skip(f"class {verdict.kind}: {verdict.not_run}")
-    if verdict.differences:
-        pytest.fail("\n".join(verdict.differences), pytrace=False)
+def test_every_run_of_the_file_is_as_written_down(name: str, holds: Callable[[str], None]) -> None:
+    holds(name)
 
 
 def test_every_file_has_an_expectation_and_every_expectation_a_file() -> None:
@@ -52,11 +33,11 @@ def test_every_file_has_an_expectation_and_every_expectation_a_file() -> None:
     assert expectation.names(UPSTREAM) == set(NAMES)
 
 
-def test_the_committed_page_is_current(request: pytest.FixtureRequest, suite: Suite) -> None:
+def test_the_committed_page_is_current(selected: set[str], verdicts: Callable[[str], Verdict]) -> None:
     assert FOLDER is not None
-    if not corpus.complete(FOLDER) or _selected(request) != set(NAMES):
+    if not corpus.complete(FOLDER) or selected != set(NAMES):
         pytest.skip("only a part of the examples was run")
-    verdicts = [suite.verdict(name) for name in NAMES]
-    if absent := [item.not_run for item in verdicts if item.not_run and item.kind == "a"]:
+    found = [verdicts(name) for name in NAMES]
+    if absent := [item.not_run for item in found if item.not_run and item.kind == "a"]:
         pytest.skip(f"this machine cannot run all of class a: {', '.join(absent)}")
-    assert PAGE.read_text() == page.markdown(verdicts), "run `make conformance` and commit the page"
+    assert PAGE.read_text() == page.markdown(found), "run `make conformance` and commit the page"
