@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-
 from conformance_suite import corpus, expectation, page
 from conformance_suite.suite import UPSTREAM, Verdict
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-
 from conformance_suite import corpus, expectation
 from conformance_suite.suite import OWN
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from conformance_suite.corpus import RUN_KINDS, Example
 from interlock.clients.kubernetes import Object
-from interlock.formats.tekton.flags import ALPHA, Flags
+from interlock.formats.tekton.flags import ALPHA, Flags, Version
 from interlock.local.tekton import memory
 from interlock.local.tekton.config import Config
 from interlock.local.tekton.engine import Engine
@@ -36,6 +36,7 @@ class Settings:
     """What an engine is started with."""
 
     flags: str = "stable"
+    tekton_version: Version = "1.15"
     workspace_binding: str = ""
     """``emptyDir`` binds the workspaces that a TaskRun leaves open (default-task-run-workspace-binding)."""
 
@@ -66,6 +67,7 @@ class _Running:
             host_images=sorted(images),
             parallel=PARALLEL,
             flags=FLAGS[settings.flags],
+            tekton_version=settings.tekton_version,
             default_task_run_workspace_binding=binding,
         )
         self.engine = Engine(config, self.cluster.client())  # type: ignore[arg-type]

@@ -82,4 +82,4 @@ def _settings(name: str, expected: Expectation | None) -> Settings:
     folder = next((part for part in ("alpha", "beta") if f"/{part}/" in f"/{name}"), "stable")
     if expected is None:
         return Settings(folder)
-    return Settings(expected.flags or folder, expected.workspace_binding)
+    return Settings(expected.flags or folder, workspace_binding=expected.workspace_binding)
