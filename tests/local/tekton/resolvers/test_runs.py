@@ -1,0 +1,44 @@
+"""Runs whose Task a resolver brings, executed by the engine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+URL = "https://git.example.test/team/catalog.git"
+TASK = """\
+apiVersion: tekton.dev/v1beta1
+kind: Task
+metadata: {name: greet}
+spec:
+  params: [{name: who, default: nobody}]
+  steps: [{name: s, image: test/shell, script: "echo hello $(params.who)"}]
+"""
+
+
+def task_run(rig: Any, revision: str) -> Any:
+    params = {"url": URL, "revision": revision, "pathInRepo": "task/greet.yaml"}
+    reference = {"resolver": "git", "params": [{"name": key, "value": value} for key, value in params.items()]}
+    rig.create("TaskRun", "run", {"taskRef": reference, "params": [{"name": "who", "value": "world"}]})
+    return rig.finished("TaskRun", "run")
+
+
+def test_a_task_from_git(idle_rig: Any, world: Any, condition: Any) -> None:
+    commit = world.repository().commit({"task/greet.yaml": TASK})
+    idle_rig.start(resolvers={"mirrors": {"https://git.example.test/team/": str(world.folder / "repositories")}})
+    run = task_run(idle_rig, "main")
+    assert condition(run)[:2] == ("True", "Succeeded"), condition(run)
+    assert idle_rig.log() == "hello world\n"
+    assert run["status"]["provenance"]["refSource"] == {
+        "uri": f"git+{URL}",
+        "digest": {"sha1": commit},
+        "entryPoint": "task/greet.yaml",
+    }
+
+
+def test_a_task_that_is_not_resolved(idle_rig: Any, world: Any, condition: Any) -> None:
+    world.repository().commit({"task/greet.yaml": TASK})
+    idle_rig.start(resolvers={"mirrors": {"https://git.example.test/team/": str(world.folder / "repositories")}})
+    status, reason, message = condition(task_run(idle_rig, "nope"))
+    assert (status, reason) == ("False", "TaskRunResolutionFailed")
+    assert message.startswith('error requesting remote resource: error getting "Git" "ci/git-')
+    assert message.endswith("git fetch error: fatal: couldn't find remote ref nope: exit status 128")
