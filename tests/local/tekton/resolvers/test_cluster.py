@@ -73,7 +73,7 @@ def test_refusals(world: Any, get: Get, uid: str, values: dict[str, str], config
 def test_an_explicitly_allowed_namespace(world: Any, get: Get, uid: str) -> None:
     config = {"allowed-namespaces": "shared", "blocked-namespaces": "*"}
     resolvers = world.resolvers(config_maps={"cluster-resolver-config": config})
-    assert get(resolvers, "cluster", name="greet", namespace="shared")
+    assert get(resolvers, "cluster", name="greet", namespace="shared").object["kind"] == "Task"
 
 
 def test_what_is_not_there(world: Any, get: Get) -> None:

@@ -126,6 +126,15 @@ def test_params_are_checked_in_upstreams_words(world: Any, get: Get, values: dic
         ("apiVersion: v1\nkind: Secret\n", 'no kind "Secret" is registered for version "v1"'),
         ("apiVersion: tekton.dev/v1\nkind: Pipeline\nmetadata: {name: p}\n", "resource is not a task"),
         (b"\xff", "invalid runtime object: not UTF-8"),
+        (
+            "apiVersion: tekton.dev/v1\nkind: Task\nmetadata: {name: t}\nspec: {steps: [{name: s, imge: i}], foo: 1}\n",
+            'invalid runtime object: strict decoding error: unknown field "spec.steps[0].imge", '
+            'unknown field "spec.foo"',
+        ),
+        (
+            "apiVersion: tekton.dev/v1\nkind: Task\nmetadata: {name: t}\nspec: {steps: {name: s}}\n",
+            "json: cannot unmarshal object into Go struct field TaskSpec.spec.steps of type []v1.Step",
+        ),
     ],
 )
 def test_what_is_not_a_task(world: Any, get: Get, body: str | bytes, message: str) -> None:

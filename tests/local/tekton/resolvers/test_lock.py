@@ -83,7 +83,7 @@ def test_credentials_do_not_tell_references_apart_but_caches(world: Any, get: Ge
     resolvers = mirrored(world)
     get(resolvers, "git", run_namespace="private", gitToken="git-token", **given)
     offline = mirrored(world, offline=True)
-    assert get(offline, "git", run_namespace="private", gitToken="git-token", **given)
+    assert get(offline, "git", run_namespace="private", gitToken="git-token", **given).object["kind"] == "Task"
     with pytest.raises(RefusedError, match="offline"):
         get(offline, "git", **given)  # whoever has no token gets nothing from the cache either
     assert lock.key("git", params({**given, "gitToken": "git-token"})) == lock.key("git", params(given))
@@ -113,6 +113,6 @@ def test_the_lock_file_of_the_configuration(world: Any, get: Get, task_text: str
     given = {"url": f"{world.server.url}/t"}
     path = world.folder / lock.NAME
     path.write_text(locked(world.resolvers(), "http", given).dump())
-    assert get(world.resolvers(lock=str(path)), "http", **given)
+    assert get(world.resolvers(lock=str(path)), "http", **given).object["kind"] == "Task"
     with pytest.raises(RefusedError, match="the lock file does not name this reference"):
         get(world.resolvers(lock=str(path)), "http", url=f"{world.server.url}/other")
