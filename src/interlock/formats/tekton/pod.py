@@ -19,12 +19,10 @@ from interlock.formats.tekton.pod_status import status
 from interlock.formats.tekton.pod_volumes import DOWNWARD, SCRIPTS
 from interlock.formats.tekton.task import TaskSpec, step_name
 
-__all__ = ["NODE", "Settings", "build", "name", "status"]
+__all__ = ["Settings", "build", "name", "status"]
 
 Object = dict[str, Any]
 
-NODE = "interlock-tekton"
-"""``spec.nodeName`` of every pod that the engine makes."""
 ANNOTATION_EXECUTED_BY = "interlock.dev/executed-by"
 LABEL_TASK_RUN = "tekton.dev/taskRun"
 LABEL_TASK_RUN_UID = "tekton.dev/taskRunUID"
@@ -155,7 +153,7 @@ def build(
         "metadata": _metadata(task_run, retries, settings, ready),
         "spec": {
             "restartPolicy": "Never",
-            "nodeName": NODE,
+            "nodeName": names.NODE,
             "serviceAccountName": run.get("serviceAccountName") or "default",
             "activeDeadlineSeconds": int(limit * 1.5) if limit else _NO_TIMEOUT,
             **{key: template[key] for key in _TEMPLATE if template.get(key)},

@@ -301,7 +301,6 @@ class Attempt:
                     self.plan.masker.fresh(),
                     stop=self._stop,
                     seconds=None if limit is None else limit.total_seconds(),
-                    marker=self._written.uid,
                     lock=self._lock,
                     released=lambda: self._journal.write({"event": "step-started", "step": container.index}),
                     streams=container_view.streams(step),

@@ -36,6 +36,18 @@ class Config(BaseModel):
     """Image reference -> what executes its steps."""
     host_images: list[str] = Field(default_factory=list)
     """Image references whose steps run with this machine's own shell and tools: an explicit choice, said in status."""
+    registry: str | None = None
+    """Base URL of a registry: steps whose image is there run in that image's own root file system. References name it
+    by its address or by a name of ``names``."""
+    registry_ca_file: Path | None = None
+    """PEM of the CA that signs the registry's certificate."""
+    registry_username: str | None = None
+    registry_token_file: Path | None = None
+    """File with the registry's token, or with the password of ``registry_username``."""
+    image_layouts: list[Path] = Field(default_factory=list)
+    """OCI image layouts: steps whose image is in one run in that image's own root file system."""
+    record_key: Path | None = None
+    """PEM of the private key (ECDSA P-256) that signs each TaskRun's record; without one no record is written."""
     toolbox: Path | None = None
     """The executable behind ``interlock-toolbox``; None is the one of this installation."""
     allow_weaker_isolation: bool = False
@@ -57,4 +69,4 @@ class Config(BaseModel):
     logs_port: int | None = None
     """Loopback port that serves step logs; None serves none, 0 picks one."""
     logs_secret_file: Path | None = None
-    """File with the secret that this engine shares with its cluster's API server; without it anybody here reads logs."""
+    """File with the secret that the cluster's API server has too; without one everybody here may read logs."""

@@ -15,6 +15,7 @@ from interlock.local.tekton.forwarding import Forwarder
 from interlock.local.tekton.images import Images
 from interlock.local.tekton.pods import Pods
 from interlock.local.tekton.posting import Poster
+from interlock.local.tekton.pump import Pump
 from interlock.local.tekton.sandbox import Isolation
 from interlock.local.tekton.storage import Storage
 
@@ -51,6 +52,7 @@ class Services:
     images: Images
     pods: Pods
     poster: Poster
+    pump: Pump
     resolvers: Resolver
     policies: Policies
     toolbox: Mapping[str, str]

@@ -25,7 +25,7 @@ class Storage:
     root: Path
 
     def prepare(self) -> None:
-        for name in ("system", "net", "runs", "volumes", "logs"):
+        for name in ("system", "net", "runs", "volumes", "logs", "pods"):
             (self.root / name).mkdir(parents=True, exist_ok=True)
         self.root.chmod(0o700)
 
