@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from interlock.errors import InterlockError, RefusedError
+from interlock.formats.tekton import trusted
 from interlock.formats.tekton.durations import parse as parse_duration
 from interlock.formats.tekton.resolution import (
     bundles,
@@ -54,8 +55,7 @@ class Resolvers:
 
     ``client`` reads the cluster's objects and Secrets; ``data`` is a folder of their own; ``names`` are stable
     addresses of this machine's engines, as the engine's configuration has them; ``pinned`` is the lock file's content
-    (default: the one that the configuration names). ``checksum`` is `interlock.formats.tekton.trusted.checksum`;
-    without it nothing is resolved from the cluster.
+    (default: the one that the configuration names).
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Resolvers:
         config: ResolverConfig,
         data: Path,
         *,
-        checksum: Checksum | None = None,
+        checksum: Checksum = trusted.checksum,
         names: Mapping[str, str] | None = None,
         pinned: Lock | None = None,
     ) -> None:
@@ -77,7 +77,7 @@ class Resolvers:
         self._git = Git(client, mirrors, data / "git", config.ca_file)
         self._hub = Hub(self._web)
         self._bundles = Bundles(client, mirrors, config.ca_file)
-        self._cluster = Cluster(client, checksum) if checksum is not None else None
+        self._cluster = Cluster(client, checksum)
 
     def resolve(
         self, resolver: str, params: Sequence[Param], *, namespace: str, kind: str, owner: str = "", url: str = ""
@@ -174,8 +174,6 @@ class Resolvers:
     def _fresh(self, asked: _Asked) -> Fetched:
         config, found = self._conf(asked.resolver), asked.request
         if isinstance(found, cluster.ClusterRequest):
-            if self._cluster is None:
-                raise failure.invalid("there is no cluster here")
             return self._cluster.fetch(found)
         if self._config.offline:
             raise RefusedError(
