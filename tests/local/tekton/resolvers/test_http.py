@@ -36,8 +36,17 @@ def test_what_is_not_there(world: Any, get: Get) -> None:
 
 
 def test_nobody_listens(world: Any, get: Get) -> None:
-    with pytest.raises(UnreachableError, match="error fetching URL"):
+    with pytest.raises(InputError, match="error fetching URL") as caught:
         get(world.resolvers(), "http", url="http://127.0.0.1:9/x")
+    assert isinstance(caught.value.__cause__, UnreachableError)
+
+
+def test_a_cluster_that_does_not_answer_is_not_a_failed_resolution(world: Any, get: Get) -> None:
+    world.client.cluster.unreachable = True
+    given = {"http_username": "git", "http_password_secret": "login"}
+    with pytest.raises(UnreachableError) as caught:
+        get(world.resolvers(), "http", url=f"{world.server.url}/t", **given)
+    assert caught.value.code == "kubernetes-unreachable"
 
 
 def test_one_mebibyte_is_the_limit(world: Any, get: Get) -> None:

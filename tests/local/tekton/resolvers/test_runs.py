@@ -35,6 +35,24 @@ def test_a_task_from_git(idle_rig: Any, world: Any, condition: Any) -> None:
     }
 
 
+def test_a_server_that_does_not_answer_ends_the_run(rig: Any, condition: Any) -> None:
+    reference = {"resolver": "http", "params": [{"name": "url", "value": "http://127.0.0.1:9/t"}]}
+    rig.create("TaskRun", "run", {"taskRef": reference})
+    status, reason, message = condition(rig.finished("TaskRun", "run"))
+    assert (status, reason) == ("False", "TaskRunResolutionFailed") and "error fetching URL" in message
+
+
+def test_a_pipeline_whose_task_is_the_clusters(rig: Any, condition: Any) -> None:
+    rig.apply(TASK.replace("v1beta1", "v1").replace("{name: greet}", "{name: greet, namespace: shared}"))
+    params = [{"name": "name", "value": "greet"}, {"name": "namespace", "value": "shared"}]
+    task = {"name": "a", "taskRef": {"resolver": "cluster", "params": params}}
+    rig.create("PipelineRun", "run", {"pipelineSpec": {"tasks": [task]}})
+    run = rig.finished("PipelineRun", "run")
+    assert condition(run)[0] == "True", condition(run)
+    origin = rig.get("TaskRun", "run-a")["status"]["provenance"]["refSource"]
+    assert origin["uri"].startswith("/apis/tekton.dev/v1/namespaces/shared/task/greet@")
+
+
 def test_a_task_that_is_not_resolved(idle_rig: Any, world: Any, condition: Any) -> None:
     world.repository().commit({"task/greet.yaml": TASK})
     idle_rig.start(resolvers={"mirrors": {"https://git.example.test/team/": str(world.folder / "repositories")}})

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from interlock.errors import InterlockError, RefusedError
+from interlock.errors import InputError, InterlockError, RefusedError, UnreachableError
 from interlock.formats.tekton import trusted
 from interlock.formats.tekton.durations import parse as parse_duration
 from interlock.formats.tekton.resolution import (
@@ -86,9 +86,16 @@ class Resolvers:
 
         ``namespace`` and ``owner`` are the run's (they name the ResolutionRequest in messages); ``url`` is the ref's
         name in concise syntax, which no resolver of upstream's reads yet. Raises InterlockError ``resolution-failed``
-        with upstream's message; RefusedError ``lock-missing``, IntegrityError ``lock-mismatch``.
+        with upstream's message; RefusedError ``lock-missing``, IntegrityError ``lock-mismatch``; UnreachableError
+        ``kubernetes-*`` where the cluster itself does not answer, and then only.
         """
-        fetched = self.fetch(resolver, params, namespace=namespace, owner=owner, url=url)
+        try:
+            fetched = self.fetch(resolver, params, namespace=namespace, owner=owner, url=url)
+        except UnreachableError as error:
+            if error.code != failure.CODE:
+                raise
+            # Upstream's ResolutionRequest has failed for good: the run ends, nobody tries again.
+            raise InputError(error.code, error.message, got=error.got, where=error.where, todo=error.todo) from error
         return content.resolved(fetched, kind, where=fetched.source.uri if fetched.source else resolver)
 
     def fetch(
@@ -123,6 +130,8 @@ class Resolvers:
         try:
             return how(asked)
         except InterlockError as error:
+            if isinstance(error, UnreachableError) and error.code.startswith("kubernetes-"):
+                raise
             raise failure.failed(resolver, name, error) from error
 
     def _checked(self, resolver: str, params: Sequence[Param], namespace: str) -> _Asked:
