@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from interlock.errors import IntegrityError, RefusedError
+from interlock.errors import IntegrityError, NotFoundError, RefusedError
 from interlock.formats.tekton.resolution import Resolved, lock
 from interlock.formats.tekton.task import Param
 
@@ -112,6 +112,8 @@ def test_the_lock_file_of_the_configuration(world: Any, get: Get, task_text: str
     world.server.put("/t", task_text)
     given = {"url": f"{world.server.url}/t"}
     path = world.folder / lock.NAME
+    with pytest.raises(NotFoundError, match="the lock file that is configured is not there"):
+        world.resolvers(lock=str(path))
     path.write_text(locked(world.resolvers(), "http", given).dump())
     assert get(world.resolvers(lock=str(path)), "http", **given).object["kind"] == "Task"
     with pytest.raises(RefusedError, match="the lock file does not name this reference"):

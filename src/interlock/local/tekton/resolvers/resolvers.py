@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from interlock.errors import InputError, InterlockError, RefusedError, UnreachableError
+from interlock.errors import InputError, InterlockError, NotFoundError, RefusedError, UnreachableError
 from interlock.formats.tekton import trusted
 from interlock.formats.tekton.durations import parse as parse_duration
 from interlock.formats.tekton.resolution import (
@@ -234,4 +234,9 @@ def _scope(asked: _Asked) -> str:
 
 
 def _read_lock(path: Path | None) -> Lock | None:
-    return lock.parse(path.read_bytes(), file=str(path)) if path is not None and path.is_file() else None
+    if path is None:
+        return None
+    if not path.is_file():
+        todo = "run: interlock pipeline lock FILE --lock PATH"
+        raise NotFoundError("file-missing", "the lock file that is configured is not there", where=str(path), todo=todo)
+    return lock.parse(path.read_bytes(), file=str(path))
