@@ -60,8 +60,10 @@ class Mirrors:
 
 
 def is_loopback(address: str) -> bool:
+    """Whether ``address`` is this machine's by everybody's reading: what parsers read differently is not."""
     try:
-        return urlsplit(address if "://" in address else f"//{address}").hostname in _LOOPBACK
+        parts = urlsplit(address if "://" in address else f"//{address}")
+        return "@" not in parts.netloc and "\\" not in address and parts.hostname in _LOOPBACK
     except ValueError:
         return False
 
