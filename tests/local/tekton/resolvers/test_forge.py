@@ -86,6 +86,9 @@ def test_a_private_repository_needs_a_token_every_time(world: Any, get: Get, for
     resolvers = world.resolvers(names={NAME: url})
     given = {"url": f"{NAME}/acme/catalog.git", "revision": commit, "pathInRepo": "task/greet.yaml"}
     get(resolvers, "git", gitToken="forge-token", **given)
+    kept = [path for path in (world.folder / "data").rglob("*") if path.is_file()]
+    assert not any(token.encode() in path.read_bytes() for path in kept), "the token is in its Secret only"
+    assert not any(path.name == "interlock-credentials" for path in kept)
     # Neither the clone nor the cache of whoever had a token serves who has none.
     with pytest.raises(RefusedError) as caught:
         get(resolvers, "git", **given)
