@@ -53,6 +53,27 @@ def test_a_pipeline_whose_task_is_the_clusters(rig: Any, condition: Any) -> None
     assert origin["uri"].startswith("/apis/tekton.dev/v1/namespaces/shared/task/greet@")
 
 
+def test_pipelines_that_are_not_resolved(idle_rig: Any, world: Any, condition: Any) -> None:
+    world.repository().commit({"task/greet.yaml": TASK})
+    idle_rig.start(resolvers={"mirrors": {"https://git.example.test/team/": str(world.folder / "repositories")}})
+    for name, path in (("wrong", "task/greet.yaml"), ("absent", "none.yaml")):
+        given = {"url": URL, "revision": "main", "pathInRepo": path}
+        params = [{"name": key, "value": value} for key, value in given.items()]
+        idle_rig.create("PipelineRun", name, {"pipelineRef": {"resolver": "git", "params": params}})
+    status, reason, message = condition(idle_rig.finished("PipelineRun", "wrong"))
+    assert (status, reason) == ("False", "CouldntGetPipeline")
+    assert message == (
+        "Error retrieving pipeline for pipelinerun ci/wrong: "
+        "failed to read runtime object as Pipeline: resource is not a pipeline"
+    )
+    message = condition(idle_rig.finished("PipelineRun", "absent"))[2]
+    assert message.startswith(
+        "Error retrieving pipeline for pipelinerun ci/absent: resolver failed to get Pipeline : "
+        'error requesting remote resource: error getting "Git" "ci/git-'
+    )
+    assert message.endswith('error opening file "none.yaml": file does not exist')
+
+
 def test_a_task_that_is_not_resolved(idle_rig: Any, world: Any, condition: Any) -> None:
     world.repository().commit({"task/greet.yaml": TASK})
     idle_rig.start(resolvers={"mirrors": {"https://git.example.test/team/": str(world.folder / "repositories")}})
