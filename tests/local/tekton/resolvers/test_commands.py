@@ -105,6 +105,14 @@ def test_a_folder_becomes_one_run(here: Path) -> None:
     assert "left as they are (give them with -p): sender" in result.stderr
 
 
+def test_expressions_in_templates(here: Path) -> None:
+    text = RUN.replace("{{ revision }}", '{{ cel: pac.revision.startsWith("ab") ? "yes" : "no" }}')
+    (here / ".tekton/run.yaml").write_text(text.replace("{{ sender }}", "{{ cel: body.x }}{{ body.x }}"))
+    result = done("resolve", *CATALOG, "-p", "revision=abc", "-o", "json")
+    assert [param["value"] for param in json.loads(result.stdout)["spec"]["params"]] == ["yes", "{{ body.x }}"]
+    assert "not evaluated: body.x: no such key: x" in result.stderr
+
+
 def test_json_and_kept_names(here: Path) -> None:
     result = done("resolve", ".tekton", *CATALOG, "-o", "json", "--no-generate-name", "-s", "greet")
     run = json.loads(result.stdout)
