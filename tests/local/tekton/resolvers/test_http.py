@@ -135,6 +135,9 @@ def test_params_are_checked_in_upstreams_words(world: Any, get: Get, values: dic
         ("apiVersion: v1\nkind: Secret\n", 'no kind "Secret" is registered for version "v1"'),
         ("apiVersion: tekton.dev/v1\nkind: Pipeline\nmetadata: {name: p}\n", "resource is not a task"),
         (b"\xff", "invalid runtime object: not UTF-8"),
+        ("a: " + "[" * 100_000, "invalid runtime object: nested too deeply"),
+        ("a: {b: 1, b: 2}\n", "invalid runtime object: key 'b' appears twice"),
+        ("", "invalid runtime object: Object 'Kind' is missing"),
         (
             "apiVersion: tekton.dev/v1\nkind: Task\nmetadata: {name: t}\nspec: {steps: [{name: s, imge: i}], foo: 1}\n",
             'invalid runtime object: strict decoding error: unknown field "spec.steps[0].imge", '

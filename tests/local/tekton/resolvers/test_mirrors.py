@@ -54,6 +54,8 @@ def test_places(address: str, expected: Folder | str) -> None:
         "http://user@127.0.0.1/x",
         "http://127.0.0.1.evil/x",
         "http://[::1/x",
+        "http://127.0.0.1:99999999/x",
+        "http://127.0.0.1:x/x",
         "quay.io.evil/x",
         "",
     ],
@@ -62,6 +64,14 @@ def test_everything_else_is_refused(address: str) -> None:
     with pytest.raises(RefusedError) as caught:
         MIRRORS.find(address)
     assert caught.value.code == "resolution-failed" and caught.value.todo is not None
+
+
+@pytest.mark.parametrize(
+    "address", ["http://127.0.0.1/a b", "https://a.test/\0", "git@a.test:x\n", "http://127.0.0.1/\x7f"]
+)
+def test_what_is_no_address(address: str) -> None:
+    with pytest.raises(InputError, match="not an address"):
+        MIRRORS.find(address)
 
 
 @given(st.text("ab./\\\0~%", max_size=20))
