@@ -23,7 +23,7 @@ def manifests() -> list[dict[str, Any]]:
         _role(
             "tekton-pipelines-controller",
             [
-                _rule(["tekton.dev", "openshift-pipelines.org"], ["*"], ["*"]),
+                _rule(["tekton.dev", "resolution.tekton.dev", "openshift-pipelines.org"], ["*"], ["*"]),
                 _rule([""], _READ, ["secrets", "configmaps", "serviceaccounts", "namespaces"]),
                 _rule([""], ["*"], ["pods", "pods/log", "pods/status", "events", "persistentvolumeclaims"]),
             ],
@@ -57,6 +57,9 @@ _READABLE = [
     "pipelineruns",
     "taskruns",
     "customruns",
+    "stepactions",
+    "verificationpolicies",
+    "resolutionrequests",
     "approvaltasks",
     "customresourcedefinitions",
 ]

@@ -19,10 +19,12 @@ ANNOTATION_NETWORK = "interlock.dev/network"
 """On a Task: space-separated endpoint names that its steps may reach; none without it."""
 ANNOTATION_CAPABILITIES = "interlock.dev/capabilities"
 """On a TaskRun: JSON of what was enforced and which tools ran, written by the engine."""
-ANNOTATION_SECRET_PARAMS = "interlock.dev/secret-params"
+ANNOTATION_SECRET_PARAMS = "interlock.dev/secret-params"  # noqa: S105 - a name
 """On a Task or Pipeline: space-separated params whose values are masked wherever they would show."""
 ANNOTATION_EXECUTION_MODE = "experimental.tekton.dev/execution-mode"
 """``hermetic``: steps have no network (docs/hermetic.md)."""
+NODE = "interlock-tekton"
+"""``spec.nodeName`` of every pod that the engine makes: the node whose kubelet serves its logs."""
 
 _LONGEST = 63
 _DIGEST = 32

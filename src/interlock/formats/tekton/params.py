@@ -71,12 +71,11 @@ def check_task(
 
 def check_enums(specs: Sequence[ParamSpec] | None, given: Sequence[Param] | None) -> None:
     """Raise InputError ``param-enum`` (reason InvalidParamValue) for a value that its enum does not hold."""
-    allowed = {spec.name: spec.enum for spec in specs or [] if spec.enum}
+    allowed: dict[str, list[str]] = {spec.name: spec.enum for spec in specs or [] if spec.enum}
     for param in given or []:
-        if param.name in allowed and isinstance(param.value, str) and param.value:
-            if param.value not in (allowed[param.name] or []):
-                message = f"param `{param.name}` value: {param.value} is not in the enum list"
-                raise InputError("param-enum", message)
+        if isinstance(param.value, str) and param.value and param.value not in allowed.get(param.name, [param.value]):
+            message = f"param `{param.name}` value: {param.value} is not in the enum list"
+            raise InputError("param-enum", message)
 
 
 def check_enum_subset(

@@ -153,7 +153,7 @@ def _checked(declared: Mapping[str, TaskResult], found: Mapping[str, ParamValue]
 
 
 def from_json(text: str) -> ParamValue:
-    """ParamValue.UnmarshalJSON: arrays and objects of strings, a quoted string; anything else stays as it is written."""
+    """ParamValue.UnmarshalJSON: arrays and objects of strings, a quoted string; the rest stays as written."""
     try:
         value = json.loads(text)
     except ValueError:
