@@ -115,12 +115,8 @@ class Engine:
                 now=now,
             ),
             poster=Poster(),
-<<<<<<< HEAD
             pump=Pump(),
-            resolvers=Resolvers(),
-=======
             resolvers=Resolvers(client, config.resolvers, config.data / "resolvers", names=config.names),
->>>>>>> resolvers
             policies=Policies(),
             toolbox=toolbox,
             on_breakpoint=on_breakpoint,
