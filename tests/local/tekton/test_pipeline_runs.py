@@ -280,11 +280,11 @@ REFUSED: list[tuple[list[dict[str, Any]], dict[str, Any], dict[str, Any], str, s
         'pipeline requires workspace with name "w" be provided by pipelinerun',
     ),
     (
-        [{"name": "a", "taskRef": {"apiVersion": "example.dev/v1", "kind": "Wait", "name": "w"}}],
+        [embedded("a", "true", spec={"volumes": [{"name": "v", "hostPath": {"path": "/"}}]})],
         {},
         {},
         "PipelineValidationFailed",
-        "interlock.local does not execute custom tasks (example.dev/v1 Wait) yet",
+        "interlock.local does not execute hostPath volumes yet",
     ),
     (
         [ANY, embedded("b", "true", params=[{"name": "x", "value": "$(tasks.a.results.none)"}])],
@@ -326,7 +326,7 @@ def test_a_missing_pipeline_is_named(rig: Any, condition: Any) -> None:
     assert condition(rig.finished("PipelineRun", "pr"))[1:] == (
         "CouldntGetPipeline",
         "Error retrieving pipeline for pipelinerun ci/pr: error when getting Pipeline for PipelineRun pr: "
-        'pipelines.tekton.dev "gone" not found',
+        'tekton client cannot get pipeline gone from local cluster: pipelines.tekton.dev "gone" not found',
     )
 
 
