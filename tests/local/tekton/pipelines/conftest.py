@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -116,7 +117,7 @@ class Driver:
 
     def apply(self, text: str) -> None:
         """Create every object of a YAML text."""
-        for document in yaml.load_all(text, file="test"):
+        for document in yaml.load_all(textwrap.dedent(text), file="test"):
             value = document.value
             value["metadata"].setdefault("namespace", self.namespace)
             self.client.create(value)
