@@ -127,7 +127,7 @@ class Driver:
         return self.client.create({"apiVersion": "tekton.dev/v1", "kind": kind, "metadata": meta, "spec": spec})
 
     def start(self, pipeline: str, run: str = "{}", **metadata: Any) -> Object:
-        """Create and reconcile the PipelineRun ``pr``: ``pipeline`` is its pipelineSpec, ``run`` the rest of its spec."""
+        """Create and reconcile the PipelineRun ``pr``, of this pipelineSpec and rest of the spec."""
         spec = {"pipelineSpec": yaml.load(pipeline, file="test").value, **yaml.load(run, file="test").value}
         self.create("PipelineRun", metadata.pop("name", "pr"), spec, **metadata)
         return self.settle()

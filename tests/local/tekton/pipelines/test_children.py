@@ -93,7 +93,10 @@ def test_task_run_specs_override_everything_for_one_task(driver: Any) -> None:
         """
         taskRunTemplate:
           serviceAccountName: robot
-          podTemplate: {env: [{name: A, value: run}, {name: B, value: run}], schedulerName: s, nodeSelector: {zone: run}}
+          podTemplate:
+            env: [{name: A, value: run}, {name: B, value: run}]
+            schedulerName: s
+            nodeSelector: {zone: run}
         taskRunSpecs:
         - pipelineTaskName: a
           serviceAccountName: other

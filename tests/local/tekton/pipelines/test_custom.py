@@ -95,17 +95,18 @@ def test_a_missing_result_is_told(driver: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "seconds", "message"),
     [
-        ({"status": "Cancelled"}, 0, "CustomRun cancelled as the PipelineRun it belongs to has been cancelled."),
-        ({"status": "CancelledRunFinally"}, 0, "CustomRun cancelled as the PipelineRun it belongs to has been cancelled."),
-        ({}, 61, "CustomRun cancelled as the PipelineRun it belongs to has timed out."),
+        ({"status": "Cancelled"}, 0, "been cancelled."),
+        ({"status": "CancelledRunFinally"}, 0, "been cancelled."),
+        ({}, 61, "timed out."),
     ],
-)  # fmt: skip
+)
 def test_cancelling_is_asked_for(driver: Any, change: dict[str, Any], seconds: int, message: str) -> None:
     driver.start(f"tasks: [{{name: a, {WAIT}}}]", "timeouts: {pipeline: 1m}")
     driver.change(change)
     driver.pass_time(seconds=seconds)
     spec = driver.get("CustomRun", "pr-a")["spec"]
-    assert (spec["status"], spec["statusMessage"]) == ("RunCancelled", message)
+    said = f"CustomRun cancelled as the PipelineRun it belongs to has {message}"
+    assert (spec["status"], spec["statusMessage"]) == ("RunCancelled", said)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +139,7 @@ class Gate:
     def __init__(self, driver: Any, params: str, *, task: str = "") -> None:
         self.driver = driver
         self.controller = Approvals(driver.services)
-        spec = f"taskRef: {APPROVAL}, params: {params}" if not task else task
+        spec = task or f"taskRef: {APPROVAL}, params: {params}"
         driver.start(f"tasks: [{{name: ask, {spec}}}, {{name: after, runAfter: [ask], {TASK}}}]")
         self.alarm = self.look()
 
@@ -279,7 +280,10 @@ def test_an_embedded_approval(driver: Any) -> None:
     [
         ("[]", "no valid approvers found - at least one approver is required"),
         ("[{name: approvers, value: []}]", "no valid approvers found - at least one approver is required"),
-        ("[{name: approvers, value: ['']}]", "invalid approvers parameter: approvers[0]: approver name cannot be empty"),
+        (
+            "[{name: approvers, value: ['']}]",
+            "invalid approvers parameter: approvers[0]: approver name cannot be empty",
+        ),
         (
             "[{name: approvers, value: [ada, 'group:']}]",
             "invalid approvers parameter: approvers[1]: invalid group format 'group:' - "
@@ -294,7 +298,7 @@ def test_an_embedded_approval(driver: Any) -> None:
             "invalid numberOfApprovalsRequired parameter: 'two' is not a valid integer",
         ),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_asked(driver: Any, params: str, message: str) -> None:
     gate = Gate(driver, params)
     assert gate.verdict == ("False", "ApprovalTaskValidationFailed", f"ApprovalTask validation failed: {message}")

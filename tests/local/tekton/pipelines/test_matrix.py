@@ -58,7 +58,8 @@ def test_results_are_gathered_by_the_names_of_the_runs(driver: Any) -> None:
 
 def test_one_combination_has_no_number(driver: Any) -> None:
     driver.start(f"""
-        tasks: [{{name: m, matrix: {{params: [{{name: p, value: [only]}}]}}, taskSpec: {{params: [{{name: p}}], {STEP}}}}}]
+        tasks:
+        - {{name: m, matrix: {{params: [{{name: p, value: [only]}}]}}, taskSpec: {{params: [{{name: p}}], {STEP}}}}}
     """)
     assert driver.names() == ["pr-m"]
 
