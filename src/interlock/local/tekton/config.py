@@ -37,6 +37,8 @@ class Config(BaseModel):
     """Image references whose steps run with this machine's own shell and tools: an explicit choice, said in status."""
     toolbox: Path | None = None
     """The executable behind ``interlock-toolbox``; None is the one of this installation."""
+    isolation: Literal["auto", "bubblewrap", "unshare", "rewriting"] = "auto"
+    """How steps are kept apart: the strongest way that works here, or this one. ``rewriting`` is the weaker one."""
     allow_weaker_isolation: bool = False
     """Run steps as plain processes where bubblewrap cannot work; such runs say so and a real prod refuses them."""
     parallel: int | None = None

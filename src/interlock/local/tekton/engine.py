@@ -68,14 +68,14 @@ class Engine:
         store = Storage(config.data)
         store.prepare()
         view = system.build(config.data / "system", config.data, toolbox=config.toolbox)
-        isolation = sandbox.probe(view, allow_weaker=config.allow_weaker_isolation)
+        isolation = sandbox.probe(view, allow_weaker=config.allow_weaker_isolation, choice=config.isolation)
         _log.info("isolation: %s", isolation.level)
         self._services = Services(
             client=client,
             config=config,
             storage=store,
             isolation=isolation,
-            forwarder=Forwarder(config.endpoints, config.data / "net"),
+            forwarder=Forwarder(config.endpoints),
             toolbox=capabilities.toolbox(),
             now=now,
             published=self._published,
@@ -107,6 +107,7 @@ class Engine:
                 stop.set("engine")
             self._workers.shutdown(wait=True, cancel_futures=True)
             self._services.forwarder.close()
+            self._services.isolation.close()
         if self.failure is not None:
             raise self.failure
 

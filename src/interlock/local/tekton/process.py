@@ -7,22 +7,23 @@ import fcntl
 import os
 import selectors
 import signal
+import socket
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO, Literal
 
 from interlock.local.tekton import inside, limits, sandbox
 from interlock.local.tekton.cgroups import Group
 from interlock.local.tekton.launch import Launch, memory
 from interlock.local.tekton.masking import Masker
-from interlock.local.tekton.pump import Pump
 from interlock.local.tekton.streams import Log, Output, Streams, open_copy
 
 Ending = Literal["exited", "timeout", "stopped"]
 Reason = Literal["Completed", "Error", "OOMKilled"]
+_MARKER = "INTERLOCK_RUN"
 _PIPE = 256 * 1024
 _KILLED = 128 + signal.SIGKILL
 
@@ -53,9 +54,20 @@ class Stop:
 
 
 class Process:
-    """One that runs. Made by `start`; its end is seen by whoever serves its ``handlers``: `run`, or a Pump."""
+    """One that runs. Its end is seen by whoever serves its ``handlers``: `run`, or a Pump."""
 
-    def __init__(self, popen: subprocess.Popen[bytes], launch: Launch, outputs: Sequence[Output]) -> None:
+    def __init__(
+        self,
+        popen: subprocess.Popen[bytes],
+        launch: Launch,
+        outputs: Sequence[Output],
+        view: sandbox.View,
+        *,
+        own_pod: sandbox.Pod | None,
+    ) -> None:
+        self.pod = view.network_of
+        """Whose network it is in; None is one of its own, which leads nowhere."""
+        self._own_pod = own_pod
         self._popen = popen
         self._launch = launch
         self._outputs = outputs
@@ -84,10 +96,34 @@ class Process:
                 self.ending = ending
                 self._launch.kill(self._first, self._popen.pid)
 
-    def wait(self, seconds: float | None = None) -> Outcome | None:
-        """How it ended; None when it has not within ``seconds``."""
-        self._done.wait(seconds)
+    def poll(self) -> Outcome | None:
+        """How it ended, if it has."""
         return self.outcome
+
+    def wait(self, stop: Stop | None = None) -> Outcome:
+        """How it ends. When ``stop`` is set before that, it is killed."""
+        if stop is not None:
+            self._kill_at(stop)
+        self._done.wait()
+        assert self.outcome is not None  # noqa: S101 - set before `_done`
+        return self.outcome
+
+    def _kill_at(self, stop: Stop) -> None:
+        ended = os.eventfd(0, os.EFD_CLOEXEC)
+        called = threading.Event()
+
+        def call() -> None:
+            os.eventfd_write(ended, 1)
+            called.set()
+
+        self.on_end(call)
+        with selectors.DefaultSelector() as selector:
+            selector.register(ended, selectors.EVENT_READ)
+            selector.register(stop.descriptor, selectors.EVENT_READ)
+            if all(key.fd != ended for key, _ in selector.select()):
+                self.kill()
+        called.wait()
+        os.close(ended)
 
     def on_end(self, call: Callable[[], None]) -> None:
         """``call`` when it has ended, or now if it has; in the thread that serves it."""
@@ -138,6 +174,12 @@ class Process:
             return None
         return code if code >= 0 else 128 - code
 
+    def connect(self, host: str, port: int, seconds: float) -> socket.socket:
+        """A connection from inside its Pod. Raises OSError."""
+        if self.pod is None:
+            raise ConnectionRefusedError("it has no network that another could reach")
+        return self.pod.connect(host, port, seconds)
+
     def finish(self) -> None:
         """Every handler has said that there is no more: reap it, and let go of all that it held."""
         code = self._popen.wait()
@@ -157,6 +199,8 @@ class Process:
         with self._lock:
             self.outcome = Outcome(self.ending, code, reason)
             self._launch.__exit__()
+            if self._own_pod is not None:
+                self._own_pod.close()
             if self._environment >= 0:
                 os.close(self._environment)
             calls, self._on_end = self._on_end, []
@@ -164,15 +208,14 @@ class Process:
         for call in calls:
             call()
 
-    def stand(self, isolation: sandbox.Isolation, wanted: limits.Limits, released: Callable[[], None] | None) -> None:
+    def stand(self, isolation: sandbox.Isolation, wanted: limits.Limits, released: Callable[[], None]) -> None:
         """Limits, late mounts, ``released``; then its command starts. Kills it when one of them raises."""
         try:
             self._first = self._launch.first_process()
             if self._first is not None:
                 self._limit(self._first, isolation, wanted)
                 self._launch.place(self._first)
-            if released is not None:
-                released()
+            released()
             self._launch.release()
             if self._launch.own_processes and isolation.level == "bubblewrap":
                 self._launch.close_gate()
@@ -195,29 +238,50 @@ def start(
     log: BinaryIO,
     masker: Masker,
     *,
-    pump: Pump | None,
+    marker: str,
     lock: int | None = None,
-    streams: Streams = Streams(),
-    released: Callable[[], None] | None = None,
+    streams: Streams | None = None,
+    released: Callable[[], None] = lambda: None,
 ) -> Process:
-    """Start ``view``; ``pump`` serves it, or with None whoever called.
+    """Start ``view`` in the background: the pump of ``isolation`` writes its log and sees its end.
 
     ``released`` is called after the sandbox has its process and before the step's command starts, so that what must be
-    durable before that is written while the sandbox is set up. A step must be started by a thread that lives as long as it: bubblewrap's dies with that.
+    durable before that is written while the sandbox is set up. ``marker`` names the run for those who look at the
+    machine's processes. The calling thread must live as long as the process: bubblewrap's dies with it.
 
     Raises OSError when it cannot be started at all; RefusedError and UnsupportedError for paths.
     """
+    process = _begin(isolation, view, log, masker, marker, lock, streams or Streams(), released)
+    isolation.pump.add(process)
+    return process
+
+
+def _begin(
+    isolation: sandbox.Isolation,
+    view: sandbox.View,
+    log: BinaryIO,
+    masker: Masker,
+    marker: str,
+    lock: int | None,
+    streams: Streams,
+    released: Callable[[], None],
+) -> Process:
+    """Whoever calls it serves the process."""
     copies: dict[str, int | None] = {"stdout": None, "stderr": None}
+    pod: sandbox.Pod | None = None
     with contextlib.ExitStack() as undo:
         for name, path in (("stdout", streams.stdout), ("stderr", streams.stderr)):
             if path:
                 copies[name] = descriptor = open_copy(view, path)
                 undo.callback(os.close, descriptor)
+        if view.network and view.network_of is None:
+            pod = undo.enter_context(sandbox.Pod.open(isolation, view.hostname, view.network))
+            view = replace(view, network_of=pod)
         launch = undo.enter_context(isolation.launch(view, lock=lock))
         apart = any(copy is not None for copy in copies.values())
         popen = subprocess.Popen(
             launch.argv,
-            env=launch.environment,
+            env=launch.environment if launch.own_processes else {_MARKER: marker},
             cwd=launch.working_dir,
             pass_fds=(*launch.descriptors, *(() if lock is None else (lock,))),
             stdin=subprocess.DEVNULL,
@@ -228,23 +292,20 @@ def start(
         undo.pop_all()
     launch.started()
     file = Log(log, view.limits.output_bytes)
-    pipes = [(popen.stdout, copies["stdout"]), (popen.stderr, copies["stderr"])]
     outputs = []
-    for pipe, copy in pipes:
+    for pipe, copy in ((popen.stdout, copies["stdout"]), (popen.stderr, copies["stderr"])):
         if pipe is not None:
             with contextlib.suppress(OSError):  # More than a user may have in pipes is a matter of speed alone.
                 fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE)
             descriptor = os.dup(pipe.fileno())
             pipe.close()
             outputs.append(Output(descriptor, file, masker.fresh() if apart else masker, copy))
-    process = Process(popen, launch, outputs)
+    process = Process(popen, launch, outputs, view, own_pod=pod)
     try:
         process.stand(isolation, view.limits, released)
     except BaseException:
         serve(process)
         raise
-    if pump is not None:
-        pump.add(process)
     return process
 
 
@@ -289,16 +350,15 @@ def run(
     *,
     stop: Stop,
     seconds: float | None,
+    marker: str,
     lock: int | None = None,
-    streams: Streams = Streams(),
-    released: Callable[[], None] | None = None,
+    streams: Streams | None = None,
+    released: Callable[[], None] = lambda: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Outcome:
     """Run ``view`` until it ends, ``seconds`` have passed (None: no limit), or ``stop`` is set.
 
     When it returns no process of the step is left. The rest is as in `start`.
     """
-    process = start(
-        isolation, view, log, masker, pump=None, lock=lock, streams=streams, released=released
-    )
+    process = _begin(isolation, view, log, masker, marker, lock, streams or Streams(), released)
     return serve(process, stop=stop, seconds=seconds, clock=clock)

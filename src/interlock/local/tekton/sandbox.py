@@ -12,19 +12,22 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from interlock.errors import UnsupportedError
 from interlock.local.tekton.cgroups import Cgroups
 from interlock.local.tekton.limits import Limits
+from interlock.local.tekton.forwarding import Route
 from interlock.local.tekton.namespaces import Helper
+from interlock.local.tekton.pod import Pod
+from interlock.local.tekton.programs import bubblewrap
+from interlock.local.tekton.pump import Pump
 from interlock.local.tekton.system import System
 
 if TYPE_CHECKING:
     from interlock.local.tekton.launch import Launch
-    from interlock.local.tekton.pod import Pod
 
 Level = Literal["bubblewrap", "unshare", "none"]
 Choice = Literal["auto", "bubblewrap", "unshare", "rewriting"]
@@ -81,7 +84,7 @@ class View:
     """What one step sees and runs.
 
     ``root`` replaces the machine's own system folders. ``network_of`` is the Pod whose network it shares; without one
-    it has a network of its own, which leads nowhere.
+    it has a network of its own, in which ``network`` alone answers.
     """
 
     command: Sequence[str]
@@ -92,6 +95,7 @@ class View:
     hostname: str = "step"
     root: RootFileSystem | None = None
     limits: Limits = field(default_factory=Limits)
+    network: Mapping[str, Route] = field(default_factory=dict)
     network_of: Pod | None = None
 
     @property
@@ -106,12 +110,14 @@ class Isolation:
     level: Level
     system: System
     nested: bool = False
-    helper: Helper = field(default_factory=Helper, compare=False)
     cgroups: Cgroups = field(default_factory=Cgroups, compare=False)
+    helper: Helper = field(default_factory=Helper, compare=False)
+    pump: Pump = field(default_factory=Pump, compare=False)
 
     def close(self) -> None:
-        """End what was started for Pods."""
+        """End what was started for Pods and for processes in the background, which have all been ended before."""
         self.helper.close()
+        self.pump.close()
 
     @property
     def not_enforced(self) -> tuple[str, ...]:
@@ -124,8 +130,11 @@ class Isolation:
         return launchers()[self.level](self, view, lock)
 
 
+__all__ = ["Bind", "Isolation", "Level", "Limits", "Pod", "Tree", "View", "bubblewrap", "probe"]
+
+
 def launchers() -> Mapping[Level, _Launcher]:
-    """What starts a view at each level."""
+    """What starts a view at each level; they know of views, and views nothing of them."""
     from interlock.local.tekton import bubblewrap, rewriting, unshare
 
     return {"bubblewrap": bubblewrap.launch, "unshare": unshare.launch, "none": rewriting.launch}
@@ -153,10 +162,10 @@ def probe(system: System, *, allow_weaker: bool, choice: Choice = "auto") -> Iso
             isolation = Isolation(level, system, nested)
             problem = _problem(isolation)
             if problem is None:
-                return isolation
+                return replace(isolation, cgroups=Cgroups.here())
         problems.append(f"{level}: {problem}")
     if allow_weaker and choice in ("auto", "rewriting"):
-        return Isolation("none", system)
+        return Isolation("none", system, cgroups=Cgroups.here())
     raise UnsupportedError(
         "no-sandbox",
         "neither bubblewrap nor unshare can make a sandbox on this machine"
