@@ -6,26 +6,13 @@ import asyncio
 import contextlib
 import socket
 import threading
-from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass
+from collections.abc import Coroutine
 from typing import Any
 
 from interlock.errors import InternalError
 
 _CHUNK = 64 * 1024
 _START_SECONDS = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """The way to one address, ``host:port``."""
-
-    forwarder: Forwarder
-    address: str
-
-    def serve(self, listening: socket.socket) -> Served:
-        """Forward what ``listening`` accepts; the socket is the server's from now on."""
-        return self.forwarder.serve(listening, self.address)
 
 
 class Served:
@@ -43,10 +30,9 @@ class Served:
 
 
 class Forwarder:
-    """Carries connections to ``endpoints`` (name -> host:port) in a thread of its own, from `start` until `close`."""
+    """Carries connections in a thread of its own, from `start` until `close`."""
 
-    def __init__(self, endpoints: Mapping[str, str]) -> None:
-        self._endpoints = dict(endpoints)
+    def __init__(self) -> None:
         self._ready = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
@@ -63,10 +49,6 @@ class Forwarder:
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._stop.set)
             self._thread.join(_START_SECONDS)
-
-    def route(self, name: str) -> Route:
-        """The way to an endpoint. Raises KeyError for one that is not configured."""
-        return Route(self, self._endpoints[name])
 
     def serve(self, listening: socket.socket, address: str) -> Served:
         """Forward what ``listening`` accepts to ``host:port``; the socket is the server's from now on."""

@@ -1,6 +1,6 @@
 """The namespaces that steps and sidecars of one TaskRun share: network, ipc, uts, as the containers of a Pod do.
 
-Descriptors keep them alive and nothing else: they are gone when the last is closed, so also after kill -9 of the engine.
+Descriptors keep them alive and nothing else: they are gone when the last is closed, also after a kill of the engine.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from interlock.errors import InternalError
-from interlock.local.tekton.forwarding import Route, Served
+from interlock.local.tekton.forwarding import Forwarder, Served
 from interlock.local.tekton.programs import find
 
 if TYPE_CHECKING:
@@ -30,22 +30,32 @@ class Pod:
 
     @classmethod
     def open(
-        cls, isolation: Isolation, hostname: str, network: Mapping[str, Route], *, lock: int | None = None
+        cls,
+        isolation: Isolation,
+        *,
+        hostname: str,
+        network: Mapping[str, str] | None = None,
+        forwarder: Forwarder | None = None,
     ) -> Pod:
-        """A Pod on whose loopback each address of ``network`` answers.
+        """A Pod on whose loopback the addresses of ``network`` (name -> host:port) answer, carried by ``forwarder``.
 
-        At level ``none`` it is the machine's own network. ``lock`` is not needed: no process belongs to a Pod itself.
-        Raises InternalError ``pod-not-made``.
+        At level ``none`` it is the machine's own network. Raises InternalError ``pod-not-made``.
         """
         if isolation.level == "none":
             return cls(isolation, (), ())
-        routes = {int(route.address.rpartition(":")[2]): route for route in network.values()}
+        addresses = {int(address.rpartition(":")[2]): address for address in (network or {}).values()}
+        if forwarder is None:
+            addresses = {}
         try:
-            made = isolation.helper.ask({"do": "make", "hostname": hostname, "ports": list(routes)})
+            made = isolation.helper.ask({"do": "make", "hostname": hostname, "ports": list(addresses)})
         except OSError as error:
             raise InternalError("pod-not-made", "the Pod's network cannot be made", got=str(error)) from error
         listening = [socket.socket(fileno=descriptor) for descriptor in made[len(_SPACES) :]]
-        served = [route.serve(server) for route, server in zip(routes.values(), listening, strict=True)]
+        served = [
+            forwarder.serve(server, address)
+            for server, address in zip(listening, addresses.values(), strict=True)
+            if forwarder is not None
+        ]
         return cls(isolation, made[: len(_SPACES)], served)
 
     def entry(self) -> tuple[list[str], list[int]]:

@@ -1,4 +1,4 @@
-"""A step's or sidecar's process: started, its output masked into the log, ended by itself, a limit or a cancellation."""
+"""A step's or sidecar's process: started, its output masked into a log, ended by itself, a limit or a stop."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import BinaryIO, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 from interlock.local.tekton import inside, limits, sandbox
 from interlock.local.tekton.cgroups import Group
 from interlock.local.tekton.launch import Launch, memory
 from interlock.local.tekton.masking import Masker
-from interlock.local.tekton.streams import Log, Output, Streams, open_copy
+from interlock.local.tekton.pump import Pump
+from interlock.local.tekton.streams import NO_COPIES, Log, Output, Sink, Streams, open_copy
 
 Ending = Literal["exited", "timeout", "stopped"]
 Reason = Literal["Completed", "Error", "OOMKilled"]
-_MARKER = "INTERLOCK_RUN"
 _PIPE = 256 * 1024
 _KILLED = 128 + signal.SIGKILL
 
@@ -57,17 +57,9 @@ class Process:
     """One that runs. Its end is seen by whoever serves its ``handlers``: `run`, or a Pump."""
 
     def __init__(
-        self,
-        popen: subprocess.Popen[bytes],
-        launch: Launch,
-        outputs: Sequence[Output],
-        view: sandbox.View,
-        *,
-        own_pod: sandbox.Pod | None,
+        self, popen: subprocess.Popen[bytes], launch: Launch, outputs: Sequence[Output], pod: sandbox.Pod | None
     ) -> None:
-        self.pod = view.network_of
-        """Whose network it is in; None is one of its own, which leads nowhere."""
-        self._own_pod = own_pod
+        self._pod = pod
         self._popen = popen
         self._launch = launch
         self._outputs = outputs
@@ -176,9 +168,9 @@ class Process:
 
     def connect(self, host: str, port: int, seconds: float) -> socket.socket:
         """A connection from inside its Pod. Raises OSError."""
-        if self.pod is None:
+        if self._pod is None:
             raise ConnectionRefusedError("it has no network that another could reach")
-        return self.pod.connect(host, port, seconds)
+        return self._pod.connect(host, port, seconds)
 
     def finish(self) -> None:
         """Every handler has said that there is no more: reap it, and let go of all that it held."""
@@ -199,8 +191,6 @@ class Process:
         with self._lock:
             self.outcome = Outcome(self.ending, code, reason)
             self._launch.__exit__()
-            if self._own_pod is not None:
-                self._own_pod.close()
             if self._environment >= 0:
                 os.close(self._environment)
             calls, self._on_end = self._on_end, []
@@ -208,14 +198,15 @@ class Process:
         for call in calls:
             call()
 
-    def stand(self, isolation: sandbox.Isolation, wanted: limits.Limits, released: Callable[[], None]) -> None:
+    def stand(self, isolation: sandbox.Isolation, wanted: limits.Limits, released: Callable[[], None] | None) -> None:
         """Limits, late mounts, ``released``; then its command starts. Kills it when one of them raises."""
         try:
             self._first = self._launch.first_process()
             if self._first is not None:
                 self._limit(self._first, isolation, wanted)
                 self._launch.place(self._first)
-            released()
+            if released is not None:
+                released()
             self._launch.release()
             if self._launch.own_processes and isolation.level == "bubblewrap":
                 self._launch.close_gate()
@@ -235,53 +226,33 @@ class Process:
 def start(
     isolation: sandbox.Isolation,
     view: sandbox.View,
-    log: BinaryIO,
+    log: Sink,
     masker: Masker,
     *,
-    marker: str,
+    pump: Pump | None,
     lock: int | None = None,
-    streams: Streams | None = None,
-    released: Callable[[], None] = lambda: None,
+    streams: Streams = NO_COPIES,
+    released: Callable[[], None] | None = None,
 ) -> Process:
-    """Start ``view`` in the background: the pump of ``isolation`` writes its log and sees its end.
+    """Start ``view``; ``pump`` serves it, or with None the caller does, by `serve`.
 
     ``released`` is called after the sandbox has its process and before the step's command starts, so that what must be
-    durable before that is written while the sandbox is set up. ``marker`` names the run for those who look at the
-    machine's processes. The calling thread must live as long as the process: bubblewrap's dies with it.
+    durable before that is written while the sandbox is set up. The calling thread must live as long as the process:
+    bubblewrap's dies with it.
 
     Raises OSError when it cannot be started at all; RefusedError and UnsupportedError for paths.
     """
-    process = _begin(isolation, view, log, masker, marker, lock, streams or Streams(), released)
-    isolation.pump.add(process)
-    return process
-
-
-def _begin(
-    isolation: sandbox.Isolation,
-    view: sandbox.View,
-    log: BinaryIO,
-    masker: Masker,
-    marker: str,
-    lock: int | None,
-    streams: Streams,
-    released: Callable[[], None],
-) -> Process:
-    """Whoever calls it serves the process."""
     copies: dict[str, int | None] = {"stdout": None, "stderr": None}
-    pod: sandbox.Pod | None = None
     with contextlib.ExitStack() as undo:
         for name, path in (("stdout", streams.stdout), ("stderr", streams.stderr)):
             if path:
                 copies[name] = descriptor = open_copy(view, path)
                 undo.callback(os.close, descriptor)
-        if view.network and view.network_of is None:
-            pod = undo.enter_context(sandbox.Pod.open(isolation, view.hostname, view.network))
-            view = replace(view, network_of=pod)
         launch = undo.enter_context(isolation.launch(view, lock=lock))
         apart = any(copy is not None for copy in copies.values())
         popen = subprocess.Popen(
             launch.argv,
-            env=launch.environment if launch.own_processes else {_MARKER: marker},
+            env=launch.environment,
             cwd=launch.working_dir,
             pass_fds=(*launch.descriptors, *(() if lock is None else (lock,))),
             stdin=subprocess.DEVNULL,
@@ -300,12 +271,14 @@ def _begin(
             descriptor = os.dup(pipe.fileno())
             pipe.close()
             outputs.append(Output(descriptor, file, masker.fresh() if apart else masker, copy))
-    process = Process(popen, launch, outputs, view, own_pod=pod)
+    process = Process(popen, launch, outputs, view.network_of)
     try:
         process.stand(isolation, view.limits, released)
     except BaseException:
         serve(process)
         raise
+    if pump is not None:
+        pump.add(process)
     return process
 
 
@@ -345,20 +318,19 @@ def serve(
 def run(
     isolation: sandbox.Isolation,
     view: sandbox.View,
-    log: BinaryIO,
+    log: Sink,
     masker: Masker,
     *,
     stop: Stop,
     seconds: float | None,
-    marker: str,
     lock: int | None = None,
-    streams: Streams | None = None,
-    released: Callable[[], None] = lambda: None,
+    streams: Streams = NO_COPIES,
+    released: Callable[[], None] | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Outcome:
     """Run ``view`` until it ends, ``seconds`` have passed (None: no limit), or ``stop`` is set.
 
     When it returns no process of the step is left. The rest is as in `start`.
     """
-    process = _begin(isolation, view, log, masker, marker, lock, streams or Streams(), released)
+    process = start(isolation, view, log, masker, pump=None, lock=lock, streams=streams, released=released)
     return serve(process, stop=stop, seconds=seconds, clock=clock)

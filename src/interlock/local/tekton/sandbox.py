@@ -19,11 +19,9 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from interlock.errors import UnsupportedError
 from interlock.local.tekton.cgroups import Cgroups
 from interlock.local.tekton.limits import Limits
-from interlock.local.tekton.forwarding import Route
 from interlock.local.tekton.namespaces import Helper
 from interlock.local.tekton.pod import Pod
 from interlock.local.tekton.programs import bubblewrap
-from interlock.local.tekton.pump import Pump
 from interlock.local.tekton.system import System
 
 if TYPE_CHECKING:
@@ -84,7 +82,7 @@ class View:
     """What one step sees and runs.
 
     ``root`` replaces the machine's own system folders. ``network_of`` is the Pod whose network it shares; without one
-    it has a network of its own, in which ``network`` alone answers.
+    it has a network of its own, which leads nowhere.
     """
 
     command: Sequence[str]
@@ -95,7 +93,6 @@ class View:
     hostname: str = "step"
     root: RootFileSystem | None = None
     limits: Limits = field(default_factory=Limits)
-    network: Mapping[str, Route] = field(default_factory=dict)
     network_of: Pod | None = None
 
     @property
@@ -112,12 +109,10 @@ class Isolation:
     nested: bool = False
     cgroups: Cgroups = field(default_factory=Cgroups, compare=False)
     helper: Helper = field(default_factory=Helper, compare=False)
-    pump: Pump = field(default_factory=Pump, compare=False)
 
     def close(self) -> None:
-        """End what was started for Pods and for processes in the background, which have all been ended before."""
+        """End what was started for Pods."""
         self.helper.close()
-        self.pump.close()
 
     @property
     def not_enforced(self) -> tuple[str, ...]:

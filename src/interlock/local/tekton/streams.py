@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Protocol
 
 from interlock.errors import RefusedError, UnsupportedError
 from interlock.local.tekton import beneath
@@ -23,10 +23,21 @@ class Streams:
     stderr: str = ""
 
 
+NO_COPIES = Streams()
+
+
+class Sink(Protocol):
+    """What takes a log's bytes: a file, or `logs.LogWriter`."""
+
+    def write(self, data: bytes, /) -> object: ...
+
+    def flush(self) -> object: ...
+
+
 class Log:
     """Where masked output goes; of more than ``limit`` bytes it says so and keeps no more."""
 
-    def __init__(self, file: BinaryIO, limit: int) -> None:
+    def __init__(self, file: Sink, limit: int) -> None:
         self._file = file
         self._left = limit
         self._limit = limit

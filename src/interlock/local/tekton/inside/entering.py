@@ -116,7 +116,7 @@ def place(source: str, base: str, inside: str, *, folder: bool) -> None:
     *parents, name = inside.split("/")
     for parent in [*parents, *([name] if folder else [])]:
         with contextlib.suppress(FileExistsError):
-            os.mkdir(parent, 0o777, dir_fd=descriptor)  # noqa: PTH102
+            os.mkdir(parent, 0o777, dir_fd=descriptor)
         below = os.open(parent, _FOLDER, dir_fd=descriptor)
         os.close(descriptor)
         descriptor = below
