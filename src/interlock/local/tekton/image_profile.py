@@ -73,9 +73,13 @@ def build(profile: Profile, system: System, machine: Machine, store: Path) -> Bu
                 programs[name] = found
                 links.setdefault(folder, {})[name] = inside(found)
     stored = _stored(profile, links, store)
+    files = _files(profile)
+    etc = {path.removeprefix("/etc/"): text for path, (text, _) in files.items() if path.startswith("/etc/")}
+    system = system.with_etc(stored.with_name(f"{stored.name}-etc"), etc)
     arguments = [*_unlinked(system.arguments, profile), *mounts({path: stored / _flat(path) for path in links})]
-    for path in _files(profile):
-        arguments += ["--ro-bind", str(stored / "files" / _flat(path)), path]
+    for path in files:
+        if not path.startswith("/etc/"):
+            arguments += ["--ro-bind", str(stored / "files" / _flat(path)), path]
     arguments += configuration(programs)
     if profile.working_dir.startswith("/usr/src/") and Path("/usr/src").is_dir():
         arguments += ["--tmpfs", "/usr/src"]

@@ -248,7 +248,7 @@ def start(
             if path:
                 copies[name] = descriptor = open_copy(view, path)
                 undo.callback(os.close, descriptor)
-        launch = undo.enter_context(isolation.launch(view, lock=lock))
+        launch = undo.enter_context(isolation.launch(view, lock=lock, held=True))
         apart = any(copy is not None for copy in copies.values())
         popen = subprocess.Popen(
             launch.argv,

@@ -227,7 +227,7 @@ class Store:
             for name in _SYSTEM_FILES:
                 own = root / name.lstrip("/")
                 if (writable or own.is_file()) and not own.is_symlink():
-                    arguments += _mount_of(self._system, name)
+                    arguments += ["--ro-bind", str(self._system.etc / name.removeprefix("/etc/")), name]
         return arguments
 
     def _overlays(self, folder: Path) -> bool:
@@ -346,14 +346,6 @@ def _write_verified(path: Path, chunks: Iterator[bytes], about: Descriptor) -> N
         raise IntegrityError(
             "digest-mismatch", "the bytes are not what their digest says", got=actual, expected=about.digest
         )
-
-
-def _mount_of(system: System, path: str) -> list[str]:
-    """The system's mount of one file."""
-    for at, word in enumerate(system.arguments):
-        if word == "--ro-bind" and system.arguments[at + 2] == path:
-            return list(system.arguments[at : at + 3])
-    return []
 
 
 def _platform_name(item: Descriptor) -> str:

@@ -120,9 +120,15 @@ class Isolation:
         user = ("user namespaces of a step's own",) if self.nested else ()
         return (*_NOT_ENFORCED[self.level], *user)
 
-    def launch(self, view: View, *, lock: int | None = None) -> Launch:
-        """``lock`` is a descriptor that stays open until every process of the sandbox is gone."""
-        return launchers()[self.level](self, view, lock)
+    def launch(self, view: View, *, lock: int | None = None, held: bool = False) -> Launch:
+        """``lock`` is a descriptor that stays open until every process of the sandbox is gone.
+
+        ``held``: the command starts with `Launch.release`, and not at once.
+        """
+        launch = launchers()[self.level](self, view, lock)
+        if not held:
+            launch.release()
+        return launch
 
 
 __all__ = ["Bind", "Isolation", "Level", "Limits", "Pod", "Tree", "View", "bubblewrap", "probe"]
@@ -175,7 +181,6 @@ def _problem(isolation: Isolation) -> str | None:
     """Why a step cannot be started so; None when it can."""
     try:
         with isolation.launch(View(command=["/usr/bin/true"], environment={}, binds=[])) as launch:
-            launch.release()
             done = subprocess.run(
                 launch.argv,
                 env=launch.environment,
