@@ -57,6 +57,8 @@ class TaskRunExecution:
             )
             if not retry:
                 self._finish(self._ignored(condition))
+                if condition.status == "True" and self._services.config.snapshots:
+                    self._services.storage.forget_snapshots(self._written.namespace, self._written.name)
                 break
             self._archive(condition)
         storage.remove(self._services.storage.run(self._written.namespace, self._written.uid))
