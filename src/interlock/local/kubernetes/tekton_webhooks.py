@@ -17,7 +17,7 @@ _CONFIG = ("tekton-pipelines", "feature-flags")
 
 def mutate(cluster: Cluster, call: Call, new: Object, old: Object | None) -> Object:
     """Raises ApiError 400: what cannot be decoded."""
-    review = admission.review(new, old=old)
+    review = admission.examine(new, old=old)
     if review is None:
         return new
     _unknown_fields(call, review.unknown)
@@ -33,7 +33,7 @@ def mutate(cluster: Cluster, call: Call, new: Object, old: Object | None) -> Obj
 
 def validate(cluster: Cluster, call: Call, new: Object, old: Object | None) -> None:
     """Raises ApiError 400: what the rules refuse."""
-    review = admission.review(new, flags=_flags(cluster), old=old)
+    review = admission.examine(new, flags=_flags(cluster), old=old)
     refusal = review.refusal() if review is not None else None
     if refusal is not None:
         raise answers.bad_request(str(refusal))

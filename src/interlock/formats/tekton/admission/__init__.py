@@ -1,6 +1,6 @@
 """What Tekton's webhooks refuse, offline: every fault of an object at once, each with its place, in upstream's words.
 
-Public interface: `check` (one object), `judge` (many documents), `defaulted`, `review`, `Finding`, `RULES`.
+Public interface: `check` (one object), `judge` (many documents), `defaulted`, `examine`, `Finding`, `RULES`.
 Works on raw mappings; the object is not changed. Source: pkg/apis/pipeline/{v1,v1beta1,v1alpha1}/*_{validation,
 defaults}.go of tektoncd/pipeline 3ee1745, the definitions in config/300-crds, and the two webhooks of knative.dev/pkg.
 
@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from interlock.formats.tekton.admission import review as reviews
+from interlock.formats.tekton.admission import review
 from interlock.formats.tekton.admission.bundle import Outcome, Placed, judge
 from interlock.formats.tekton.admission.review import MUTATING, VALIDATING, Finding, Refusal, Review, Severity, known
 from interlock.formats.tekton.admission.rules import RULES, Rule
@@ -33,9 +33,9 @@ __all__ = [
     "Severity",
     "check",
     "defaulted",
+    "examine",
     "judge",
     "known",
-    "review",
 ]
 
 _DEFAULT_FLAGS = Flags()
@@ -52,10 +52,10 @@ def check(
 
     A message is the line that upstream prints for this fault alone: ``words: path``, and a second line of details.
     """
-    return reviews.of(value, flags, old, tekton).findings()
+    return review.of(value, flags, old, tekton).findings()
 
 
-def review(
+def examine(
     value: Mapping[str, Any],
     *,
     flags: Flags = _DEFAULT_FLAGS,
@@ -63,7 +63,7 @@ def review(
     tekton: Version = "1.15",
 ) -> Review | None:
     """All that the webhooks would say and do; None: they are not asked about the kind."""
-    return reviews.of(value, flags, old, tekton) if reviews.covered(value) else None
+    return review.of(value, flags, old, tekton) if review.covered(value) else None
 
 
 def defaulted(value: Mapping[str, Any], *, old: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -71,4 +71,4 @@ def defaulted(value: Mapping[str, Any], *, old: Mapping[str, Any] | None = None)
 
     What Go adds when it writes an object back (``name: ""``, ``computeResources: {}``) is left out.
     """
-    return reviews.of(value, _DEFAULT_FLAGS, old).value
+    return review.of(value, _DEFAULT_FLAGS, old).value

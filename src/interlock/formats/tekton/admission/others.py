@@ -23,8 +23,6 @@ def custom_run(value: Object) -> Faults:
 
 
 def _reference_or_spec(spec: Object) -> Faults:
-    if not any(value not in ("", []) for value in spec.values()):
-        yield missing("custom-run", "spec")
     given = [name for name in ("customRef", "customSpec") if name in spec]
     if len(given) == 2:
         yield both("custom-run-reference-or-spec", "spec.customRef", "spec.customSpec")

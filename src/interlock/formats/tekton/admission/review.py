@@ -140,8 +140,9 @@ def of(
     if any(not misfit.unknown for misfit in misfits):
         return Review(value, read, misfits, [])
     context = Context(flags, short, old is None, tekton)
-    own = [*size.of_runs(str(kind), read), *local.check(read["spec"])]
-    return Review(value, read, misfits, list(_faults(context, str(kind), read, old)), own)
+    if too_large := list(size.of_runs(str(kind), read)):
+        return Review(value, read, misfits, [], too_large)
+    return Review(value, read, misfits, list(_faults(context, str(kind), read, old)), list(local.check(read["spec"])))
 
 
 def _faults(context: Context, kind: str, value: Object, old: Mapping[str, Any] | None) -> Faults:
