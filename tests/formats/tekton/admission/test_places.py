@@ -183,41 +183,12 @@ def test_rules_of_older_versions() -> None:
     assert "TaskRunPending should be TaskRunCancelled: spec.status" in only(admission.check(pending, tekton="1.9"))[1]
 
 
+FIELDS = "name steps tasks params taskSpec pipelineSpec value type default when matrix results workspaces timeout"
+MORE = "timeouts ref taskRef env include properties key"
 TREE = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
     lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(
-                [
-                    "name",
-                    "steps",
-                    "tasks",
-                    "params",
-                    "taskSpec",
-                    "pipelineSpec",
-                    "value",
-                    "type",
-                    "default",
-                    "when",
-                    "matrix",
-                ]
-                + [
-                    "results",
-                    "workspaces",
-                    "timeout",
-                    "timeouts",
-                    "ref",
-                    "taskRef",
-                    "env",
-                    "include",
-                    "properties",
-                    "key",
-                ]
-            ),
-            inner,
-            max_size=4,
-        )
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(f"{FIELDS} {MORE}".split()), inner, max_size=4)
     ),
     max_leaves=25,
 )
