@@ -22,7 +22,7 @@ def manifests() -> list[dict[str, Any]]:
         _role(
             "tekton-pipelines-controller",
             [
-                _rule(["tekton.dev"], ["*"], ["*"]),
+                _rule(["tekton.dev", "resolution.tekton.dev", "openshift-pipelines.org"], ["*"], ["*"]),
                 _rule([""], _READ, ["secrets", "configmaps", "serviceaccounts", "namespaces"]),
                 _rule([""], ["*"], ["pods", "pods/log", "pods/status", "events", "persistentvolumeclaims"]),
             ],
@@ -55,6 +55,11 @@ _READABLE = [
     "tasks",
     "pipelineruns",
     "taskruns",
+    "customruns",
+    "stepactions",
+    "verificationpolicies",
+    "resolutionrequests",
+    "approvaltasks",
     "customresourcedefinitions",
 ]
 

@@ -16,7 +16,6 @@ from interlock.formats.tekton.conditions import Condition
 from interlock.formats.tekton.pipeline import PipelineResult, PipelineTask
 from interlock.formats.tekton.runs import CANCELLED_BY_TIMEOUT
 from interlock.formats.tekton.scheduling import Child, Schedule, Timeouts
-from interlock.formats.tekton.task import TaskResult
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DONE = Child(Condition("True", "Succeeded", ""))
@@ -320,20 +319,6 @@ def test_results_of_a_pipeline() -> None:
     with pytest.raises(InputError) as caught:
         results.of_pipeline(declared[:1], {"a": {}}, {"a": True})
     assert caught.value.message == "invalid pipelineresults [text], the referenced results don't exist"
-
-
-def test_the_size_of_results_is_that_of_gos_json() -> None:
-    assert results.message_size({}, 0) == len("[]")
-    plain = '[{"key":"r","value":"ab","type":1},{"key":"StartedAt","value":"2006-01-02T15:04:05.000Z","type":3}]'
-    assert results.message_size({"r": "ab"}, 1) == len(plain)
-    assert results.message_size({"r": "a<"}, 1) == len(plain) + 5
-    assert results.message_size({"r": "a\n"}, 1) == len(plain) + 1
-
-
-def test_an_object_result_must_hold_its_keys() -> None:
-    declared = [model.parse(TaskResult, {"name": "o", "properties": {"a": {}, "b": {}}})]
-    _, error = results.decode(declared, {"o": '{"a": "x"}'})
-    assert error == "missing keys for these results which are required in TaskResult's properties map[o:[b]]"
 
 
 @pytest.mark.parametrize(

@@ -25,8 +25,14 @@ TASK_CANCELLED = "TaskRunCancelled"
 TASK_TIMEOUT = "TaskRunTimeout"
 TASK_RESOLUTION_FAILED = "TaskRunResolutionFailed"
 TASK_VALIDATION_FAILED = "TaskRunValidationFailed"
+VERIFICATION_FAILED = "ResourceVerificationFailed"
+INVALID_PARAM = "InvalidParamValue"
+STEP_OOM = "StepOOM"
+SIDECAR_FAILED = "SidecarFailed"
+SIDECAR_OOM = "SidecarOOM"
 RESULT_TOO_LARGE = "TaskRunResultLargerThanAllowedLimit"
 FAILURE_IGNORED = "FailureIgnored"
+POD_CREATION_FAILED = "PodCreationFailed"
 CONFIG_ERROR = "CreateContainerConfigError"
 IMAGE_FAILED = "TaskRunImagePullFailed"
 INTERRUPTED = "StepInterrupted"
@@ -110,6 +116,17 @@ def written(status: dict[str, Any], condition: Condition, now: datetime) -> dict
         return status
     others = [item for item in status.get("conditions", []) if item.get("type") != "Succeeded"]
     return {**status, "conditions": [condition.to_object(now), *others]}
+
+
+def added(status: dict[str, Any], condition: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """``status`` with another condition than Succeeded; its transition time is kept while it says the same."""
+    others = [item for item in status.get("conditions", []) if item.get("type") != condition["type"]]
+    before: Mapping[str, Any] = next(
+        (item for item in status.get("conditions", []) if item.get("type") == condition["type"]), {}
+    )
+    same = before.get("status") == condition["status"]
+    since = before.get("lastTransitionTime") if same else None
+    return {**status, "conditions": [*others, {**condition, "lastTransitionTime": since or timestamp(now)}]}
 
 
 def timestamp(moment: datetime) -> str:

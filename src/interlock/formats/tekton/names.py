@@ -11,6 +11,7 @@ LABEL_PIPELINE_RUN_UID = "tekton.dev/pipelineRunUID"
 LABEL_PIPELINE_TASK = "tekton.dev/pipelineTask"
 LABEL_MEMBER_OF = "tekton.dev/memberOf"
 LABEL_TASK = "tekton.dev/task"
+LABEL_TASK_RUN = "tekton.dev/taskRun"
 LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
 ANNOTATION_ON_ERROR = "pipeline.tekton.dev/pipeline-task-on-error"
 ANNOTATION_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -18,6 +19,12 @@ ANNOTATION_NETWORK = "interlock.dev/network"
 """On a Task: space-separated endpoint names that its steps may reach; none without it."""
 ANNOTATION_CAPABILITIES = "interlock.dev/capabilities"
 """On a TaskRun: JSON of what was enforced and which tools ran, written by the engine."""
+ANNOTATION_SECRET_PARAMS = "interlock.dev/secret-params"  # noqa: S105 - a name
+"""On a Task or Pipeline: space-separated params whose values are masked wherever they would show."""
+ANNOTATION_EXECUTION_MODE = "experimental.tekton.dev/execution-mode"
+"""``hermetic``: steps have no network (docs/hermetic.md)."""
+NODE = "interlock-tekton"
+"""``spec.nodeName`` of every pod that the engine makes: the node whose kubelet serves its logs."""
 
 _LONGEST = 63
 _DIGEST = 32
@@ -46,3 +53,8 @@ def claim(template_name: str, workspace: str, owner_uid: str) -> str:
     """Name of the claim made from a volumeClaimTemplate (volumeclaim/pvchandler.go)."""
     digest = hashlib.sha256((workspace + owner_uid).encode()).hexdigest()[:10]
     return f"{template_name or 'pvc'}-{digest}"
+
+
+def pod(task_run: str, retries: int) -> str:
+    """Name of a TaskRun's pod (pkg/pod/pod.go Build)."""
+    return child(task_run, "-pod" + (f"-retry{retries}" if retries else ""))

@@ -61,6 +61,15 @@ def check_task(task: str, specs: Sequence[ParamSpec] | None, given: Sequence[Par
         raise InputError("params-invalid", message)
 
 
+def check_enums(specs: Sequence[ParamSpec] | None, given: Sequence[Param] | None) -> None:
+    """Raise InputError ``param-enum`` (reason InvalidParamValue) for a value that its enum does not hold."""
+    allowed: dict[str, list[str]] = {spec.name: spec.enum for spec in specs or [] if spec.enum}
+    for param in given or []:
+        if isinstance(param.value, str) and param.value and param.value not in allowed.get(param.name, [param.value]):
+            message = f"param `{param.name}` value: {param.value} is not in the enum list"
+            raise InputError("param-enum", message)
+
+
 def _fits(value: ParamValue, kind: str) -> bool:
     """A string that holds a reference may become an array or object later (pipeline#4879)."""
     found = value_type(value)

@@ -11,6 +11,11 @@ from interlock.formats.tekton import substitution
 from interlock.formats.tekton.pipeline import PipelineTask
 
 _INDEX = re.compile(r"\[([0-9]+|\*)\]")
+STEP_FORMS = (
+    'must be one of the form 1). "steps.<stepName>.results.<resultName>"; '
+    '2). "steps.<stepName>.results.<objectResultName>.<individualAttribute>"'
+)
+"""Upstream's words for what is no reference to a step's result (internal/resultref ParseStepExpression)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +31,17 @@ class ResultRef:
 
 def parse(expression: str) -> ResultRef | None:
     """``tasks.T.results.R…`` without ``$()``; None if it is another kind of reference."""
+    return _parse(expression, ("tasks", "finally"))
+
+
+def of_step(expression: str) -> ResultRef | None:
+    """``steps.S.results.R…`` without ``$()``, with the step's name as ``task``; None if it is another reference."""
+    return _parse(expression, ("steps",))
+
+
+def _parse(expression: str, owners: tuple[str, ...]) -> ResultRef | None:
     parts = expression.split(".")
-    if len(parts) not in (4, 5) or parts[0] not in ("tasks", "finally") or parts[2] != "results":
+    if len(parts) not in (4, 5) or parts[0] not in owners or parts[2] != "results":
         return None
     if len(parts) == 5:
         return ResultRef(parts[1], parts[3], key=parts[4])
@@ -47,16 +61,17 @@ def of_task(task: PipelineTask) -> list[ResultRef]:
         expressions += substitution.references(condition.input)
         expressions += substitution.references(condition.values or [])
     for step in (task.task_spec.steps if task.task_spec else None) or []:
-        expressions += [found for text in _strings(step.to_object()) for found in substitution.references(text)]
+        expressions += [found for text in strings(step.to_object()) for found in substitution.references(text)]
     return list(dict.fromkeys(ref for ref in map(parse, expressions) if ref is not None))
 
 
-def _strings(value: Any) -> Iterator[str]:
+def strings(value: Any) -> Iterator[str]:
+    """Every string below a JSON value."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
         for item in value:
-            yield from _strings(item)
+            yield from strings(item)
     elif isinstance(value, dict):
         for item in value.values():
-            yield from _strings(item)
+            yield from strings(item)

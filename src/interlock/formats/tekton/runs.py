@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict
 
+from interlock.formats.tekton import names
 from interlock.formats.tekton.model import Model, NotEnforced, NotExecuted, ObjectMeta
 from interlock.formats.tekton.pipeline import PipelineRef, PipelineSpec, TaskMetadata, TaskRef
 from interlock.formats.tekton.task import (
@@ -117,6 +118,11 @@ class TaskRun(Model):
     metadata: ObjectMeta
     spec: TaskRunSpec
     status: dict[str, Any] | None = None
+
+    @property
+    def hermetic(self) -> bool:
+        """Whether its steps are asked to run without a network (docs/hermetic.md, alpha)."""
+        return (self.metadata.annotations or {}).get(names.ANNOTATION_EXECUTION_MODE) == "hermetic"
 
 
 class Timeouts(Model):

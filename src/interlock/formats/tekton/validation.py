@@ -11,9 +11,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from interlock.errors import InputError
-from interlock.formats.tekton import durations, graph, references, substitution, variables
+from interlock.formats.kubernetes import quantity
+from interlock.formats.tekton import conditions, durations, graph, references, substitution, variables
 from interlock.formats.tekton.pipeline import PipelineSpec, PipelineTask
-from interlock.formats.tekton.runs import PipelineRunSpec, WorkspaceBinding
+from interlock.formats.tekton.runs import PipelineRunSpec, TaskRunSpec, WorkspaceBinding
 from interlock.formats.tekton.task import Step, TaskSpec, WorkspaceDeclaration
 
 DNS_LABEL = re.compile(r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")
@@ -57,7 +58,7 @@ def task(spec: TaskSpec) -> None:
 
 
 def _step(step: Step, at: str, volumes: set[str], workspaces: set[str]) -> None:
-    if not step.image:
+    if not step.image and step.ref is None:
         raise _invalid("missing field(s)", f"{at}.image")
     if step.script and step.command:
         raise _invalid("script cannot be used with command", f"{at}.script")
@@ -211,8 +212,37 @@ def pipeline_bindings(spec: PipelineSpec, run: PipelineRunSpec) -> None:
             raise InputError("task-run-specs", message)
 
 
-def task_bindings(declarations: Sequence[WorkspaceDeclaration], bindings: Sequence[WorkspaceBinding]) -> None:
-    """pkg/workspace ValidateBindings. Raises InputError ``workspace-bindings``."""
+def resource_requests(spec: TaskSpec) -> None:
+    """No request above its limit (validateTaskSpecRequestResources). Raises InputError ``resource-requests``."""
+    template = (spec.step_template.compute_resources or {}) if spec.step_template is not None else {}
+    for step in spec.steps or []:
+        own = step.compute_resources or {}
+        limits = {**(template.get("limits") or {}), **(own.get("limits") or {})}
+        for name, request in (own.get("requests") or {}).items():
+            if name in limits and quantity.parse(limits[name]) < quantity.parse(request):
+                message = f"invalid request resource value: {request} must be less or equal to limit {limits[name]}"
+                raise InputError("resource-requests", message)
+
+
+def overrides(spec: TaskSpec, run: TaskRunSpec) -> None:
+    """stepSpecs and sidecarSpecs name what exists (validateOverrides). Raises InputError ``step-override``."""
+    steps = {step.name for step in spec.steps or []}
+    sidecars = {sidecar.name for sidecar in spec.sidecars or []}
+    wrong = [f"invalid StepOverride: No Step named {i.name}" for i in run.step_specs or [] if i.name not in steps]
+    wrong += [
+        f"invalid SidecarOverride: No Sidecar named {i.name}" for i in run.sidecar_specs or [] if i.name not in sidecars
+    ]
+    if wrong:
+        raise InputError("step-override", f"\n{conditions.USER_ERROR}".join(wrong))
+
+
+def task_bindings(
+    declarations: Sequence[WorkspaceDeclaration], bindings: Sequence[WorkspaceBinding], *, one_claim: bool
+) -> None:
+    """pkg/workspace ValidateBindings; with ``one_claim`` also ValidateOnlyOnePVCIsUsed.
+
+    Raises InputError ``workspace-bindings``.
+    """
     for binding in bindings:
         _binding(binding)
     declared, bound = {item.name for item in declarations}, {item.name for item in bindings}
@@ -230,8 +260,8 @@ def task_bindings(declarations: Sequence[WorkspaceDeclaration], bindings: Sequen
         for item in bindings
         if item.persistent_volume_claim or item.volume_claim_template is not None
     }
-    if len(claims) > 1:
-        # The default `coschedule: workspaces` cannot place such a pod (ValidateOnlyOnePVCIsUsed).
+    if one_claim and len(claims) > 1:
+        # `coschedule: workspaces` cannot place such a pod.
         raise InputError("workspace-bindings", "more than one PersistentVolumeClaim is bound")
 
 

@@ -50,7 +50,7 @@ class Config(BaseModel):
     allow_weaker_isolation: bool = False
     """Run steps as plain processes where bubblewrap cannot work; such runs say so and a real prod refuses them."""
     parallel: int | None = None
-    """How many TaskRuns run at a time; None is the number of cores."""
+    """How many TaskRuns run at a time; None is the number of cores, and at least 8: many wait rather than compute."""
     default_timeout: str = "1h0m0s"
     """Limit of a run that sets none (upstream's default-timeout-minutes)."""
     flags: Flags = Field(default_factory=Flags)
@@ -63,3 +63,5 @@ class Config(BaseModel):
     """Upstream's default-max-matrix-combinations-count."""
     logs_port: int | None = None
     """Loopback port that serves step logs; None serves none, 0 picks one."""
+    logs_secret_file: Path | None = None
+    """File with the secret that the cluster's API server has too; without one everybody here may read logs."""

@@ -19,14 +19,19 @@ from typing import Literal
 
 from interlock.clients.kubernetes import KubernetesClient, Object, Synced, follow
 from interlock.errors import InterlockError, NotFoundError, UnreachableError
-from interlock.formats.tekton import conditions
+from interlock.formats.tekton import conditions, pod
 from interlock.formats.tekton.task import API_VERSION
 from interlock.local.tekton import capabilities, sandbox, storage, system
 from interlock.local.tekton.config import Config
 from interlock.local.tekton.forwarding import Forwarder
+from interlock.local.tekton.images import Images
 from interlock.local.tekton.pipeline_run import PipelineRuns
+from interlock.local.tekton.pods import Pods
+from interlock.local.tekton.policies import Policies
+from interlock.local.tekton.posting import Poster
 from interlock.local.tekton.process import Stop
-from interlock.local.tekton.services import Services
+from interlock.local.tekton.resolvers import Resolvers
+from interlock.local.tekton.services import Notice, Services
 from interlock.local.tekton.storage import Storage
 from interlock.local.tekton.task_run import TaskRunExecution
 
@@ -49,7 +54,12 @@ class Engine:
     """Acts on one cluster until `stop`. ``now`` is the wall clock."""
 
     def __init__(
-        self, config: Config, client: KubernetesClient, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        config: Config,
+        client: KubernetesClient,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        on_breakpoint: Notice | None = None,
     ) -> None:
         self._config = config
         self._client = client
@@ -65,6 +75,7 @@ class Engine:
         """Why the engine ended by itself: the API refuses its token."""
         self.ready = threading.Event()
         """Set when every object there is has been seen."""
+        toolbox = capabilities.toolbox()
         store = Storage(config.data)
         store.prepare()
         view = system.build(config.data / "system", config.data, toolbox=config.toolbox)
@@ -76,12 +87,27 @@ class Engine:
             storage=store,
             isolation=isolation,
             forwarder=Forwarder(config.endpoints, config.data / "net"),
-            toolbox=capabilities.toolbox(),
+            images=Images(config, view, toolbox),
+            pods=Pods(
+                client,
+                store,
+                settings=pod.Settings(
+                    executed_by=f"interlock.local.tekton, isolation {isolation.level}",
+                    flags=config.flags,
+                    default_timeout=config.default_timeout,
+                ),
+                now=now,
+            ),
+            poster=Poster(),
+            resolvers=Resolvers(),
+            policies=Policies(),
+            toolbox=toolbox,
+            on_breakpoint=on_breakpoint,
             now=now,
             published=self._published,
         )
         self._pipelines = PipelineRuns(self._services, self._children)
-        self._workers = concurrent.futures.ThreadPoolExecutor(config.parallel or os.cpu_count() or 1, "taskrun")
+        self._workers = concurrent.futures.ThreadPoolExecutor(config.parallel or max(8, os.cpu_count() or 1), "taskrun")
 
     @property
     def services(self) -> Services:
@@ -101,11 +127,14 @@ class Engine:
         finally:
             self._stopping.set()
             self._client.close()
+            self._services.pods.close()
             with self._lock:
                 stops = list(self._executing.values())
             for stop in stops:
                 stop.set("engine")
             self._workers.shutdown(wait=True, cancel_futures=True)
+            self._services.pods.close()
+            self._services.poster.close()
             self._services.forwarder.close()
         if self.failure is not None:
             raise self.failure
@@ -168,6 +197,8 @@ class Engine:
             stop.set("cancelled")
         if kind == "PipelineRun":
             self._pipelines.forget(uid)
+        else:
+            self._services.pods.forget(value)
         self._services.storage.drop(value["metadata"]["namespace"], uid)
 
     def _children(self, uid: str) -> Mapping[str, Object]:

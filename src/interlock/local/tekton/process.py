@@ -27,6 +27,26 @@ class Outcome:
 
     ending: Ending
     exit_code: int
+    reason: str = "Error"
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    stdout: str = ""
+    stderr: str = ""
+
+
+class Process:
+    pid: int
+
+    def wait(self, stop: Stop | None = None) -> Outcome: ...
+    def poll(self) -> Outcome | None: ...
+    def kill(self) -> None: ...
+    def enter(self, command: list[str]) -> list[str]: ...
+
+
+def start(*args: object, **options: object) -> Process:
+    raise NotImplementedError
 
 
 class Stop:
@@ -55,6 +75,8 @@ def run(
     seconds: float | None,
     marker: str,
     lock: int | None = None,
+    released: Callable[[], None] = lambda: None,
+    streams: Streams | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Outcome:
     """Run ``view`` until it ends, ``seconds`` have passed (None: no limit), or ``stop`` is set.
@@ -64,6 +86,7 @@ def run(
     When it returns no process of the step is left. Raises OSError when the process cannot be started at all.
     """
     launch = isolation.launch(view, lock=lock)
+    released()
     environment = dict(launch.environment)
     if launch.status is None:
         environment[_MARKER] = marker

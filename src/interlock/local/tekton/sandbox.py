@@ -64,6 +64,8 @@ class View:
     working_dir: str = "/"
     hostname: str = "step"
     network: Mapping[str, tuple[str, Path]] = field(default_factory=dict)
+    root: object = None
+    network_of: object = None
 
     @property
     def mounts(self) -> list[Bind | Tree]:
@@ -89,6 +91,10 @@ class Isolation:
     level: Level
     system: System
     nested: bool = False
+
+    @property
+    def not_enforced(self) -> tuple[str, ...]:
+        return ()
 
     def launch(self, view: View, *, lock: int | None = None) -> Launch:
         """``lock`` is a descriptor that stays open until every process of the sandbox is gone."""
@@ -276,3 +282,11 @@ def first_process(status: int) -> int | None:
         return int(json.loads(text)["child-pid"])
     except (ValueError, KeyError):
         return None
+
+
+class Pod:
+    @classmethod
+    def open(cls, isolation: Isolation, hostname: str, network: object, *, lock: int) -> Pod:
+        raise NotImplementedError
+
+    def close(self) -> None: ...

@@ -118,6 +118,8 @@ class TaskRunExecution:
             )["spec"].get("statusMessage", "")
         except NotFoundError:
             message = current.get("statusMessage", "")
+        retries = len(self._written.status.get("retriesStatus", []))
+        self._services.pods.end(self._written.object, retries=retries, reason=conditions.TASK_CANCELLED)
         text = f'TaskRun "{run.metadata.name}" was cancelled. {message}'
         return conditions.failed(conditions.TASK_CANCELLED, text)
 
