@@ -87,7 +87,9 @@ class Engine:
             storage=store,
             isolation=isolation,
             forwarder=Forwarder(config.endpoints, config.data / "net"),
-            images=Images(config, view, toolbox),
+            images=Images.of(
+                config, view, config.data / "images", toolbox=toolbox, path=os.environ.get("PATH", os.defpath)
+            ),
             pods=Pods(
                 client,
                 store,
