@@ -225,6 +225,38 @@ def test_one_clear_error_within_a_second(run: Run, name: str) -> None:
     assert len(result.stdout) < 1_000
 
 
+INJECTED = """\
+apiVersion: tekton.dev/v1
+kind: Task
+metadata: {name: greet}
+spec:
+  params: [{name: who}]
+  steps:
+    # Says hello.
+    - image: alpine
+      script: |
+        #!/bin/sh
+        echo "Hello $(params.who)"
+"""
+
+
+def test_values_in_scripts_are_a_warning_and_can_be_moved_into_env(run: Run, tmp_path: Path) -> None:
+    result = run("t.yaml", files={"t.yaml": INJECTED})
+    assert result.exit_code == 0
+    assert result.stdout.startswith("t.yaml:9:15: warning: $(params.who)")
+    fixed = run("t.yaml", "--fix")
+    assert (fixed.exit_code, fixed.stdout) == (0, "1 object, 0 errors, 0 warnings\n")
+    text = (tmp_path / "t.yaml").read_text()
+    assert "# Says hello." in text
+    assert "$(params.who)" not in text.partition("script:")[2].partition("env:")[0]
+
+
+def test_standard_input_is_not_rewritten(run: Run) -> None:
+    result = run("-", "--fix", stdin=INJECTED)
+    assert result.exit_code == 2
+    assert "[fix-standard-input]" in result.stdout
+
+
 def test_one_unreadable_file_hides_no_other(run: Run) -> None:
     result = run("d", files={"d/a.yaml": "a: [", "d/b.yaml": BAD})
     assert result.exit_code == 2

@@ -59,7 +59,7 @@ spec:
 
 
 def test_elements_are_found_by_name_and_steps_of_inline_tasks_in_their_task() -> None:
-    assert lines(PIPELINE_RUN) == ["17:13 variable-unknown", "32:19 variable-unknown"]
+    assert lines(PIPELINE_RUN) == ["17:13 variable-unknown", "26:23 script-injection", "32:19 variable-unknown"]
     found = admission.check(yaml.load(PIPELINE_RUN, file="f").value, flags=ALPHA)
     tasks = ("spec", "pipelineSpec", "tasks", 1)
     assert [item.path for item in found] == [
