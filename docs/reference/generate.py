@@ -57,9 +57,9 @@ def _reasons() -> str:
 def _rules() -> str:
     rows = "\n".join(f"| `{name}` | {rule.summary} | {rule.remedy} |" for name, rule in RULES.items())
     return (
-        "# Rules of `interlock pipeline validate`\n\nRules are stable: match on them. They are those of Tekton's webhooks; "
-        "`call-…` are those of its controllers,\nand `object-size`, `nul-byte`, `path-climbs` and `script-injection` are "
-        "what breaks or betrays a run later.\n\n"
+        "# Rules of `interlock pipeline validate`\n\nRules are stable: match on them. They are those of Tekton's "
+        "webhooks; `call-…` are those of its controllers,\nand `object-size`, `nul-byte`, `path-climbs` and "
+        "`script-injection` are what breaks or betrays a run later.\n\n"
         f"| rule | what holds | what to do |\n|---|---|---|\n{rows}\n"
     )
 
