@@ -6,7 +6,7 @@ defaults}.go of tektoncd/pipeline 3ee1745, the definitions in config/300-crds, a
 
 The upstream files are translated module by module. What differs, by decision: all unknown and misfit fields are told,
 not the first one; where upstream picks one of several faults by the order of a map, it is the first by name here; the
-text of a CEL or regular expression's error is the local library's; status is not read.
+error of a CEL or regular expression is that of the C++ libraries, and seldom in other words; status is not read.
 """
 
 from __future__ import annotations
