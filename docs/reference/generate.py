@@ -14,6 +14,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from interlock import cli
+from interlock.formats.tekton.admission import RULES
 from interlock.platform.checks import reasons
 
 HERE = Path(__file__).resolve().parent
@@ -21,7 +22,7 @@ HEADER = "<!-- Written by docs/reference/generate.py (make docs): edit the code,
 
 
 def pages() -> dict[str, str]:
-    return {"cli.md": HEADER + _cli(), "reason-codes.md": HEADER + _reasons()}
+    return {"cli.md": HEADER + _cli(), "reason-codes.md": HEADER + _reasons(), "pipeline-rules.md": HEADER + _rules()}
 
 
 def _cli() -> str:
@@ -50,6 +51,16 @@ def _reasons() -> str:
     return (
         "# Reason codes\n\nWhat a check or a link of the proof answers. Codes are stable: match on them.\n\n"
         f"| code | meaning | what to do |\n|---|---|---|\n{rows}\n"
+    )
+
+
+def _rules() -> str:
+    rows = "\n".join(f"| `{name}` | {rule.summary} | {rule.remedy} |" for name, rule in RULES.items())
+    return (
+        "# Rules of `interlock pipeline validate`\n\nRules are stable: match on them. They are those of Tekton's "
+        "webhooks; `call-…` are those of its controllers,\nand `object-size`, `nul-byte`, `path-climbs` and "
+        "`script-injection` are what breaks or betrays a run later.\n\n"
+        f"| rule | what holds | what to do |\n|---|---|---|\n{rows}\n"
     )
 
 

@@ -105,8 +105,10 @@ class Images:
         if self._content is not None:
             self._content.close()
 
-    def root(self, image: str, *, script: str, command: Sequence[str]) -> Root:
-        """The root for a step of ``image`` that runs ``script`` or ``command`` (both empty: the image's entrypoint).
+    def root(self, image: str, *, script: str, command: Sequence[str], args: Sequence[str] = ()) -> Root:
+        """The root for a step of ``image`` that runs ``script`` or ``command``, with ``args``.
+
+        Without both the image's own entrypoint runs.
 
         Raises UnsupportedError ``image-unknown``, ``image-tool-missing``, ``image-dialect``, ``image-platform``,
         ``image-layer``; InputError ``reference-*`` and what the image's own documents make of themselves;
@@ -123,7 +125,8 @@ class Images:
         profile = images.find(named)
         if profile is None:
             raise self._unknown(image)
-        return self._of_profile(image, named, profile, script, command)
+        wanted = [*command, *args] if command or script else images.argv(profile.entrypoint, profile.command, args)
+        return self._of_profile(image, named, profile, script, wanted)
 
     def _of_toolbox(self) -> Root:
         identity = f"interlock.local/{TOOLBOX}@{self._toolbox['digest']}"
@@ -157,8 +160,7 @@ class Images:
             if built is None:
                 built = image_profile.build(profile, self._system, self._machine, self._store / "profiles")
                 self._built[profile.digest] = built
-        wanted = [*command] if command or script else images.argv(profile.entrypoint, profile.command, ())
-        used = images.programs(script, wanted)
+        used = images.programs(script, command)
         _refuse_missing(image, profile, built, used)
         if not built.enforced and script and images.is_shell(script):
             _refuse_dialect(image, profile, script)

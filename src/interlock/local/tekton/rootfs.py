@@ -94,6 +94,7 @@ class Store:
         self._connect = client
         self._architecture = ARCHITECTURES.get(machine or platform.machine(), machine or platform.machine())
         self._lock = threading.Lock()
+        self._making: dict[str, threading.Lock] = {}
         self._client: RegistryClient | None = None
         self._made: dict[str, tuple[ImageConfig, tuple[str, ...], tuple[str, ...]]] = {}
 
@@ -134,6 +135,8 @@ class Store:
         document = source.document(source.digest, source.media_type)
         digest, found = self._platform(source, document)
         with self._lock:
+            making = self._making.setdefault(digest, threading.Lock())
+        with making:
             config, arguments, notes = self._made.get(digest) or self._make(source, digest, found)
             self._made[digest] = (config, arguments, notes)
         return ImageRoot(
