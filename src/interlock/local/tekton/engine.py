@@ -21,7 +21,7 @@ from interlock.clients.kubernetes import KubernetesClient, Object, Synced, follo
 from interlock.errors import InterlockError, NotFoundError, UnreachableError
 from interlock.formats.tekton import conditions, pod
 from interlock.formats.tekton.task import API_VERSION
-from interlock.local.tekton import capabilities, sandbox, storage, system
+from interlock.local.tekton import capabilities, record, sandbox, storage, system
 from interlock.local.tekton.config import Config
 from interlock.local.tekton.forwarding import Forwarder
 from interlock.local.tekton.images import Images
@@ -100,7 +100,8 @@ class Engine:
             ),
             poster=Poster(),
             resolvers=Resolvers(),
-            policies=Policies(),
+            policies=Policies(client, config.flags.trusted_resources_verification_no_match_policy),
+            record_key=record.load(config.record_key),
             toolbox=toolbox,
             on_breakpoint=on_breakpoint,
             now=now,

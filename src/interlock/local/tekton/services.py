@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from interlock.clients.kubernetes import KubernetesClient, Object
+from interlock.formats.sigstore import PrivateKey
 from interlock.formats.tekton.runs import TaskRun
 from interlock.formats.tekton.task import API_VERSION, Param
 from interlock.local.tekton.config import Config
@@ -57,6 +58,7 @@ class Services:
     now: Callable[[], datetime]
     published: Callable[[Object], None]
     on_breakpoint: Notice | None = None
+    record_key: PrivateKey | None = None
 
 
 @dataclass
@@ -66,12 +68,14 @@ class Written:
     services: Services
     object: Object
     status: dict[str, Any] = field(default_factory=dict)
+    told: dict[str, str] = field(default_factory=dict)
+    """The annotations as this engine wrote them, whatever others made of them since."""
     _sent: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, services: Services, value: Object) -> Written:
         status = dict(value.get("status") or {})
-        return cls(services, value, status, dict(status))
+        return cls(services, value, status, _sent=dict(status))
 
     @property
     def name(self) -> str:
@@ -106,6 +110,7 @@ class Written:
 
     def annotate(self, labels: Mapping[str, str], annotations: Mapping[str, str]) -> None:
         metadata = self.object["metadata"]
+        self.told |= annotations
         change = {
             "labels": {key: value for key, value in labels.items() if (metadata.get("labels") or {}).get(key) != value},
             "annotations": {

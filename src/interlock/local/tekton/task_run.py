@@ -13,7 +13,7 @@ from interlock.formats.tekton import conditions, names, task
 from interlock.formats.tekton.conditions import Condition
 from interlock.formats.tekton.model import parse
 from interlock.formats.tekton.runs import TaskRun
-from interlock.local.tekton import process, storage
+from interlock.local.tekton import process, record, storage
 from interlock.local.tekton.attempt import Attempt
 from interlock.local.tekton.process import Stop
 from interlock.local.tekton.services import Services, Written
@@ -71,7 +71,10 @@ class TaskRunExecution:
         now = self._services.now()
         status = {"startTime": conditions.timestamp(now), "podName": "", **self._written.status}
         status["completionTime"] = conditions.timestamp(now)
-        self._written.write(conditions.written(status, condition, now))
+        final = conditions.written(status, condition, now)
+        told = self._written.told.get(names.ANNOTATION_CAPABILITIES)
+        self._written.annotate({}, record.signed(self._written.object, final, told, self._services.record_key))
+        self._written.write(final)
 
     def _archive(self, condition: Condition) -> None:
         """tr/taskrun.go retryTaskRun: the attempt goes to retriesStatus, and the next one starts afresh."""
