@@ -23,9 +23,7 @@ def values(found: list[results.Result]) -> dict[str, Any]:
 
 
 def test_a_message_of_4096_bytes_is_carried_and_one_more_is_not() -> None:
-    overhead = len(
-        '[{"key":"r","value":"","type":1},{"key":"StartedAt","value":"2006-01-02T15:04:05.000Z","type":3}]'
-    )
+    overhead = len('[{"key":"r","value":"","type":1},{"key":"StartedAt","value":"2006-01-02T15:04:05.000Z","type":3}]')
     room = results.LIMIT - overhead
     assert results.too_large(emitted(r="x" * room), Flags()) is None
     assert results.too_large(emitted(r="x" * (room + 1)), Flags()) == results.TOO_LARGE

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from interlock.formats.tekton import trusted
+from interlock.formats.tekton.flags import Flags
+from interlock.formats.tekton.resolution import RefSource, Resolved
 from interlock.local.tekton import memory
 from interlock.local.tekton.policies import Policies
 
@@ -23,15 +24,8 @@ TASK = {
 }
 
 
-@dataclass(frozen=True)
-class Source:
-    uri: str
-
-
-@dataclass(frozen=True)
-class Found:
-    object: dict[str, Any]
-    source: Source | None = Source(URI)
+def found(value: dict[str, Any], uri: str | None = URI) -> Resolved:
+    return Resolved(value, RefSource(uri, {"sha1": "1"}, "build.yaml") if uri is not None else None)
 
 
 @pytest.fixture
@@ -51,6 +45,10 @@ def client() -> Any:
     return client
 
 
+def flags(no_match: str) -> Flags:
+    return Flags.model_validate({"trusted-resources-verification-no-match-policy": no_match})
+
+
 def secret(client: Any, **data: str) -> None:
     client.create(
         {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keys", "namespace": "trust"}, "data": data}
@@ -59,30 +57,30 @@ def secret(client: Any, **data: str) -> None:
 
 def test_a_signed_task_passes_and_an_unsigned_one_fails(client: Any) -> None:
     secret(client, **{"cosign.pub": base64.b64encode(KEY.public.pem).decode()})
-    policies = Policies(client, "ignore")
-    assert policies.evaluate(Found(trusted.sign(TASK, KEY)), "ci").outcome == "passed"
-    failed = policies.evaluate(Found(TASK), "ci")
+    policies = Policies(client, flags("ignore"))
+    assert policies.evaluate(found(trusted.sign(TASK, KEY)), "ci").outcome == "passed"
+    failed = policies.evaluate(found(TASK), "ci")
     assert failed.message == "resource verification failed: resource build in namespace ci fails verification"
 
 
 def test_policies_of_another_namespace_do_not_count(client: Any) -> None:
-    assert Policies(client, "ignore").evaluate(Found(TASK), "other").outcome == "skipped"
-    assert Policies(client, "fail").evaluate(Found(TASK), "other").outcome == "failed"
+    assert Policies(client, flags("ignore")).evaluate(found(TASK), "other").outcome == "skipped"
+    assert Policies(client, flags("fail")).evaluate(found(TASK), "other").outcome == "failed"
 
 
 def test_a_source_that_no_policy_names(client: Any) -> None:
-    elsewhere = Found(TASK, Source("https://hub/tasks/build"))
-    assert Policies(client, "warn").evaluate(elsewhere, "ci").outcome == "warned"
-    assert Policies(client, "warn").evaluate(Found(TASK, None), "ci").outcome == "warned"
+    elsewhere = found(TASK, "https://hub/tasks/build")
+    assert Policies(client, flags("warn")).evaluate(elsewhere, "ci").outcome == "warned"
+    assert Policies(client, flags("warn")).evaluate(found(TASK, None), "ci").outcome == "warned"
 
 
-def test_a_secret_that_is_absent_or_no_base64_fails(client: Any) -> None:
-    signed = Found(trusted.sign(TASK, KEY))
-    assert 'secrets "keys" not found' in Policies(client, "ignore").evaluate(signed, "ci").message
-    secret(client, key="!")
-    assert "key cannot be decoded" in Policies(client, "ignore").evaluate(signed, "ci").message
+def test_a_secret_that_is_absent_or_holds_no_key_fails(client: Any) -> None:
+    signed = found(trusted.sign(TASK, KEY))
+    assert 'secrets "keys" not found' in Policies(client, flags("ignore")).evaluate(signed, "ci").message
+    secret(client, key=base64.b64encode(b"no key").decode())
+    assert "key cannot be decoded" in Policies(client, flags("ignore")).evaluate(signed, "ci").message
 
 
 def test_step_actions_are_not_verified_as_upstream_does_not(client: Any) -> None:
     value = {**TASK, "apiVersion": "tekton.dev/v1beta1", "kind": "StepAction"}
-    assert Policies(client, "fail").evaluate(Found(value), "ci").outcome == "skipped"
+    assert Policies(client, flags("fail")).evaluate(found(value), "ci").outcome == "skipped"

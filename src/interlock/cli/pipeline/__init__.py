@@ -9,8 +9,12 @@ import typer
 from typer.core import TyperGroup
 
 VERBS: dict[str, str] = {
+    "approve": "approve",
     "sign": "sign",
     "verify": "verify",
+    "lock": "lock",
+    "resolve": "resolve",
+    "validate": "validate",
 }
 """Verb -> the module that holds the function of the same name."""
 

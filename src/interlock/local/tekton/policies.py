@@ -1,67 +1,41 @@
-"""Whether what a resolver brought is trusted: the VerificationPolicies of the run's namespace."""
+"""Whether what a resolver brought is trusted: the VerificationPolicies of the run's namespace are asked."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
-from typing import Protocol
 
-from interlock.clients.kubernetes import KubernetesClient, Object
+from interlock.clients.kubernetes import KubernetesClient
 from interlock.errors import NotFoundError
+from interlock.formats.tekton.credentials import Secret
+from interlock.formats.tekton.flags import Flags
 from interlock.formats.tekton.policy import Verdict, evaluate
+from interlock.formats.tekton.resolution import Resolved
 
-_VERIFIED = ("Task", "Pipeline")
-"""Upstream verifies no StepActions (tr/resources/taskref.go resolveStepAction)."""
-
-
-class _Source(Protocol):
-    @property
-    def uri(self) -> str: ...
-
-
-class _Found(Protocol):
-    """What a resolver brought."""
-
-    @property
-    def object(self) -> Object: ...
-    @property
-    def source(self) -> _Source | None: ...
+_API_VERSION = "tekton.dev/v1alpha1"
 
 
 class Policies:
-    """Reads policies and their Secrets from the cluster when they are needed: a revoked key counts at once."""
+    """Reads policies and keys anew for each judgement: both may change between two runs."""
 
-    def __init__(self, client: KubernetesClient, no_match: str) -> None:
-        """``no_match`` is the flag ``trusted-resources-verification-no-match-policy``."""
+    def __init__(self, client: KubernetesClient, flags: Flags) -> None:
         self._client = client
-        self._no_match = no_match
+        self._no_match = flags.trusted_resources_verification_no_match_policy
 
-    def evaluate(self, found: _Found, namespace: str) -> Verdict:
-        if found.object.get("kind") not in _VERIFIED:
+    def evaluate(self, found: Resolved, namespace: str) -> Verdict:
+        """The verdict on ``found`` for a run of ``namespace``. StepActions are not verified, as upstream does."""
+        if found.object.get("kind") == "StepAction":
+            return Verdict("skipped")
+        try:
+            policies = self._client.list(_API_VERSION, "VerificationPolicy", namespace=namespace).items
+        except NotFoundError:
+            policies = []
+        if not policies and self._no_match == "ignore":
             return Verdict("skipped")
         uri = found.source.uri if found.source is not None else None
-        return evaluate(found.object, uri, self._policies(namespace), self._secret, self._no_match)
-
-    def _policies(self, namespace: str) -> list[Object]:
-        try:
-            listed = self._client.list("tekton.dev/v1alpha1", "VerificationPolicy", namespace=namespace)
-        except NotFoundError:
-            # A cluster without the definition has none of them.
-            return []
-        return list(listed.items)
+        return evaluate(found.object, uri, policies, self._secret, self._no_match)
 
     def _secret(self, namespace: str, name: str) -> Mapping[str, bytes] | None:
         try:
-            secret = self._client.get("v1", "Secret", name, namespace)
+            return Secret.of(self._client.get("v1", "Secret", name, namespace)).data
         except NotFoundError:
             return None
-        return {key: _decoded(str(value)) for key, value in (secret.get("data") or {}).items()}
-
-
-def _decoded(text: str) -> bytes:
-    """Empty where it is no base64: no key, and refused as that."""
-    try:
-        return base64.b64decode(text, validate=True)
-    except (ValueError, binascii.Error):
-        return b""
