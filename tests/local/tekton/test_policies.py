@@ -63,6 +63,14 @@ def test_a_signed_task_passes_and_an_unsigned_one_fails(client: Any) -> None:
     assert failed.message == "resource verification failed: resource build in namespace ci fails verification"
 
 
+def test_a_v1beta1_task_is_verified_as_it_was_fetched(client: Any) -> None:
+    secret(client, **{"cosign.pub": base64.b64encode(KEY.public.pem).decode()})
+    fetched = trusted.sign({**TASK, "apiVersion": "tekton.dev/v1beta1"}, KEY)
+    converted = {**fetched, "apiVersion": "tekton.dev/v1"}
+    verdict = Policies(client, flags("ignore")).evaluate(Resolved(converted, RefSource(URI, {}), fetched), "ci")
+    assert verdict.outcome == "passed"
+
+
 def test_policies_of_another_namespace_do_not_count(client: Any) -> None:
     assert Policies(client, flags("ignore")).evaluate(found(TASK), "other").outcome == "skipped"
     assert Policies(client, flags("fail")).evaluate(found(TASK), "other").outcome == "failed"
