@@ -121,6 +121,9 @@ class TaskRunExecution:
                 condition = attempt.run()
             except Refusal as refusal:
                 condition = conditions.failed(refusal.reason, attempt.masked(refusal.message))
+                if refusal.verified is not None:
+                    now = self._services.now()
+                    self._written.status = conditions.added(self._written.status, refusal.verified, now)
                 self._services.pods.end(self._written.object, retries=retries, reason=refusal.reason)
             except InterlockError:
                 raise
