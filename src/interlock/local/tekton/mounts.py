@@ -90,7 +90,7 @@ def _build(made: Mounts, view: View, system: System) -> None:
 
 
 def opened(arguments: Sequence[str], targets: Sequence[str]) -> tuple[str, ...]:
-    """A root's mounts, so that ``targets`` can be mounted: a read-only folder that lacks one is bound by its entries."""
+    """A root's mounts with room for ``targets``: a read-only folder that lacks one is bound by its entries."""
     made: list[str] = []
     at = 0
     while at < len(arguments):

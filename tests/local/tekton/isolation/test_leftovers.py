@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -121,8 +122,6 @@ def _gone(find: Callable[[], list[str]]) -> bool:
             continue
         try:
             if any(text.startswith(mark.split("\0")[0]) for mark in find()):
-                import select
-
                 select.select([descriptor], [], [], 20)
         finally:
             os.close(descriptor)
@@ -149,7 +148,6 @@ def test_a_step_held_back_does_not_start_when_the_engine_is_killed(box: Any) -> 
     descriptors = [os.pidfd_open(pid) for pid in children]
     engine.send_signal(signal.SIGKILL)
     engine.communicate()
-    import select
 
     for descriptor in descriptors:
         assert select.select([descriptor], [], [], 20)[0]
@@ -203,13 +201,13 @@ def test_a_full_disk_in_the_workspace_fails_the_step_alone(box: Any, tmp_path: P
 
 def test_many_at_once_leave_no_descriptor_open(box: Any) -> None:
     box.run("true")
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     threads = [threading.Thread(target=_one, args=(box,)) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def _one(box: Any) -> None:

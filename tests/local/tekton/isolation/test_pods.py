@@ -74,8 +74,7 @@ def _wait(running: Process, **options: Any) -> probe.Ending:
     finally:
         running.kill()
         running.wait()
-        if "stop" not in options:
-            stop.close()
+        stop.close()
 
 
 def _probe(**value: Any) -> Probe:
@@ -161,7 +160,6 @@ def test_waiting_ends_with_the_time_limit_and_with_a_stop(box: Any) -> None:
     stop = Stop()
     stop.set("cancelled")
     assert _wait(box.start("sleep 60"), readiness=never, stop=stop) == "stopped"
-    stop.close()
 
 
 def test_a_probe_that_hangs_is_over_at_its_timeout(box: Any) -> None:
