@@ -38,6 +38,10 @@ IMAGE_FAILED = "TaskRunImagePullFailed"
 INTERRUPTED = "StepInterrupted"
 """Ours: the engine was stopped while a step ran, so what the step did is unknown."""
 
+# Reasons of a CustomRun (v1beta1/customrun_types.go).
+CUSTOM_RUN_CANCELLED = "CustomRunCancelled"
+CUSTOM_RUN_TIMED_OUT = "CustomRunTimedOut"
+
 # Reasons of a PipelineRun.
 COMPLETED = "Completed"
 CANCELLED = "Cancelled"
@@ -51,10 +55,14 @@ COULDNT_GET_PIPELINE = "CouldntGetPipeline"
 COULDNT_GET_TASK = "CouldntGetTask"
 PIPELINE_VALIDATION_FAILED = "PipelineValidationFailed"
 COULDNT_GET_PIPELINE_RESULT = "CouldntGetPipelineResult"
+CREATE_RUN_FAILED = "CreateRunFailed"
+CEL_EVALUATION_FAILED = "CELEvaluationFailed"
+INVALID_MATRIX_TYPES = "InvalidMatrixParameterTypes"
 
 # Errors by code -> reason of a PipelineRun that has them before anything starts.
 PIPELINE_REASONS: Mapping[str, str] = {
     "pipeline-graph": "PipelineInvalidGraph",
+    "pipeline-graph-finally": "PipelineInvalidGraph",
     "parameter-missing": "ParameterMissing",
     "parameter-type-mismatch": "ParameterTypeMismatch",
     "object-parameter-miss-keys": "ObjectParameterMissKeys",
@@ -64,6 +72,9 @@ PIPELINE_REASONS: Mapping[str, str] = {
     "task-result-reference": "InvalidTaskResultReference",
     "pipeline-result-reference": "InvalidPipelineResultReference",
     "required-workspace-optional": "RequiredWorkspaceMarkedOptional",
+    "param-enum": INVALID_PARAM,
+    "matrix-types": INVALID_MATRIX_TYPES,
+    "cel-invalid": CEL_EVALUATION_FAILED,
 }
 
 

@@ -90,7 +90,7 @@ class Breakpoints:
                 view,
                 log,
                 self.plan.masker.fresh(),
-                marker=self.run.metadata.uid,
+                pump=None,
                 lock=self.lock,
             )
             enter = held.enter(["/bin/sh"])
@@ -99,10 +99,8 @@ class Breakpoints:
             if self.services.on_breakpoint is not None:
                 self.services.on_breakpoint(self.run, self.container.name, kind, enter)
             try:
-                ended = held.wait(stop=self.stop)
+                ended = process.serve(held, stop=self.stop)
             finally:
-                held.kill()
-                held.wait()
                 note.unlink(missing_ok=True)
         if ended.ending == "stopped":
             return 1

@@ -12,9 +12,10 @@ from interlock.formats.tekton import environment, step_results
 from interlock.formats.tekton.step_results import Produced
 from interlock.formats.tekton.task import Sidecar, Step
 from interlock.local.tekton import beneath, volumes
-from interlock.local.tekton.process import Streams
-from interlock.local.tekton.sandbox import SCRIPTS, TMP, Bind, Pod, Tree, View
+from interlock.local.tekton.pod import Pod
+from interlock.local.tekton.sandbox import SCRIPTS, TMP, Bind, Tree, View
 from interlock.local.tekton.services import Services
+from interlock.local.tekton.streams import Streams
 from interlock.local.tekton.task_plan import Container, Plan
 
 HOME = "/tekton/home"
@@ -90,18 +91,17 @@ def view(
         binds=binds,
         trees=[mount for mount in mounts.values() if isinstance(mount, Tree)],
         working_dir=working_dir,
-        hostname=plan.pod.name[:63].rstrip("-."),
-        network={} if alone or network_of else {name: services.forwarder.route(name) for name in plan.network},
+        hostname=plan.hostname,
         root=container.root,
         network_of=None if alone else network_of,
     )
 
 
-def streams(step: Step) -> Streams | None:
+def streams(step: Step) -> Streams:
     """Where the step's output goes besides its log."""
     out = step.stdout_config.path if step.stdout_config is not None else ""
     error = step.stderr_config.path if step.stderr_config is not None else ""
-    return Streams(out, error) if out or error else None
+    return Streams(out, error)
 
 
 def write_exit_code(folder: Path, container: Container, code: int) -> None:
@@ -177,7 +177,7 @@ def _command(folder: Path, container: Container, variables: Mapping[str, str], p
     elif spec.command:
         command, args = list(spec.command), list(spec.args or [])
     else:
-        command, args = list(root.entrypoint), list(spec.args or root.command)
+        command, args = root.argv(spec.args or []), []
     parts = [environment.expand(part, variables) for part in [*command, *args]]
     replaced, _ = step_results.attempt(lambda: step_results.in_command(parts, produced), parts)
     return list(replaced)

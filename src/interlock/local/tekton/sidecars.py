@@ -14,8 +14,8 @@ from interlock.formats.tekton.step_results import Produced
 from interlock.formats.tekton.task import Sidecar
 from interlock.local.tekton import container_view, probe, process, step_states
 from interlock.local.tekton.logs import LogWriter, path_of
+from interlock.local.tekton.pod import Pod
 from interlock.local.tekton.process import Process, Stop
-from interlock.local.tekton.sandbox import Pod
 from interlock.local.tekton.services import Services, Written
 from interlock.local.tekton.step_states import State
 from interlock.local.tekton.task_plan import Container, Plan
@@ -27,7 +27,7 @@ _CONFIG_PROBLEM = "Failed to create pod due to config error: "
 class Sidecars:
     """A context: on leaving it no sidecar runs any more. ``states`` are those of ``status.sidecars``.
 
-    ``pod`` is the network that sidecars and steps share; None where there is no sidecar.
+    ``pod`` is the network that they share with the steps; None where a step needs none.
     """
 
     def __init__(
@@ -55,12 +55,16 @@ class Sidecars:
         The condition is what ends the wait before that: cancellation, the run's time limit (reason TaskRunTimeout
         without a message, which is the attempt's to word), the engine's own end (Unknown). Raises Refusal.
         """
-        if not self._plan.sidecars:
+        if not self._plan.sidecars and not self._plan.network:
             return None
-        network = {} if self._plan.hermetic else {n: self._services.forwarder.route(n) for n in self._plan.network}
         try:
             self.pod = self._resources.enter_context(
-                contextlib.closing(Pod.open(self._services.isolation, self._plan.pod.name, network, lock=self._lock))
+                Pod.open(
+                    self._services.isolation,
+                    hostname=self._plan.hostname,
+                    network=self._plan.network,
+                    forwarder=self._services.forwarder,
+                )
             )
             for container in self._plan.sidecars:
                 self._launch(container)
@@ -82,7 +86,7 @@ class Sidecars:
             view,
             log,
             self._plan.masker.fresh(),
-            marker=self._written.uid,
+            pump=self._services.pump,
             lock=self._lock,
         )
         self.states[container.index] = step_states.running(self._plan, container, self._services.now())
@@ -110,7 +114,7 @@ class Sidecars:
 
     def _note_end(self, container: Container) -> None:
         """The state of a sidecar that has ended by itself."""
-        outcome = self._running[container.name].poll()
+        outcome = self._running[container.name].outcome
         before = self.states[container.index]
         if outcome is None or "terminated" in before:
             return

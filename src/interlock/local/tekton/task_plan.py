@@ -63,6 +63,10 @@ class Plan:
     not_enforced: Sequence[str] = field(default=())
 
     @property
+    def hostname(self) -> str:
+        return self.pod.name[:63].rstrip("-.")
+
+    @property
     def containers(self) -> Iterator[Container]:
         yield from self.steps
         yield from self.sidecars

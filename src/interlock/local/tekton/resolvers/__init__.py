@@ -1,12 +1,10 @@
-from __future__ import annotations
+"""Resolvers that fetch: ``cluster`` from the API, ``git``, ``http``, ``hub`` and ``bundles`` from mirrors.
 
-from collections.abc import Sequence
-from typing import Any
+Nothing is asked at an address that is neither loopback nor configured (`mirrors`). What a full commit id, a digest or
+the lock file pins is kept by digest (`cache`), so that it is resolved without a network afterwards.
+"""
 
-from interlock.errors import UnsupportedError
-from interlock.formats.tekton.task import Param
+from interlock.local.tekton.resolvers.config import ResolverConfig
+from interlock.local.tekton.resolvers.resolvers import Resolvers
 
-
-class Resolvers:
-    def resolve(self, resolver: str, params: Sequence[Param], *, namespace: str, kind: str) -> Any:
-        raise UnsupportedError("resolution-failed", f"resolver {resolver} is not there")
+__all__ = ["ResolverConfig", "Resolvers"]
