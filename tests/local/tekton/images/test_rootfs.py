@@ -409,3 +409,31 @@ def test_a_truncated_or_garbled_layer_is_refused(tmp_path: Path, cut: int) -> No
         unpacked(tmp_path, b"\x1f\x8b" + os.urandom(500))
     with pytest.raises((UnsupportedError, IntegrityError)):
         unpacked(tmp_path, b"\x28\xb5\x2f\xfd" + os.urandom(500))
+
+
+@needs_busybox
+def test_a_task_run_on_an_image_of_a_layout(idle_rig: Any) -> None:
+    """Through the engine: workspaces, results and scripts are there, the image's root around them."""
+    folder = idle_rig.folder / "layout"
+    content = image(tar([*busybox(), ("file", "app/own", "from the image")]), Cmd=["sh"], Env=["PATH=/bin", "A=b"])
+    digest = write_layout(folder, {"registry.acme.test/team/tool:1": content})
+    idle_rig.start(image_layouts=[folder])
+    run = idle_rig.run_task(
+        """
+        results: [{name: r}]
+        steps:
+          - name: a
+            image: registry.acme.test/team/tool:1
+            script: |
+              echo "$(cat /app/own) $A $(pwd)" > $(results.r.path)
+              touch /workspace/shared /bin/gone
+          - name: b
+            image: registry.acme.test/team/tool:1
+            args: ["-c", "ls /workspace/shared; [ ! -e /bin/gone ] && echo clean"]
+        """
+    )
+    status = run["status"]
+    assert [step["terminated"]["exitCode"] for step in status["steps"]] == [0, 0], status
+    assert [step["imageID"] for step in status["steps"]] == [f"registry.acme.test/team/tool@{digest}"] * 2
+    assert status["results"][0]["value"] == "from the image b /\n"
+    assert idle_rig.log(step="b") == "/workspace/shared\nclean\n"
