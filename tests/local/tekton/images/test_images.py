@@ -197,6 +197,21 @@ def test_program_folders_are_made_once_and_found_again(sandbox: Sandbox) -> None
     assert len(list((sandbox.folder / "store" / "profiles").iterdir())) == 1
 
 
+def test_without_mounts_nothing_claims_an_images_root(sandbox: Sandbox) -> None:
+    known = Images(
+        sandbox.system,
+        sandbox.folder / "store",
+        toolbox=TOOLBOX,
+        machine=Machine.this(os.environ.get("PATH", "")),
+        mounts=False,
+    )
+    root = known.root("ubuntu", script="ls", command=())
+    assert any("not enforced without mounts" in note for note in root.notes)
+    with pytest.raises(UnsupportedError) as caught:
+        known.root("ubuntu", script="[[ a == b ]]", command=())
+    assert caught.value.code == "image-dialect"
+
+
 # Through the engine
 
 

@@ -147,6 +147,17 @@ def test_a_step_runs_in_the_images_own_root(sandbox: Sandbox, packing: str) -> N
     assert "localhost" in sandbox.run(root, ["/bin/cat", "/etc/hosts"]).stdout
 
 
+def test_without_mounts_no_image_runs_in_its_own_root(sandbox: Sandbox) -> None:
+    write_layout(sandbox.folder / "layout", {"docker.io/team/tool:1": image(tar([]))})
+    store = Store(sandbox.folder / "content", sandbox.system, layouts=[sandbox.folder / "layout"])
+    images = Images(
+        sandbox.system, sandbox.folder / "store", toolbox={}, machine=Machine.this(""), content=store, mounts=False
+    )
+    with pytest.raises(UnsupportedError) as caught:
+        images.root("team/tool:1", script="x", command=())
+    assert caught.value.code == "image-isolation"
+
+
 @needs_busybox
 def test_what_a_step_writes_into_its_root_vanishes_with_it(sandbox: Sandbox) -> None:
     write_layout(sandbox.folder / "layout", {"docker.io/library/own:latest": image(tar(busybox()), Env=["PATH=/bin"])})
