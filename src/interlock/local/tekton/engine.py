@@ -103,7 +103,12 @@ class Engine:
             isolation=isolation,
             forwarder=Forwarder(),
             images=Images.of(
-                config, view, config.data / "images", toolbox=toolbox, path=os.environ.get("PATH", os.defpath)
+                config,
+                view,
+                config.data / "images",
+                toolbox=toolbox,
+                path=os.environ.get("PATH", os.defpath),
+                mounts=isolation.level != "none",
             ),
             pods=Pods(
                 client,
