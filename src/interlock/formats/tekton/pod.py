@@ -156,7 +156,7 @@ def build(
             "nodeName": names.NODE,
             "serviceAccountName": run.get("serviceAccountName") or "default",
             "activeDeadlineSeconds": int(limit * 1.5) if limit else _NO_TIMEOUT,
-            **{key: template[key] for key in _TEMPLATE if template.get(key)},
+            **{key: template[key] for key in _TEMPLATE if template.get(key) is not None},
             "initContainers": init,
             "containers": [*containers, *beside],
             "volumes": volumes,
