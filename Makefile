@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 T      ?=
 
-.PHONY: demo test check format bench lock docs toolbox-image clean
+.PHONY: demo test check format bench lock docs conformance toolbox-image clean
 
 demo: $(VENV)/installed  ## Set everything up, play the tutorial's story, leave the engines running
 	@PATH="$(abspath $(BIN)):$$PATH" $(PYTHON) docs/tutorial/play.py
@@ -30,6 +30,9 @@ format: $(VENV)/installed  ## Format, and fix what can be fixed
 
 docs: $(VENV)/installed  ## Write the generated part of docs/reference
 	@$(BIN)/python docs/reference/generate.py
+
+conformance: $(VENV)/installed  ## Score the Tekton engine with upstream's examples, where they are
+	@$(BIN)/python tests/conformance/report.py
 
 bench: $(VENV)/installed  ## Measure; results go to bench/results.md
 	@$(BIN)/python bench/run.py

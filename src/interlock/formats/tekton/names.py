@@ -11,6 +11,7 @@ LABEL_PIPELINE_RUN_UID = "tekton.dev/pipelineRunUID"
 LABEL_PIPELINE_TASK = "tekton.dev/pipelineTask"
 LABEL_MEMBER_OF = "tekton.dev/memberOf"
 LABEL_TASK = "tekton.dev/task"
+LABEL_TASK_RUN = "tekton.dev/taskRun"
 LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
 ANNOTATION_ON_ERROR = "pipeline.tekton.dev/pipeline-task-on-error"
 ANNOTATION_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -18,6 +19,10 @@ ANNOTATION_NETWORK = "interlock.dev/network"
 """On a Task: space-separated endpoint names that its steps may reach; none without it."""
 ANNOTATION_CAPABILITIES = "interlock.dev/capabilities"
 """On a TaskRun: JSON of what was enforced and which tools ran, written by the engine."""
+ANNOTATION_SECRET_PARAMS = "interlock.dev/secret-params"  # noqa: S105 - a name
+"""On a Task or Pipeline: space-separated params whose values are masked wherever they would show."""
+ANNOTATION_EXECUTION_MODE = "experimental.tekton.dev/execution-mode"
+"""``hermetic``: steps have no network (docs/hermetic.md)."""
 NODE = "interlock-tekton"
 """``spec.nodeName`` of every pod that the engine makes: the node whose kubelet serves its logs."""
 
@@ -39,12 +44,37 @@ def child(parent: str, suffix: str) -> str:
     return f"{parent[: _HEAD - len(suffix)]}{digest}{suffix}"
 
 
-def task_run(pipeline_run: str, pipeline_task: str) -> str:
-    """Name of the TaskRun of a PipelineTask (resources/pipelinerunresolution.go getNewRunNames)."""
-    return child(pipeline_run, f"-{pipeline_task}")
+def runs(pipeline_run: str, pipeline_task: str, count: int) -> list[str]:
+    """Names of what a PipelineTask becomes: one, or with a matrix one for each combination (getNewRunNames)."""
+    single = child(pipeline_run, f"-{pipeline_task}")
+    if count == 1:
+        return [single]
+    names = []
+    for index in range(count):
+        name = child(pipeline_run, f"-{pipeline_task}-{index}")
+        if not name.endswith(f"-{index}"):
+            name = f"{single[: _LONGEST - len(f'-{count}')]}-{index}"
+        names.append(name)
+    return names
+
+
+def position(name: str) -> tuple[int, str]:
+    """Sorts the runs of a matrix as its combinations are: by the number at the end."""
+    found = re.search(r"-([0-9]+)$", name)
+    return (int(found[1]) if found else 0, name)
+
+
+def restricted(base: str) -> str:
+    """A generateName as a label's value (pkg/names RestrictLength): at most 63 characters, none but alphanumeric last."""
+    return re.sub(r"[^a-zA-Z0-9]+$", "", base[:_LONGEST])
 
 
 def claim(template_name: str, workspace: str, owner_uid: str) -> str:
     """Name of the claim made from a volumeClaimTemplate (volumeclaim/pvchandler.go)."""
     digest = hashlib.sha256((workspace + owner_uid).encode()).hexdigest()[:10]
     return f"{template_name or 'pvc'}-{digest}"
+
+
+def pod(task_run: str, retries: int) -> str:
+    """Name of a TaskRun's pod (pkg/pod/pod.go Build)."""
+    return child(task_run, "-pod" + (f"-retry{retries}" if retries else ""))

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict
 
+from interlock.formats.tekton import names
 from interlock.formats.tekton.model import Model, NotEnforced, NotExecuted, ObjectMeta
 from interlock.formats.tekton.pipeline import PipelineRef, PipelineSpec, TaskMetadata, TaskRef
 from interlock.formats.tekton.task import (
@@ -22,6 +23,8 @@ from interlock.formats.tekton.task import (
 
 CANCELLED_BY_PIPELINE = "TaskRun cancelled as the PipelineRun it belongs to has been cancelled."
 CANCELLED_BY_TIMEOUT = "TaskRun cancelled as the PipelineRun it belongs to has timed out."
+CUSTOM_RUN_CANCELLED_BY_PIPELINE = "CustomRun cancelled as the PipelineRun it belongs to has been cancelled."
+CUSTOM_RUN_CANCELLED_BY_TIMEOUT = "CustomRun cancelled as the PipelineRun it belongs to has timed out."
 
 
 class WorkspaceBinding(Model):
@@ -117,6 +120,11 @@ class TaskRun(Model):
     metadata: ObjectMeta
     spec: TaskRunSpec
     status: dict[str, Any] | None = None
+
+    @property
+    def hermetic(self) -> bool:
+        """Whether its steps are asked to run without a network (docs/hermetic.md, alpha)."""
+        return (self.metadata.annotations or {}).get(names.ANNOTATION_EXECUTION_MODE) == "hermetic"
 
 
 class Timeouts(Model):

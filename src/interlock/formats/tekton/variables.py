@@ -6,15 +6,26 @@ later pass sees the text that an earlier one put in, as upstream does; within a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from interlock.formats.tekton import substitution, when
-from interlock.formats.tekton.model import ParamValue, parse
-from interlock.formats.tekton.pipeline import EmbeddedTask, PipelineSpec, PipelineTask
-from interlock.formats.tekton.runs import WorkspaceBinding
+from interlock.formats.tekton.model import ParamValue, param_value, parse
+from interlock.formats.tekton.runs import PodTemplate, WorkspaceBinding
 from interlock.formats.tekton.substitution import Replacements
-from interlock.formats.tekton.task import Param, ParamSpec, StepTemplate, TaskSpec, WorkspaceDeclaration, step_name
+from interlock.formats.tekton.task import (
+    Param,
+    ParamSpec,
+    Sidecar,
+    Step,
+    StepTemplate,
+    TaskSpec,
+    When,
+    WorkspaceDeclaration,
+    step_name,
+)
+
+AnyContainer = TypeVar("AnyContainer", Step, Sidecar)
 
 
 def of_params(values: Mapping[str, ParamValue], *, legacy: bool = False) -> Replacements:
@@ -60,18 +71,6 @@ def task_context(task: str, run: str, namespace: str, uid: str, retries: int) ->
     )
 
 
-def pipeline_context(pipeline: str, run: str, namespace: str, uid: str) -> Replacements:
-    """``context.*`` in a Pipeline (GetContextReplacements)."""
-    return Replacements(
-        {
-            "context.pipelineRun.name": run,
-            "context.pipeline.name": pipeline,
-            "context.pipelineRun.namespace": namespace,
-            "context.pipelineRun.uid": uid,
-        }
-    )
-
-
 def resolved_task(
     spec: TaskSpec,
     *,
@@ -80,19 +79,52 @@ def resolved_task(
     bindings: Sequence[WorkspaceBinding],
     declarations: Sequence[WorkspaceDeclaration],
 ) -> TaskSpec:
-    """The Task as it runs: every variable replaced, in upstream's order of passes. Merge the stepTemplate first."""
-    spec = in_task(spec, params)
-    spec = in_task(spec, context)
-    spec = in_task(spec, _result_paths(spec))
+    """The Task as its run's status shows it: every variable that is known before the first step, in upstream's order.
+
+    Its StepActions are merged already; its stepTemplate is not merged (`executable`).
+    """
+    for replacements in (params, context):
+        spec = in_task(spec, replacements)
+    spec = _each_step(spec, _step_result_paths)
+    spec = in_task(spec, _result_paths("results", [result.name for result in spec.results or []], "/tekton/results"))
+    spec = _each_step(spec, _artifact_paths)
     spec = in_task(spec, _exit_code_paths(spec))
-    spec = _workspaces(spec, bindings, declarations)
-    return in_task(spec, Replacements({"credentials.path": "/tekton/creds"}))
+    return _workspaces(spec, bindings, declarations)
 
 
-def _result_paths(spec: TaskSpec) -> Replacements:
-    names = [result.name for result in spec.results or []]
+def executable(spec: TaskSpec) -> TaskSpec:
+    """A resolved Task as its containers run it: the credentials' folder filled in, the stepTemplate merged."""
+    return merged_steps(in_task(spec, Replacements({"credentials.path": "/tekton/creds"})))
+
+
+def _each_step(spec: TaskSpec, answers: Callable[[Step, str], Replacements]) -> TaskSpec:
+    """``spec`` with, in each step, what that step alone may say."""
+    steps = [
+        parse(Step, in_container(step.to_object(), found))
+        if (found := answers(step, step_name(step, index))).strings
+        else step
+        for index, step in enumerate(spec.steps or [])
+    ]
+    return spec.model_copy(update={"steps": steps})
+
+
+def _result_paths(prefix: str, names: Sequence[str], folder: str) -> Replacements:
     return Replacements(
-        {f"{key}.path": f"/tekton/results/{name}" for name in names for key in substitution.spellings("results", name)}
+        {f"{key}.path": f"{folder}/{name}" for name in names for key in substitution.spellings(prefix, name)}
+    )
+
+
+def _step_result_paths(step: Step, container: str) -> Replacements:
+    names = [result.name for result in step.results or []]
+    return _result_paths("step.results", names, f"/tekton/steps/{container}/results")
+
+
+def _artifact_paths(step: Step, container: str) -> Replacements:
+    return Replacements(
+        {
+            "step.artifacts.path": f"/tekton/steps/{container}/artifacts/provenance.json",
+            "artifacts.path": "/tekton/artifacts/provenance.json",
+        }
     )
 
 
@@ -104,7 +136,7 @@ def _exit_code_paths(spec: TaskSpec) -> Replacements:
 def _workspaces(
     spec: TaskSpec, bindings: Sequence[WorkspaceBinding], declarations: Sequence[WorkspaceDeclaration]
 ) -> TaskSpec:
-    """``workspaces.W.{path,bound,claim,volume}``; a step that mounts W elsewhere sees its path (ApplyWorkspaces)."""
+    """``workspaces.W.{path,bound,claim,volume}``; a container that mounts W elsewhere sees its path."""
     bound = {binding.name: binding for binding in bindings}
     strings: dict[str, str] = {}
     for declaration in declarations:
@@ -116,40 +148,64 @@ def _workspaces(
         source = binding.persistent_volume_claim
         strings[f"workspaces.{name}.claim"] = source.claim_name if source else ""
         strings[f"workspaces.{name}.volume"] = f"ws-{name}"
-    steps = [
-        parse(type(step), in_container(step.to_object(), Replacements(own)))
-        if (own := _own_paths(step.workspaces))
-        else step
-        for step in spec.steps or []
-    ]
-    return in_task(spec.model_copy(update={"steps": steps}), Replacements(strings))
+    update: dict[str, object] = {"steps": [_with_own_paths(step) for step in spec.steps or []]}
+    if spec.sidecars is not None:
+        update["sidecars"] = [_with_own_paths(sidecar) for sidecar in spec.sidecars]
+    return in_task(spec.model_copy(update=update), Replacements(strings))
 
 
-def _own_paths(usages: Sequence[Any] | None) -> dict[str, str]:
-    return {f"workspaces.{usage.name}.path": usage.mount_path for usage in usages or [] if usage.mount_path}
+def _with_own_paths(container: AnyContainer) -> AnyContainer:
+    own = {f"workspaces.{item.name}.path": item.mount_path for item in container.workspaces or [] if item.mount_path}
+    return parse(type(container), in_container(container.to_object(), Replacements(own))) if own else container
 
 
 def in_task(spec: TaskSpec, replacements: Replacements) -> TaskSpec:
-    """``spec`` with the variables replaced in steps, stepTemplate, volumes and workspaces[].mountPath."""
+    """``spec`` with the variables replaced (tr/resources/apply.go ApplyReplacements)."""
+    if not (replacements.strings or replacements.arrays or replacements.objects):
+        return spec
     strings = replacements.strings
     value = spec.to_object()
-    value["steps"] = [in_container(step, replacements) for step in value.get("steps", [])]
+    value["steps"] = [_in_step(step, replacements) for step in value.get("steps", [])]
     if "stepTemplate" in value:
         value["stepTemplate"] = in_container(value["stepTemplate"], replacements)
+    if "sidecars" in value:
+        value["sidecars"] = [in_container(sidecar, replacements) for sidecar in value["sidecars"]]
     for volume in value.get("volumes", []):
-        volume["name"] = substitution.replace(volume["name"], strings)
-        for source, key in (("secret", "secretName"), ("configMap", "name"), ("persistentVolumeClaim", "claimName")):
-            if source in volume:
-                _in_keys(volume[source], (key,), strings)
-                for item in volume[source].get("items", []):
-                    _in_keys(item, ("key", "path"), strings)
+        _in_source(_in_keys(volume, ("name",), strings), strings)
     for workspace in value.get("workspaces", []):
         _in_keys(workspace, ("mountPath",), strings)
     return parse(type(spec), value)
 
 
+def _in_step(step: dict[str, Any], replacements: Replacements) -> dict[str, Any]:
+    step = in_container(step, replacements)
+    if "params" in step:
+        step["params"] = [
+            {**param, "value": substitution.replace_value(param_value(param["value"]), replacements)}
+            for param in step["params"]
+        ]
+    return step
+
+
+def _in_source(volume: dict[str, Any], strings: Mapping[str, str]) -> None:
+    """The source of a volume or workspace, in place."""
+    for source, key in (("secret", "secretName"), ("configMap", "name"), ("persistentVolumeClaim", "claimName")):
+        if source in volume:
+            _in_object(volume[source], key, strings)
+    for projection in (volume.get("projected") or {}).get("sources") or []:
+        for source, key in (("secret", "name"), ("configMap", "name"), ("serviceAccountToken", "audience")):
+            if source in projection:
+                _in_object(projection[source], key, strings)
+
+
+def _in_object(source: dict[str, Any], key: str, strings: Mapping[str, str]) -> None:
+    _in_keys(source, (key,), strings)
+    for item in source.get("items", []):
+        _in_keys(item, ("key", "path"), strings)
+
+
 def in_container(step: dict[str, Any], replacements: Replacements) -> dict[str, Any]:
-    """One step or stepTemplate (pkg/container/{step,container}_replacements.go)."""
+    """One step, stepTemplate or sidecar (pkg/container/{step,sidecar,container}_replacements.go)."""
     strings = replacements.strings
     step = dict(step)
     _in_keys(step, ("name", "image", "imagePullPolicy", "workingDir", "script", "onError"), strings)
@@ -164,6 +220,12 @@ def in_container(step: dict[str, Any], replacements: Replacements) -> dict[str, 
         step["volumeMounts"] = [
             _in_keys(dict(mount), ("name", "mountPath", "subPath"), strings) for mount in step["volumeMounts"]
         ]
+    for stream in ("stdoutConfig", "stderrConfig"):
+        if stream in step:
+            step[stream] = _in_keys(dict(step[stream]), ("path",), strings)
+    if "when" in step:
+        conditions = when.substituted([parse(When, item) for item in step["when"]], replacements)
+        step["when"] = [condition.to_object() for condition in conditions or []]
     return step
 
 
@@ -176,9 +238,9 @@ def _in_env(variable: dict[str, Any], strings: Mapping[str, str]) -> dict[str, A
 
 def _in_references(source: dict[str, Any], strings: Mapping[str, str], keys: tuple[str, ...]) -> dict[str, Any]:
     _in_keys(source, keys, strings)
-    for name, value in source.items():
-        if isinstance(value, dict):
-            source[name] = _in_keys(dict(value), ("name", "key"), strings)
+    for name in ("secretKeyRef", "configMapKeyRef", "secretRef", "configMapRef"):
+        if isinstance(source.get(name), dict):
+            source[name] = _in_keys(dict(source[name]), ("name", "key"), strings)
     return source
 
 
@@ -189,53 +251,17 @@ def _in_keys(value: dict[str, Any], keys: tuple[str, ...], strings: Mapping[str,
     return value
 
 
-def in_pipeline(spec: PipelineSpec, replacements: Replacements) -> PipelineSpec:
-    """``spec`` with the variables replaced in its tasks (pr/resources/apply.go replaceVariablesInPipelineTasks)."""
-    update: dict[str, object] = {}
-    if spec.tasks is not None:
-        update["tasks"] = [in_pipeline_task(task, replacements) for task in spec.tasks]
-    if spec.finally_ is not None:
-        update["finally_"] = [in_pipeline_task(task, replacements) for task in spec.finally_]
-    return spec.model_copy(update=update)
-
-
-def in_pipeline_task(task: PipelineTask, replacements: Replacements, *, embedded: bool = True) -> PipelineTask:
-    """One task: params, when, workspaces[].subPath, names, and with ``embedded`` the taskSpec (propagation)."""
-    strings = replacements.strings
-    update: dict[str, object] = {}
-    if task.params is not None:
-        update["params"] = in_params(task.params, replacements)
-    if task.when is not None:
-        update["when"] = when.substituted(task.when, replacements)
-    if task.workspaces is not None:
-        update["workspaces"] = [
-            item.model_copy(update={"sub_path": substitution.replace(item.sub_path, strings)})
-            if item.sub_path
-            else item
-            for item in task.workspaces
-        ]
-    if task.task_ref is not None:
-        update["task_ref"] = task.task_ref.model_copy(
-            update={"name": substitution.replace(task.task_ref.name, strings)}
-        )
-    for name in ("display_name", "on_error"):
-        if text := getattr(task, name):
-            update[name] = substitution.replace(text, strings)
-    if embedded and task.task_spec is not None:
-        update["task_spec"] = _propagated(task.task_spec, task.params or [], replacements)
-    return task.model_copy(update=update)
-
-
-def _propagated(spec: EmbeddedTask, params: Sequence[Param], replacements: Replacements) -> TaskSpec:
-    """The embedded task with the pipeline's values; the PipelineTask's own params win over them (propagateParams)."""
-    own: dict[str, ParamValue] = {}
-    for param in params:
-        keys = substitution.spellings("params", param.name)
-        if any(
-            key in found for key in keys for found in (replacements.strings, replacements.arrays, replacements.objects)
-        ):
-            own[param.name] = param.value
-    return in_task(spec, replacements | of_params(own))
+def in_pod_template(template: PodTemplate, params: Replacements) -> PodTemplate:
+    """A run's podTemplate with params filled in, wherever upstream does (ApplyPodTemplateReplacements)."""
+    value = template.to_object()
+    for variable in value.get("env") or []:
+        _in_env(_in_keys(variable, ("name",), params.strings), params.strings)
+    for volume in value.get("volumes") or []:
+        _in_source(_in_keys(volume, ("name",), params.strings), params.strings)
+    for alias in value.get("hostAliases") or []:
+        _in_keys(alias, ("ip",), params.strings)
+        alias["hostnames"] = [substitution.replace(text, params.strings) for text in alias.get("hostnames") or []]
+    return parse(PodTemplate, value)
 
 
 def in_params(params: Sequence[Param], replacements: Replacements) -> list[Param]:
@@ -250,9 +276,7 @@ def in_bindings(bindings: Sequence[WorkspaceBinding] | None, strings: Mapping[st
     for binding in bindings or []:
         value = binding.to_object()
         _in_keys(value, ("subPath",), strings)
-        for source, key in (("persistentVolumeClaim", "claimName"), ("configMap", "name"), ("secret", "secretName")):
-            if source in value:
-                _in_keys(value[source], (key,), strings)
+        _in_source(value, strings)
         replaced.append(parse(WorkspaceBinding, value))
     return replaced
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from pathlib import Path
 
 from interlock.errors import RefusedError
@@ -58,3 +59,36 @@ def _names(path: str) -> list[str]:
     if ".." in names:
         raise RefusedError("path-climbs", "a path inside a volume must not contain '..'", got=path)
     return names
+
+
+def read(base: Path, path: str, limit: int) -> bytes | None:
+    """At most ``limit`` bytes of the plain file ``path`` below ``base``; None if it is missing or anything else."""
+    parent, _, name = path.rpartition("/")
+    try:
+        descriptor = folder(base, parent, create=False)
+    except (OSError, RefusedError):
+        return None
+    try:
+        opened = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=descriptor)
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    with os.fdopen(opened, "rb") as file:
+        return file.read(limit) if stat.S_ISREG(os.fstat(opened).st_mode) else None
+
+
+def write(base: Path, path: str, content: bytes) -> None:
+    """Make or replace the plain file ``path`` below ``base``. Raises RefusedError ``path-climbs``."""
+    parent, _, name = path.rpartition("/")
+    descriptor = folder(base, parent)
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=descriptor)
+        opened = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644, dir_fd=descriptor)
+        with os.fdopen(opened, "wb") as file:
+            file.write(content)
+    except OSError as error:
+        raise RefusedError("path-climbs", "not a file inside its volume", got=path, where=str(base)) from error
+    finally:
+        os.close(descriptor)

@@ -10,25 +10,40 @@ from interlock.clients.kubernetes import KubernetesClient
 from interlock.errors import InputError, NotFoundError
 from interlock.formats.tekton import credentials, environment
 from interlock.formats.tekton.credentials import Secret
-from interlock.formats.tekton.task import ConfigMapSource, KeyToPath, SecretSource, Step
+from interlock.formats.tekton.downward import PodFacts
+from interlock.formats.tekton.task import (
+    ConfigMapSource,
+    DownwardSource,
+    EnvVar,
+    KeyToPath,
+    ProjectedSource,
+    SecretSource,
+    StepTemplate,
+    TokenSource,
+)
 from interlock.formats.tekton.validation import climbing
 
 
 class Inputs:
     """One attempt's reads: each object once. `secrets` collects every value that a step could see."""
 
-    def __init__(self, client: KubernetesClient, namespace: str) -> None:
+    def __init__(self, client: KubernetesClient, pod: PodFacts) -> None:
         self._client = client
-        self._namespace = namespace
+        self._pod = pod
+        self._namespace = pod.namespace
         self._secrets: dict[str, Secret | None] = {}
         self._config_maps: dict[str, Mapping[str, bytes] | None] = {}
+        self._tokens: list[bytes] = []
 
     def maskable(self) -> list[bytes]:
         """Values that must not appear in logs, results, status or messages."""
-        return [value for secret in self._secrets.values() if secret for value in credentials.maskable(secret)]
+        secrets = [value for secret in self._secrets.values() if secret for value in credentials.maskable(secret)]
+        return secrets + self._tokens
 
-    def environment(self, step: Step, base: Mapping[str, str]) -> dict[str, str]:
-        """The step's variables: envFrom, then env, each seeing those before it.
+    def environment(
+        self, step: StepTemplate, base: Mapping[str, str], *, container: str, extra: Sequence[EnvVar] = ()
+    ) -> dict[str, str]:
+        """The container's variables: envFrom, then env, then ``extra``, each seeing those before it.
 
         Raises NotFoundError ``input-missing`` with the kubelet's words.
         """
@@ -41,7 +56,7 @@ class Inputs:
             else:
                 continue
             variables += [(source.prefix + key, _literal(_text(value, key))) for key, value in sorted(data.items())]
-        for variable in step.env or []:
+        for variable in (*(step.env or []), *extra):
             origin = variable.value_from
             if origin is None:
                 variables.append((variable.name, variable.value))
@@ -57,6 +72,12 @@ class Inputs:
                 self._add(
                     variables, variable.name, data, reference.key, reference.optional, f"configmap {reference.name!r}"
                 )
+            elif origin.field_ref is not None:
+                variables.append((variable.name, _literal(self._pod.field(origin.field_ref.field_path))))
+            elif origin.resource_field_ref is not None:
+                asked = origin.resource_field_ref
+                text = self._pod.resource(asked.container_name or container, asked.resource, asked.divisor)
+                variables.append((variable.name, text))
         return environment.ordered(variables, base)
 
     @staticmethod
@@ -75,6 +96,52 @@ class Inputs:
     def config_map_files(self, source: ConfigMapSource) -> dict[str, bytes]:
         """Path -> content of a ConfigMap volume."""
         return _selected(self._config_map(source.name, optional=source.optional), source.items, source.optional)
+
+    def downward_files(self, source: DownwardSource) -> dict[str, bytes]:
+        """Path -> content of a downwardAPI volume."""
+        found: dict[str, bytes] = {}
+        for item in source.items or []:
+            climbing(item.path, "items[].path")
+            if item.field_ref is not None:
+                found[item.path] = self._pod.field(item.field_ref.field_path).encode()
+            elif item.resource_field_ref is not None:
+                asked = item.resource_field_ref
+                found[item.path] = self._pod.resource(asked.container_name, asked.resource, asked.divisor).encode()
+        return found
+
+    def projected_files(self, source: ProjectedSource) -> dict[str, bytes]:
+        """Path -> content of a projected volume: its sources in one folder, a later one over an earlier one."""
+        found: dict[str, bytes] = {}
+        for part in source.sources or []:
+            if part.secret is not None:
+                held = self._secret(part.secret.name, optional=part.secret.optional)
+                found |= _selected(held, part.secret.items, part.secret.optional)
+            if part.config_map is not None:
+                held = self._config_map(part.config_map.name, optional=part.config_map.optional)
+                found |= _selected(held, part.config_map.items, part.config_map.optional)
+            if part.downward_api is not None:
+                found |= self.downward_files(part.downward_api)
+            if part.service_account_token is not None:
+                climbing(part.service_account_token.path, "sources[].serviceAccountToken.path")
+                found[part.service_account_token.path] = self._token(part.service_account_token)
+        return found
+
+    def _token(self, source: TokenSource) -> bytes:
+        """A token for the run's ServiceAccount (TokenRequest). Raises what the API says."""
+        request = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenRequest",
+            "metadata": {"name": self._pod.service_account, "namespace": self._namespace},
+            "spec": {
+                "audiences": [source.audience] if source.audience else [],
+                "expirationSeconds": source.expiration_seconds or 3600,
+            },
+        }
+        path = f"/api/v1/namespaces/{self._namespace}/serviceaccounts/{self._pod.service_account}/token"
+        answer = self._client.request("POST", path, body=request)
+        token = str(answer["status"]["token"]).encode()
+        self._tokens.append(token)
+        return token
 
     def credential_files(self, service_account: str) -> dict[str, bytes]:
         """Path below the home -> content, from the Secrets linked to the ServiceAccount (docs/auth.md)."""

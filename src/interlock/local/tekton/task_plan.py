@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from interlock.errors import InputError, InterlockError, NotFoundError, RefusedError, UnsupportedError
@@ -17,58 +16,28 @@ from interlock.formats.tekton import (
     validation,
     variables,
 )
+from interlock.formats.tekton.downward import PodFacts
 from interlock.formats.tekton.model import parse
-from interlock.formats.tekton.runs import TaskRun, WorkspaceBinding
-from interlock.formats.tekton.task import API_VERSION, Step, Task, TaskSpec, WorkspaceDeclaration, step_name
+from interlock.formats.tekton.runs import PodTemplate, TaskRun, WorkspaceBinding
+from interlock.formats.tekton.substitution import Replacements
+from interlock.formats.tekton.task import Sidecar, Step, TaskSpec, WorkspaceDeclaration, step_name
+from interlock.local.tekton.images import Root
 from interlock.local.tekton.inputs import Inputs
 from interlock.local.tekton.masking import Masker
-from interlock.local.tekton.sandbox import Bind, Tree
 from interlock.local.tekton.services import Services
-from interlock.local.tekton.storage import checked
-
-TOOLBOX = "installed-toolbox"
-HOST = "host-tools"
-
-
-class Refusal(Exception):
-    """The run ends here: a condition reason and its message."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-        self.message = message
+from interlock.local.tekton.task_source import Refusal as Refusal
+from interlock.local.tekton.task_source import Source
+from interlock.local.tekton.volumes import Places, Volume
 
 
 @dataclass(frozen=True)
-class Source:
-    """The Task behind a TaskRun: its name (empty if embedded), spec, labels and annotations."""
+class Container:
+    """A step or sidecar of a plan: its place, the name of its container, what is written, its root file system."""
 
+    index: int
     name: str
-    spec: TaskSpec
-    labels: Mapping[str, str]
-    annotations: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Volume:
-    """What a volume or workspace is: a folder of this machine, or files from the cluster."""
-
-    folder: Path | None = None
-    files: Mapping[str, bytes] | None = None
-    shared: bool = False
-    sub_path: str = ""
-    read_only: bool = False
-
-    def mount(self, target: str, *, read_only: bool, sub_path: str = "") -> Bind | Tree:
-        """At ``target`` in a sandbox. Raises RefusedError ``path-climbs``."""
-        validation.climbing(sub_path, "subPath")
-        below = "/".join(part for part in (self.sub_path, sub_path) if part)
-        if self.folder is not None:
-            return Bind(self.folder, target, read_only or self.read_only, below, self.shared)
-        held = self.files or {}
-        if below:
-            held = {name[len(below) + 1 :]: data for name, data in held.items() if name.startswith(below + "/")}
-        return Tree(target, held)
+    spec: Step | Sidecar
+    root: Root
 
 
 @dataclass(frozen=True)
@@ -77,45 +46,30 @@ class Plan:
 
     source: Source
     spec: TaskSpec
-    """Every variable replaced, the stepTemplate merged."""
-    executors: Mapping[str, str]
-    """Image reference -> what executes it."""
+    """As the status shows it: variables replaced, StepActions merged."""
+    steps: Sequence[Container]
+    sidecars: Sequence[Container]
     network: Mapping[str, str]
     """Endpoint name -> host:port."""
     volumes: Mapping[str, Volume]
     workspaces: Mapping[str, Volume]
     declarations: Sequence[WorkspaceDeclaration]
     credentials: Mapping[str, bytes]
+    pod: PodFacts
+    template: PodTemplate
     inputs: Inputs
     masker: Masker
+    hermetic: bool
     not_enforced: Sequence[str] = field(default=())
 
     @property
-    def steps(self) -> list[tuple[int, str, Step]]:
-        """(index, container name, step)."""
-        return [(index, step_name(step, index), step) for index, step in enumerate(self.spec.steps or [])]
+    def hostname(self) -> str:
+        return self.pod.name[:63].rstrip("-.")
 
-
-def source(services: Services, run: TaskRun) -> Source:
-    """The Task that ``run`` names or holds. Raises Refusal."""
-    spec = run.spec
-    if spec.task_spec is not None:
-        return Source("", spec.task_spec, {}, run.metadata.annotations or {})
-    if spec.task_ref is None:
-        message = f"taskRun {run.metadata.name} not providing TaskRef or TaskSpec"
-        raise Refusal(conditions.TASK_RESOLUTION_FAILED, message)
-    name = spec.task_ref.name
-    try:
-        found = services.client.get(API_VERSION, "Task", name, run.metadata.namespace)
-    except NotFoundError as error:
-        message = f'error when listing tasks for taskRun {run.metadata.name}: tasks.tekton.dev "{name}" not found'
-        raise Refusal(conditions.TASK_RESOLUTION_FAILED, message) from error
-    try:
-        task = parse(Task, found, what=f"Task {name}")
-    except InputError as error:
-        raise Refusal(conditions.TASK_VALIDATION_FAILED, error.message) from error
-    labels = {**(task.metadata.labels or {}), names.LABEL_TASK: name}
-    return Source(name, task.spec, labels, task.metadata.annotations or {})
+    @property
+    def containers(self) -> Iterator[Container]:
+        yield from self.steps
+        yield from self.sidecars
 
 
 def build(
@@ -131,43 +85,53 @@ def build(
         if error.code != "input-missing":
             raise
         raise Refusal(conditions.CONFIG_ERROR, f"Failed to create pod due to config error: {error.message}") from error
-    except (InputError, UnsupportedError, RefusedError) as error:
+    except UnsupportedError as error:
+        if error.code.startswith("image-"):
+            raise Refusal(conditions.IMAGE_FAILED, _said(error)) from error
         raise Refusal(conditions.TASK_VALIDATION_FAILED, _said(error)) from error
+    except (InputError, RefusedError) as error:
+        reason = conditions.INVALID_PARAM if error.code == "param-enum" else conditions.TASK_VALIDATION_FAILED
+        raise Refusal(reason, _said(error)) from error
+
+
+_OURS = ("task-prints-environment", "image-tool-missing", "image-dialect")
+_USER_ERRORS = ("params-invalid", "workspace-bindings", "param-enum", "resource-requests", "step-override")
 
 
 def _said(error: InterlockError) -> str:
     """The message; with our code where a rule of ours refused."""
-    if error.code in ("task-prints-environment",):
+    if error.code in _OURS:
         return f"{error.message} [{error.code}]"
-    return (
-        conditions.USER_ERROR + error.message
-        if error.code in ("params-invalid", "workspace-bindings")
-        else error.message
-    )
+    return conditions.USER_ERROR + error.message if error.code in _USER_ERRORS else error.message
 
 
 def _build(
     services: Services, run: TaskRun, origin: Source, folder: Path, retries: int, resolved: TaskSpec | None
 ) -> Plan:
-    spec, given = run.spec, run.spec.params
+    spec, flags = run.spec, services.config.flags
     unexecuted.refuse(run.spec)
     unexecuted.refuse(origin.spec)
     validation.task(origin.spec)
-    params.check_task(origin.name, origin.spec.params, given)
-    params.check_indices(origin.spec.params, given, params.texts(origin.spec.to_object().get("steps", [])))
-    answers = variables.task_params(origin.spec.params, given)
-    bindings = variables.in_bindings(spec.workspaces, answers.strings)
+    validation.resource_requests(origin.spec)
+    params.check_task(origin.name, origin.spec.params, spec.params)
+    if flags.enable_param_enum:
+        params.check_enums(origin.spec.params, spec.params)
+    params.check_indices(origin.spec.params, spec.params, params.texts(origin.spec.to_object().get("steps", [])))
+    answers = variables.task_params(origin.spec.params, spec.params)
+    bindings = _bindings(services, run, origin)
     declarations = list(origin.spec.workspaces or [])
     if spec.task_spec is not None:
         declared = {item.name for item in declarations}
         declarations += [
             parse(WorkspaceDeclaration, {"name": item.name}) for item in bindings if item.name not in declared
         ]
-    validation.task_bindings(declarations, bindings)
+    validation.task_bindings(declarations, bindings, one_claim=flags.coschedule == "workspaces")
+    validation.overrides(origin.spec, run.spec)
+    bindings = variables.in_bindings(bindings, answers.strings)
     if resolved is None:
         meta = run.metadata
         resolved = variables.resolved_task(
-            variables.merged_steps(origin.spec),
+            origin.spec,
             params=answers,
             context=variables.task_context(origin.name, meta.name, meta.namespace, meta.uid, retries),
             bindings=bindings,
@@ -175,24 +139,55 @@ def _build(
         )
         # What the variables brought in is held to the same rules.
         validation.task(resolved)
-    environment_leak.refuse(resolved)
-    inputs = Inputs(services.client, run.metadata.namespace)
+    ready = variables.executable(resolved)
+    environment_leak.refuse(ready)
+    pod = _pod(run, origin, retries, ready)
+    inputs = Inputs(services.client, pod)
+    places = Places(services.storage, inputs, run.metadata.namespace, run.metadata.uid, folder)
+    template = variables.in_pod_template(spec.pod_template or PodTemplate(), answers)
     plan = Plan(
         source=origin,
         spec=resolved,
-        executors=_executors(services, resolved),
+        steps=_containers(services, ready.steps or [], step_name),
+        sidecars=_containers(services, ready.sidecars or [], _sidecar_name),
         network=_network(services, origin),
-        volumes=_volumes(services, run, resolved, inputs, folder),
-        workspaces=_workspaces(services, run, bindings, inputs, folder),
+        volumes={item.name: places.volume(item) for item in (*(ready.volumes or []), *(template.volumes or []))},
+        workspaces={binding.name: places.workspace(binding) for binding in bindings},
         declarations=_substituted(declarations, resolved),
-        credentials=inputs.credential_files(spec.service_account_name),
+        credentials={} if flags.disable_creds_init else inputs.credential_files(spec.service_account_name),
+        pod=pod,
+        template=template,
         inputs=inputs,
         masker=Masker(()),
-        not_enforced=sorted({*unexecuted.not_enforced(run.spec), *unexecuted.not_enforced(resolved)}),
+        hermetic=flags.alpha and run.hermetic,
+        not_enforced=sorted({*unexecuted.not_enforced(run.spec), *unexecuted.not_enforced(ready)}),
     )
-    for _, _, step in plan.steps:
-        inputs.environment(step, {})
-    return Plan(**{**plan.__dict__, "masker": Masker(inputs.maskable())})
+    for container in plan.containers:
+        inputs.environment(container.spec, {}, container=container.name, extra=template.env or [])
+    return replace(plan, masker=Masker([*inputs.maskable(), *_secret_values(origin, answers)]))
+
+
+def _secret_values(origin: Source, answers: Replacements) -> list[bytes]:
+    """Values of the params that the Task declares secret."""
+    wanted = (origin.annotations.get(names.ANNOTATION_SECRET_PARAMS) or "").replace(",", " ").split()
+    found: list[bytes] = []
+    for name in wanted:
+        key = f"params.{name}"
+        found += [text.encode() for text in ([answers.strings[key]] if key in answers.strings else [])]
+        found += [text.encode() for text in answers.arrays.get(key, ())]
+        found += [text.encode() for text in answers.objects.get(key, {}).values()]
+    return found
+
+
+def _bindings(services: Services, run: TaskRun, origin: Source) -> list[WorkspaceBinding]:
+    """The run's bindings, and the configured default for what it leaves open."""
+    given = list(run.spec.workspaces or [])
+    default = services.config.default_task_run_workspace_binding
+    if default is None:
+        return given
+    bound = {item.name for item in given}
+    missing = [item.name for item in origin.spec.workspaces or [] if not item.optional and item.name not in bound]
+    return given + [parse(WorkspaceBinding, {**default, "name": name}) for name in missing]
 
 
 def _substituted(declared: Sequence[WorkspaceDeclaration], resolved: TaskSpec) -> list[WorkspaceDeclaration]:
@@ -200,22 +195,43 @@ def _substituted(declared: Sequence[WorkspaceDeclaration], resolved: TaskSpec) -
     return [own.get(item.name, item) for item in declared]
 
 
-def _executors(services: Services, spec: TaskSpec) -> dict[str, str]:
-    """What executes each image; an image that nothing stands for ends the run before its first step."""
-    found: dict[str, str] = {}
-    for step in spec.steps or []:
-        if step.image in services.config.images:
-            found[step.image] = TOOLBOX
-        elif step.image in services.config.host_images:
-            found[step.image] = HOST
-            if not step.script and not step.command:
-                raise UnsupportedError(
-                    "tekton-not-executed", f"interlock.local does not execute the entrypoint of image {step.image} yet"
-                )
-        else:
-            message = f"image {step.image} cannot be executed by interlock.local"
-            raise Refusal(conditions.IMAGE_FAILED, message)
-    return found
+def _sidecar_name(sidecar: Sidecar, index: int) -> str:
+    return f"sidecar-{sidecar.name}" if sidecar.name else f"sidecar-unnamed-{index}"
+
+
+def _containers(services: Services, specs, name) -> list[Container]:  # type: ignore[no-untyped-def]
+    """An image that nothing stands for ends the run before its first step."""
+    return [
+        Container(
+            index,
+            name(spec, index),
+            spec,
+            services.images.root(spec.image, script=spec.script, command=[*(spec.command or []), *(spec.args or [])]),
+        )
+        for index, spec in enumerate(specs)
+    ]
+
+
+def _pod(run: TaskRun, origin: Source, retries: int, spec: TaskSpec) -> PodFacts:
+    meta = run.metadata
+    resources = {
+        step_name(step, index): {
+            f"{section}.{name}": str(quantity)
+            for section, quantities in (step.compute_resources or {}).items()
+            if isinstance(quantities, dict)
+            for name, quantity in quantities.items()
+        }
+        for index, step in enumerate(spec.steps or [])
+    }
+    return PodFacts(
+        name=names.pod(meta.name, retries),
+        namespace=meta.namespace,
+        uid=meta.uid,
+        service_account=run.spec.service_account_name or "default",
+        labels={**origin.labels, **(meta.labels or {}), names.LABEL_TASK_RUN: meta.name},
+        annotations={**origin.annotations, **(meta.annotations or {})},
+        resources=resources,
+    )
 
 
 def _network(services: Services, origin: Source) -> dict[str, str]:
@@ -229,54 +245,3 @@ def _network(services: Services, origin: Source) -> dict[str, str]:
                 expected=", ".join(sorted(known)),
             )
     return {name: known[name] for name in wanted}
-
-
-def _volumes(services: Services, run: TaskRun, spec: TaskSpec, inputs: Inputs, folder: Path) -> dict[str, Volume]:
-    found: dict[str, Volume] = {}
-    for volume in spec.volumes or []:
-        if volume.secret is not None:
-            found[volume.name] = Volume(files=inputs.secret_files(volume.secret))
-        elif volume.config_map is not None:
-            found[volume.name] = Volume(files=inputs.config_map_files(volume.config_map))
-        elif volume.persistent_volume_claim is not None:
-            claim = volume.persistent_volume_claim
-            claimed = services.storage.claim(run.metadata.namespace, claim.claim_name)
-            found[volume.name] = Volume(claimed, shared=True, read_only=claim.read_only)
-        else:
-            found[volume.name] = Volume(_empty(folder / "volumes" / checked(volume.name)))
-    return found
-
-
-def _workspaces(
-    services: Services, run: TaskRun, bindings: Sequence[WorkspaceBinding], inputs: Inputs, folder: Path
-) -> dict[str, Volume]:
-    found: dict[str, Volume] = {}
-    for binding in bindings:
-        validation.climbing(binding.sub_path, f"workspaces.{binding.name}.subPath")
-        if binding.secret is not None:
-            volume = Volume(files=inputs.secret_files(binding.secret), sub_path=binding.sub_path)
-        elif binding.config_map is not None:
-            volume = Volume(files=inputs.config_map_files(binding.config_map), sub_path=binding.sub_path)
-        elif binding.persistent_volume_claim is not None:
-            claim = binding.persistent_volume_claim
-            claimed = services.storage.claim(run.metadata.namespace, claim.claim_name)
-            volume = Volume(claimed, shared=True, sub_path=binding.sub_path, read_only=claim.read_only)
-        elif binding.volume_claim_template is not None:
-            template = (binding.volume_claim_template.get("metadata") or {}).get("name", "")
-            name = names.claim(template, binding.name, run.metadata.uid)
-            claimed = services.storage.claim(run.metadata.namespace, name, owner_uid=run.metadata.uid)
-            volume = Volume(claimed, shared=True, sub_path=binding.sub_path)
-        else:
-            volume = Volume(_empty(folder / "workspaces" / checked(binding.name)), sub_path=binding.sub_path)
-        found[binding.name] = volume
-    return found
-
-
-def _empty(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def names_file(services: Services) -> bytes:
-    """Content of the file that $INTERLOCK_NAMES names: stable name -> where it answers, seen from a step."""
-    return json.dumps(dict(services.config.names), sort_keys=True).encode()

@@ -13,7 +13,7 @@ from interlock.formats.tekton import conditions, names, task
 from interlock.formats.tekton.conditions import Condition
 from interlock.formats.tekton.model import parse
 from interlock.formats.tekton.runs import TaskRun
-from interlock.local.tekton import process, storage
+from interlock.local.tekton import storage
 from interlock.local.tekton.attempt import Attempt
 from interlock.local.tekton.process import Stop
 from interlock.local.tekton.services import Services, Written
@@ -92,8 +92,6 @@ class TaskRunExecution:
         if self._stop.reason == "cancelled" or run.spec.status == "TaskRunCancelled":
             return self._cancelled(run)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if self._services.isolation.level == "none":
-            process.kill_marked(self._written.uid)
         with _Lock(folder / "lock") as lock:
             attempt = Attempt(self._services, self._written, run, folder, retries, self._stop, lock)
             try:

@@ -1,0 +1,157 @@
+"""Where example files run: a cluster in memory and one engine for each set of flags, started when first needed."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import re
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from conformance_suite.corpus import RUN_KINDS, Example
+from interlock.clients.kubernetes import Object
+from interlock.formats.tekton.flags import ALPHA, Flags, Version
+from interlock.local.tekton import memory
+from interlock.local.tekton.config import Config
+from interlock.local.tekton.engine import Engine
+
+PATIENCE = 120.0
+"""Seconds after which a run counts as hanging; nothing is paced by it."""
+PARALLEL = 12
+"""TaskRuns at a time: most of an example's time is sleep."""
+
+FLAGS: Mapping[str, Flags] = {
+    "stable": Flags(),
+    # test/e2e-tests-kind-beta.env
+    "beta": Flags(results_from="sidecar-logs", keep_pod_on_cancel=True),
+    "alpha": ALPHA,
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an engine is started with."""
+
+    flags: str = "stable"
+    tekton_version: Version = "1.15"
+    workspace_binding: str = ""
+    """``emptyDir`` binds the workspaces that a TaskRun leaves open (default-task-run-workspace-binding)."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run, done, with everything that a comparison reads."""
+
+    object: Object
+    children: Mapping[str, Finished] = field(default_factory=dict)
+    """What ``childReferences`` name, by name; a CustomRun has no children."""
+    logs: Mapping[str, str] = field(default_factory=dict)
+    """Step -> its log, without the engine's own lines."""
+    volumes: Path = Path()
+    """Folder of the namespace's claims."""
+
+
+class _Running:
+    """One engine in a thread."""
+
+    def __init__(self, folder: Path, settings: Settings, images: Iterable[str]) -> None:
+        self.cluster = memory.Cluster()
+        self.client = self.cluster.client()
+        binding = {settings.workspace_binding: {}} if settings.workspace_binding else None
+        config = Config(
+            server="http://unused",
+            data=folder,
+            host_images=sorted(images),
+            parallel=PARALLEL,
+            flags=FLAGS[settings.flags],
+            tekton_version=settings.tekton_version,
+            default_task_run_workspace_binding=binding,
+        )
+        self.engine = Engine(config, self.cluster.client())  # type: ignore[arg-type]
+        self._thread = threading.Thread(target=self.engine.run, name=f"engine-{settings.flags}")
+        self._thread.start()
+        assert self.engine.ready.wait(PATIENCE), "the engine did not start"
+
+    def stop(self) -> None:
+        self.engine.stop()
+        self._thread.join(PATIENCE)
+        assert not self._thread.is_alive(), "the engine did not stop"
+
+
+class Submitted:
+    """The runs of one example, under way."""
+
+    def __init__(self, running: _Running, namespace: str, runs: list[Object]) -> None:
+        self._running, self._namespace, self._runs = running, namespace, runs
+
+    def finished(self) -> list[Finished]:
+        """Every run of the file, in its order, when all are done. Raises TimeoutError with what hangs."""
+        return [self._finished(run["kind"], run["metadata"]["name"]) for run in self._runs]
+
+    def _finished(self, kind: str, name: str) -> Finished:
+        cluster = self._running.cluster
+        key = (kind, self._namespace, name)
+        if not cluster.wait(lambda: done(cluster.objects[key]), timeout=PATIENCE):
+            raise TimeoutError(f"{kind} {name} is not done: {cluster.objects[key].get('status')}")
+        return self._gather(kind, name)
+
+    def _gather(self, kind: str, name: str) -> Finished:
+        value = self._running.client.get("", kind, name, self._namespace)
+        status = value.get("status", {})
+        storage = self._running.engine.services.storage
+        logs = {}
+        for step in status.get("steps", []) if kind == "TaskRun" else []:
+            path = storage.log(self._namespace, name, step["container"].removeprefix("step-"))
+            logs[step["name"]] = _without_notes(path.read_text(errors="replace")) if path.is_file() else ""
+        children = {
+            item["name"]: self._gather(item["kind"], item["name"]) for item in status.get("childReferences", [])
+        }
+        return Finished(value, children, logs, storage.root / "volumes" / self._namespace)
+
+
+class Stage:
+    """Submits examples, each in a namespace of its own. ``folder`` is the engines'."""
+
+    def __init__(self, folder: Path, images: Iterable[str]) -> None:
+        self._folder = folder
+        self._images = set(images)
+        self._engines: dict[Settings, _Running] = {}
+        self._numbers = itertools.count(1)
+
+    def submit(self, example: Example, settings: Settings) -> Submitted:
+        """Create every object of the file: first what runs refer to, then the runs."""
+        running = self._engines.get(settings)
+        if running is None:
+            folder = self._folder / f"engine-{len(self._engines)}"
+            running = self._engines[settings] = _Running(folder, settings, self._images)
+        namespace = _namespace(example.name, next(self._numbers))
+        account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}
+        others = [item for item in example.documents if item["kind"] not in RUN_KINDS]
+        created = [_create(running, item, namespace) for item in (account, *others, *example.runs)]
+        return Submitted(running, namespace, created[len(others) + 1 :])
+
+    def close(self) -> None:
+        for running in self._engines.values():
+            running.stop()
+
+
+def _create(running: _Running, document: Mapping[str, Any], namespace: str) -> Object:
+    value = copy.deepcopy(dict(document))
+    value["metadata"]["namespace"] = namespace
+    return running.client.create(value)
+
+
+def _namespace(name: str, number: int) -> str:
+    return f"{number}-" + re.sub(r"[^a-z0-9]+", "-", Path(name).stem.lower())[:40].strip("-")
+
+
+def done(value: Object) -> bool:
+    conditions = value.get("status", {}).get("conditions", [])
+    return any(item["type"] == "Succeeded" and item["status"] != "Unknown" for item in conditions)
+
+
+def _without_notes(log: str) -> str:
+    return "".join(line for line in log.splitlines(keepends=True) if not line.startswith("[interlock.local]"))

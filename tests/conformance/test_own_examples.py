@@ -1,0 +1,21 @@
+"""The project's own examples (``examples/tekton``), one a feature: run always, as they lie in every clone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from conformance_suite import corpus, expectation
+from conformance_suite.suite import OWN
+
+FOLDER = corpus.OWN
+EXPECTATIONS = OWN
+
+
+@pytest.mark.parametrize("name", corpus.names(FOLDER))
+def test_every_run_of_the_file_is_as_written_down(name: str, holds: Callable[[str], None]) -> None:
+    holds(name)
+
+
+def test_every_example_has_an_expectation_and_every_expectation_an_example() -> None:
+    assert expectation.names(OWN) == set(corpus.names(FOLDER))

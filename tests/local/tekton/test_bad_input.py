@@ -1,0 +1,108 @@
+"""Input that is wrong or hostile: one clear error each, within a second, and nothing started."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from interlock.clients.kubernetes import Object
+from interlock.errors import InputError
+from interlock.formats import yaml
+
+SHELL = "test/shell"
+BOMB = "a: &a [x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 8)}]\n" for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+def step(**fields: Any) -> dict[str, Any]:
+    return {"name": "s", "image": SHELL, "script": "true", **fields}
+
+
+def tasks(count: int, **fields: Any) -> dict[str, Any]:
+    """A pipeline of independent tasks."""
+    spec = {"taskSpec": {"steps": [step()]}, **fields}
+    return {"pipelineSpec": {"tasks": [{"name": f"t{number}", **spec} for number in range(count)]}}
+
+
+def cycle() -> dict[str, Any]:
+    spec = tasks(2)
+    for task, after in zip(spec["pipelineSpec"]["tasks"], ("t1", "t0"), strict=True):
+        task["runAfter"] = [after]
+    return spec
+
+
+def climbing() -> dict[str, Any]:
+    claim = {"name": "w", "subPath": "../../other", "persistentVolumeClaim": {"claimName": "w"}}
+    return {"taskSpec": {"workspaces": [{"name": "w"}], "steps": [step()]}, "workspaces": [claim]}
+
+
+CASES: dict[str, tuple[str, dict[str, Any], str]] = {
+    "a cycle": ("PipelineRun", cycle(), 'cycle detected; task "t'),
+    "ten thousand tasks": ("PipelineRun", tasks(10_000), "10000"),
+    "a param of ten megabytes": (
+        "TaskRun",
+        {
+            "params": [{"name": "p", "value": "x" * 10_000_000}],
+            "taskSpec": {"params": [{"name": "p"}], "steps": [step()]},
+        },
+        "param",
+    ),
+    "a workspace path that climbs out": ("TaskRun", climbing(), "../../other"),
+    "a script with a NUL": ("TaskRun", {"taskSpec": {"steps": [step(script="echo a\0b")]}}, "NUL"),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_one_clear_error_within_a_second_and_nothing_started(
+    name: str, rig: Any, condition: Callable[[Object], tuple[str, str, str]]
+) -> None:
+    kind, spec, words = CASES[name]
+    began = time.monotonic()
+    rig.create(kind, "run", spec)
+    run = rig.finished(kind, "run")
+    assert time.monotonic() - began < 1
+    status, reason, message = condition(run)
+    assert (status, words in message) == ("False", True), (reason, message[:300])
+    assert len(message) < 2_000
+    assert {held for held, _, _ in rig.cluster.objects} <= {kind, "Event"}
+    assert not any("running" in item or "terminated" in item for item in run["status"].get("steps", []))
+    assert not list((rig.data / "logs").rglob("*.log"))
+
+
+def test_a_bomb_is_refused_by_the_reader() -> None:
+    began = time.monotonic()
+    with pytest.raises(InputError) as error:
+        list(yaml.load_all(BOMB, file="bomb.yaml"))
+    assert time.monotonic() - began < 1
+    assert error.value.code == "yaml-syntax"
+    assert "bomb.yaml:1:4: anchors and aliases are not allowed" in str(error.value)
+
+
+def test_a_result_that_is_not_utf_8_is_an_error_of_the_run(rig: Any, condition: Any) -> None:
+    """The step runs, as nobody knows before what it writes; its result is not passed on as something else."""
+    began = time.monotonic()
+    spec = {"results": [{"name": "r"}]}
+    run = rig.script("printf 'a\\377b' > $(results.r.path)", spec=spec)
+    assert time.monotonic() - began < 1
+    assert condition(run)[0] == "False"
+    assert 'result "r"' in condition(run)[2]
+    assert "UTF-8" in condition(run)[2]
+
+
+def test_an_unknown_api_version_is_refused_by_name(rig: Any, condition: Any) -> None:
+    value = {
+        "apiVersion": "tekton.dev/v9",
+        "kind": "TaskRun",
+        "metadata": {"name": "run", "namespace": rig.namespace},
+        "spec": {"taskSpec": {"steps": [step()]}},
+    }
+    began = time.monotonic()
+    rig.client.create(value)
+    run = rig.finished("TaskRun", "run")
+    assert time.monotonic() - began < 1
+    assert condition(run)[0] == "False"
+    assert "tekton.dev/v9" in condition(run)[2]

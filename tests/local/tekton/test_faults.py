@@ -1,0 +1,228 @@
+"""Whatever happens to the engine or inside a step: nothing lost, nothing twice, nothing leaked, nothing left behind."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from fault_world.mortal import Mortal, Zygote
+from interlock.clients.kubernetes import Object
+from interlock.local.tekton import memory
+
+SHELL = "test/shell"
+PATIENCE = 60.0
+EVERY = 6
+"""An engine is killed at every sixth transition, in six runs that begin with another one: at each in one of them."""
+
+TASKS = {
+    "checkout": [],
+    "compile": ["checkout"],
+    "lint": ["checkout"],
+    "scan": ["checkout"],
+    "unit-test": ["compile"],
+    "package": ["compile", "lint"],
+    "sign": ["package"],
+    "publish": ["sign", "scan", "unit-test"],
+    "announce": ["publish"],
+}
+
+
+def pipeline(script: str, **fields: Any) -> dict[str, Any]:
+    """Ten tasks of two steps each; the tenth is a finally task. ``script`` is a step's."""
+
+    def task(name: str, after: list[str]) -> dict[str, Any]:
+        env = [{"name": "WHO", "value": "$(context.taskRun.name) $(context.task.retry-count)"}]
+        steps = [
+            {"name": step, "image": SHELL, "env": [*env, {"name": "STEP", "value": step}], "script": script}
+            for step in ("first", "second")
+        ]
+        spec = {"workspaces": [{"name": "w"}], "steps": steps}
+        order = {"runAfter": after} if after else {}
+        return {"name": name, "taskSpec": spec, "workspaces": [{"name": "w"}], **order, **fields}
+
+    tasks = [task(name, after) for name, after in TASKS.items()]
+    spec = {"workspaces": [{"name": "w"}], "tasks": tasks, "finally": [task("report", [])]}
+    claim = {"name": "w", "persistentVolumeClaim": {"claimName": "w"}}
+    return {"pipelineSpec": spec, "workspaces": [claim]}
+
+
+def pipeline_run(name: str, spec: dict[str, Any], namespace: str = "ci") -> Object:
+    meta = {"name": name, "namespace": namespace}
+    return {"apiVersion": "tekton.dev/v1", "kind": "PipelineRun", "metadata": meta, "spec": spec}
+
+
+def runs(cluster: memory.Cluster, kind: str, namespace: str = "ci") -> list[Object]:
+    return [item for (held, where, _), item in cluster.objects.items() if (held, where) == (kind, namespace)]
+
+
+def done(value: Object) -> bool:
+    return any(item["status"] != "Unknown" for item in value.get("status", {}).get("conditions", []))
+
+
+def seen_by_processes(folder: Path) -> list[Path]:
+    """Processes in whose mount namespace something of ``folder`` is mounted."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/mountinfo"):
+        try:
+            if str(folder) in path.read_text():
+                found.append(path)
+        except OSError:
+            # It ended.
+            continue
+    return found
+
+
+@pytest.fixture(scope="module")
+def zygote() -> Iterator[Zygote]:
+    made = Zygote()
+    yield made
+    made.close()
+
+
+def test_an_engine_killed_at_every_transition_loses_nothing_and_repeats_nothing(
+    zygote: Zygote, tmp_path: Path, condition: Callable[[Object], tuple[str, str, str]]
+) -> None:
+    """Every attempt runs each of its steps at most once; what was interrupted is retried, what finished is not."""
+
+    def play(first: int) -> tuple[int, Mortal]:
+        mortal = Mortal(zygote, tmp_path / str(first), host_images=[SHELL], parallel=2)
+        script = 'echo "$WHO $STEP" >> /workspace/w/ran'
+        mortal.client.create(pipeline_run("ten", pipeline(script, retries=20)))
+        return kill_at(mortal, first), mortal
+
+    with ThreadPoolExecutor(EVERY) as pool:
+        played = list(pool.map(play, range(1, EVERY + 1)))
+    try:
+        for kills, mortal in played:
+            assert kills > 3
+            [run] = runs(mortal.cluster, "PipelineRun")
+            assert condition(run)[:2] == ("True", "Succeeded")
+            ran = (mortal.data / "volumes/ci/w/ran").read_text().splitlines()
+            assert len(ran) == len(set(ran)), "a step ran twice in one attempt"
+            children = runs(mortal.cluster, "TaskRun")
+            assert {item["metadata"]["name"] for item in children} == {f"ten-{name}" for name in (*TASKS, "report")}
+            for child in children:
+                last = f"{child['metadata']['name']} {len(child['status'].get('retriesStatus', []))}"
+                assert {f"{last} first", f"{last} second"} <= set(ran)
+                assert not any(
+                    line.startswith(child["metadata"]["name"] + " ") and line.split()[1] > last.split()[1]
+                    for line in ran
+                )
+    finally:
+        for _, mortal in played:
+            mortal.close()
+    for _, mortal in played:
+        assert not list((mortal.data / "runs").glob("*/*"))
+    assert not seen_by_processes(tmp_path)
+
+
+def kill_at(mortal: Mortal, first: int) -> int:
+    """Kill the engine at its transition ``first`` and at every `EVERY` after it, until the run is done: how often."""
+    kills, point = 0, first
+    while True:
+        mortal.cluster.wait(lambda: transitions(mortal.cluster) >= point or over(mortal.cluster), timeout=PATIENCE)  # noqa: B023
+        if over(mortal.cluster):
+            return kills
+        mortal.end()
+        kills += 1
+        point = transitions(mortal.cluster) + EVERY
+        mortal.start()
+
+
+def over(cluster: memory.Cluster) -> bool:
+    return all(done(item) for item in runs(cluster, "PipelineRun"))
+
+
+def transitions(cluster: memory.Cluster) -> int:
+    """How many changes of runs there were."""
+    return sum(event.object["kind"] in ("PipelineRun", "TaskRun") for event in cluster.history)
+
+
+def test_a_run_cancelled_at_any_point_ends_and_starts_nothing_more(rig: Any, condition: Any) -> None:
+    """One run for each of the transitions of a run, cancelled at that one."""
+    spec = pipeline("true")
+    rig.client.create(pipeline_run("whole", spec))
+    rig.finished("PipelineRun", "whole")
+    points = len(of_run(rig.cluster, "whole"))
+    assert points > 40
+    cancelled = 0
+    for point in range(1, points, 3):
+        name = f"cut-{point}"
+        rig.client.create(pipeline_run(name, spec))
+        rig.cluster.wait(lambda: len(of_run(rig.cluster, name)) >= point)  # noqa: B023
+        rig.client.patch("tekton.dev/v1", "PipelineRun", name, {"spec": {"status": "Cancelled"}}, namespace="ci")
+        run = rig.finished("PipelineRun", name)
+        started = {item["name"] for item in run["status"].get("childReferences", [])}
+        assert condition(run)[1] in ("Cancelled", "Succeeded")
+        cancelled += condition(run)[1] == "Cancelled"
+        children = [item for item in runs(rig.cluster, "TaskRun") if item["metadata"]["name"].startswith(f"{name}-")]
+        assert {item["metadata"]["name"] for item in children} == started
+        for child in children:
+            ended = rig.finished("TaskRun", child["metadata"]["name"])
+            assert condition(ended)[1] in ("Succeeded", "TaskRunCancelled")
+    assert cancelled > points // 6
+    rig.stop()
+    assert not list((rig.data / "runs").glob("*/*"))
+    assert not seen_by_processes(rig.data)
+
+
+def of_run(cluster: memory.Cluster, name: str) -> list[Object]:
+    """Every change of a PipelineRun and of its TaskRuns."""
+    found = (event.object for event in cluster.history if event.object["kind"] in ("PipelineRun", "TaskRun"))
+    return [
+        value
+        for value in found
+        if value["metadata"]["name"] == name or value["metadata"]["name"].startswith(f"{name}-")
+    ]
+
+
+def test_a_gigabyte_of_output_takes_constant_memory(rig: Any, condition: Any) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    run = rig.script("head -c 1073741824 /dev/zero | tr '\\0' '.'", timeout="50s")
+    assert condition(run)[:2] == ("True", "Succeeded")
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert grown < 64 * 1024, f"{grown} KiB"
+    log = rig.data / "logs/ci/run/s.log"
+    assert log.stat().st_size >= 1 << 30
+    log.unlink()
+
+
+def test_ten_megabytes_of_results_are_refused_as_on_a_cluster(rig: Any, condition: Any) -> None:
+    spec = {"results": [{"name": "all"}]}
+    run = rig.script("head -c 10485760 /dev/zero | tr '\\0' 'x' > $(results.all.path)", spec=spec)
+    assert condition(run)[:2] == ("False", "TaskRunResultLargerThanAllowedLimit")
+    assert "results" not in run["status"]
+    assert len(str(run)) < 100_000
+
+
+def test_a_million_lines_with_a_secret_show_it_in_none(rig: Any, condition: Any) -> None:
+    secret = "bruecke-ueber-den-fluss-7"
+    rig.apply(f"apiVersion: v1\nkind: Secret\nmetadata: {{name: account}}\nstringData: {{password: {secret}}}\n")
+    held = rig.client.get("v1", "Secret", "account", "ci")
+    if "data" not in held:
+        import base64
+
+        rig.client.patch(
+            "v1",
+            "Secret",
+            "account",
+            {"data": {"password": base64.b64encode(secret.encode()).decode()}},
+            namespace="ci",
+        )
+    env = [{"name": "PASSWORD", "valueFrom": {"secretKeyRef": {"name": "account", "key": "password"}}}]
+    step = {"name": "s", "image": SHELL, "env": env, "script": 'yes "connect with $PASSWORD now" | head -n 1000000'}
+    rig.create("TaskRun", "run", {"taskSpec": {"steps": [step]}})
+    assert condition(rig.finished("TaskRun", "run"))[:2] == ("True", "Succeeded")
+    content = (rig.data / "logs/ci/run/s.log").read_bytes()
+    assert secret.encode() not in content
+    assert content.count(b"connect with *** now\n") == 1_000_000
