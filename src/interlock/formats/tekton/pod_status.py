@@ -37,7 +37,8 @@ def status(
     known = {item["name"]: item for item in before.get("containerStatuses") or []}
     containers = [
         _container(item, states.get(item["name"], {}), known.get(item["name"], {}), started, done, begun, now)
-        for item in spec["containers"]
+        # By name, as the kubelet reports them (kubelet_pods.go SortedContainerStatuses).
+        for item in sorted(spec["containers"], key=lambda item: str(item["name"]))
     ]
     first = {item["name"]: item for item in before.get("initContainerStatuses") or []}
     init = [
