@@ -23,7 +23,10 @@ def merge_patch(target: Any, patch: Any) -> Any:
 
 
 def json_patch(target: Any, operations: Any) -> Any:
-    """RFC 6902 as the API server applies it. Raises InputError ``json-patch-invalid``, or ``json-patch-failed`` (nothing is changed then)."""
+    """RFC 6902, as the API server applies it.
+
+    Raises InputError ``json-patch-invalid``, or ``json-patch-failed`` (nothing is changed then).
+    """
     if not isinstance(operations, list):
         raise InputError("json-patch-invalid", "a JSON patch is a list of operations")
     result = copy.deepcopy(target)
@@ -48,7 +51,7 @@ def _operate(document: Any, operation: dict[str, Any], where: str) -> Any:
             parent = _find(document, path[:-1], where)
             if not isinstance(parent, list | dict):
                 raise _missing(path[-1], where)
-            # Against the RFC a member that is missing is set: the API server's evanphx/json-patch v4 does, tkn needs it.
+            # Against the RFC a missing member is set: the API server's evanphx/json-patch v4 does, and tkn needs it.
             parent[_index(parent, path[-1], where) if isinstance(parent, list) else path[-1]] = value
             return document
         case "move":
