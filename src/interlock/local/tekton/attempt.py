@@ -54,6 +54,8 @@ class Attempt:
         self._states: list[State] = []
         self._emissions: list[Emission] = []
         self._tools: list[dict[str, str]] = []
+        self.capabilities: str | None = None
+        """What the annotation of that name says, by this engine's own word."""
 
     @property
     def plan(self) -> Plan:
@@ -164,6 +166,7 @@ class Attempt:
             tools=[*{tuple(sorted(tool.items())): tool for tool in tools}.values(), *self._tools],
             not_enforced={*plan.not_enforced, *self._services.isolation.not_enforced, *notes},
         )
+        self.capabilities = text
         own = self._written.object["metadata"]
         labels = {**plan.source.labels, names.LABEL_MANAGED_BY: "tekton-pipelines"}
         labels = {

@@ -20,9 +20,9 @@ from typing import Literal
 from interlock.clients.kubernetes import KubernetesClient, Object, Synced, follow
 from interlock.errors import InterlockError, NotFoundError, UnreachableError
 from interlock.formats.tekton import approvals as approval_tasks
-from interlock.formats.tekton import conditions, pod
+from interlock.formats.tekton import conditions, pod, versions
 from interlock.formats.tekton.task import API_VERSION
-from interlock.local.tekton import capabilities, child_object, sandbox, storage, system
+from interlock.local.tekton import capabilities, child_object, record, sandbox, storage, system
 from interlock.local.tekton.approvals import Approvals
 from interlock.local.tekton.config import Config
 from interlock.local.tekton.forwarding import Forwarder
@@ -115,14 +115,12 @@ class Engine:
                 now=now,
             ),
             poster=Poster(),
-<<<<<<< HEAD
             pump=Pump(),
-            resolvers=Resolvers(),
-=======
             resolvers=Resolvers(client, config.resolvers, config.data / "resolvers", names=config.names),
->>>>>>> resolvers
-            policies=Policies(),
+            policies=Policies(client, config.flags),
             toolbox=toolbox,
+            record_key=record.load(config.record_key),
+            behaviour=versions.BEHAVIOURS[config.tekton_version],
             on_breakpoint=on_breakpoint,
             now=now,
             published=self._published,

@@ -8,8 +8,12 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from interlock.clients.kubernetes import KubernetesClient, Object
+from interlock.formats.sigstore.keys import PrivateKey
+from interlock.formats.tekton.policy import Verdict
+from interlock.formats.tekton.resolution import Resolved
 from interlock.formats.tekton.runs import TaskRun
 from interlock.formats.tekton.task import API_VERSION, Param
+from interlock.formats.tekton.versions import Behaviour
 from interlock.local.tekton.config import Config
 from interlock.local.tekton.forwarding import Forwarder
 from interlock.local.tekton.images import Images
@@ -23,15 +27,15 @@ from interlock.local.tekton.storage import Storage
 class Resolver(Protocol):
     """Brings Tasks, Pipelines and StepActions from elsewhere (`interlock.local.tekton.resolvers`)."""
 
-    def resolve(self, resolver: str, params: Sequence[Param], *, namespace: str, kind: str) -> Any:
+    def resolve(self, resolver: str, params: Sequence[Param], *, namespace: str, kind: str) -> Resolved:
         """An object and its source. Raises InputError, NotFoundError, RefusedError with upstream's words."""
 
 
 class Policies(Protocol):
     """Judges what a resolver brought (`interlock.local.tekton.policies`)."""
 
-    def evaluate(self, found: Any, namespace: str) -> Any:
-        """``ok``, ``message`` and the condition TrustedResourcesVerified or None."""
+    def evaluate(self, found: Resolved, namespace: str) -> Verdict:
+        """Whether a run of ``namespace`` may use it."""
 
 
 class Notice(Protocol):
@@ -56,6 +60,8 @@ class Services:
     resolvers: Resolver
     policies: Policies
     toolbox: Mapping[str, str]
+    record_key: PrivateKey | None
+    behaviour: Behaviour
     now: Callable[[], datetime]
     published: Callable[[Object], None]
     on_breakpoint: Notice | None = None
