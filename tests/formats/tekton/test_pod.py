@@ -257,6 +257,22 @@ def test_workspaces_are_volumes() -> None:
     ]
 
 
+def test_a_volume_that_is_mounted_by_its_variable_is_the_workspaces() -> None:
+    """examples/v1/taskruns/workspace-in-sidecar.yaml: the engine's value of the variable is ws-signals."""
+    value = build(
+        "workspaces: [{name: signals}]\nsteps: [{name: s, image: a, command: [c]}]\n"
+        "sidecars: [{name: x, image: a, volumeMounts: [{name: ws-signals, mountPath: /signals}]}]",
+        "{workspaces: [{name: signals, emptyDir: {}}]}",
+    )
+    mounts = container(value, "sidecar-x")["volumeMounts"]
+    assert {mount["name"] for mount in mounts} == {pod_volumes.hashed_name("ws", "signals")}
+
+
+def test_a_variable_given_twice_counts_once() -> None:
+    value = build("steps: [{name: s, image: a, command: [c], env: [{name: A, value: '1'}, {name: B}, {name: A}]}]")
+    assert container(value, "step-s")["env"] == [{"name": "B"}, {"name": "A"}]
+
+
 def test_hashed_names() -> None:
     """pod_test.go: the volume of secret multi-creds."""
     assert pod_volumes.hashed_name("tekton-creds", "multi-creds", 8) == "tekton-creds-8e736f4e"

@@ -49,10 +49,13 @@ def _operate(document: Any, operation: dict[str, Any], where: str) -> Any:
             if not path:
                 return value
             parent = _find(document, path[:-1], where)
-            if not isinstance(parent, list | dict):
+            if isinstance(parent, list):
+                parent[_index(parent, path[-1], where)] = value
+            elif isinstance(parent, dict):
+                # Against the RFC a missing member is set: the API server's evanphx/json-patch v4 does, tkn needs it.
+                parent[path[-1]] = value
+            else:
                 raise _missing(path[-1], where)
-            # Against the RFC a missing member is set: the API server's evanphx/json-patch v4 does, and tkn needs it.
-            parent[_index(parent, path[-1], where) if isinstance(parent, list) else path[-1]] = value
             return document
         case "move":
             source = _pointer(_needed(operation, "from", where), where)

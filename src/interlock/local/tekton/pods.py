@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -24,6 +25,7 @@ from interlock.local.tekton.pod_records import PodRecord
 from interlock.local.tekton.posting import Poster
 from interlock.local.tekton.storage import Storage
 
+_REMEMBERED = 4096
 _DELETED = (conditions.TASK_CANCELLED, conditions.TASK_TIMEOUT)
 
 Key = tuple[str, str]
@@ -67,6 +69,8 @@ class Pods:
         self._now = now
         self._board = board
         self._pods: dict[Key, _Pod] = {}
+        self._deleted: deque[str] = deque(maxlen=_REMEMBERED)
+        """Uids of TaskRuns deleted last: a step that is still ending must not bring a pod back."""
         self._poster = Poster()
 
     def update(
@@ -89,6 +93,8 @@ class Pods:
         """
         key = (task_run["metadata"]["namespace"], pod.name(task_run["metadata"]["name"], retries))
         held = self._pods.get(key)
+        if held is None and task_run["metadata"]["uid"] in self._deleted:
+            return
         if held is None and not done:
             held = self._open(key, task_run, spec, retries, masked)
         elif held is None:
@@ -120,6 +126,7 @@ class Pods:
         """The TaskRun was deleted; its pods go by their ownerReferences."""
         metadata = task_run["metadata"]
         namespace, name, uid = metadata["namespace"], metadata["name"], metadata["uid"]
+        self._deleted.append(uid)
         for key in [key for key, held in self._pods.copy().items() if held.record.task_run_uid == uid]:
             self._poster.settle(_post(key))
             held = self._pods.pop(key)
