@@ -184,6 +184,56 @@ def test_a_pod_that_somebody_deletes_is_not_made_again(rig: Any) -> None:
     assert pods(rig) == {}
 
 
+def test_a_restarted_engine_goes_on_with_the_pod_that_is_there(idle_rig: Any) -> None:
+    idle_rig.start()
+    idle_rig.create(
+        "TaskRun",
+        "run",
+        {
+            "taskSpec": {
+                "steps": [
+                    {"name": "done", "image": SHELL, "script": "echo done"},
+                    {"name": "s", "image": SHELL, "script": "sleep 600"},
+                ]
+            }
+        },
+    )
+    key = ("TaskRun", idle_rig.namespace, "run")
+
+    def second_runs() -> bool:
+        steps = idle_rig.cluster.objects.get(key, {}).get("status", {}).get("steps", [])
+        return len(steps) == 2 and "terminated" in steps[0] and "running" in steps[1]
+
+    idle_rig.cluster.wait(second_runs)
+    first = pod(idle_rig)["metadata"]["uid"]
+    idle_rig.stop()
+    assert pod(idle_rig)["metadata"]["uid"] == first
+    idle_rig.start()
+    idle_rig.finished("TaskRun", "run")
+    value = pod(idle_rig)
+    assert (value["metadata"]["uid"], value["status"]["phase"]) == (first, "Failed")
+    assert {name: state["terminated"]["exitCode"] for name, state in states(value).items()} == {
+        "step-done": 0,
+        "step-s": 1,
+    }
+    assert idle_rig.log(step="done") == "done\n"
+
+
+def test_a_run_cancelled_while_no_engine_runs_loses_its_pod(idle_rig: Any) -> None:
+    idle_rig.start()
+    idle_rig.create("TaskRun", "run", {"taskSpec": {"steps": [{"name": "s", "image": SHELL, "script": "sleep 600"}]}})
+    idle_rig.running("run")
+    idle_rig.cluster.wait(lambda: pods(idle_rig))
+    idle_rig.stop()
+    idle_rig.client.patch(
+        "tekton.dev/v1", "TaskRun", "run", {"spec": {"status": "TaskRunCancelled"}}, namespace=idle_rig.namespace
+    )
+    assert list(pods(idle_rig)) == ["run-pod"]
+    idle_rig.start()
+    idle_rig.finished("TaskRun", "run")
+    assert pods(idle_rig) == {}
+
+
 # -- the kubelet -------------------------------------------------------------------------------------------------------
 
 SECRET = b"0123456789abcdef0123456789abcdef"
