@@ -23,7 +23,6 @@ COMMANDS = {
     "service": ("interlock.cli.service", "app"),
     "pipeline": ("interlock.cli.pipeline", "app"),
     "build": ("interlock.cli.build", "build"),
-    "pipeline": ("interlock.cli.pipeline", "app"),
     "promote": ("interlock.cli.delivery", "promote"),
     "approve": ("interlock.cli.delivery", "approve"),
     "reject": ("interlock.cli.delivery", "reject"),

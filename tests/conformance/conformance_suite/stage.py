@@ -64,7 +64,6 @@ class _Running:
         config = Config(
             server="http://unused",
             data=folder,
-            host_images=sorted(images),
             parallel=PARALLEL,
             flags=FLAGS[settings.flags],
             tekton_version=settings.tekton_version,

@@ -73,16 +73,30 @@ def build(profile: Profile, system: System, machine: Machine, store: Path) -> Bu
                 programs[name] = found
                 links.setdefault(folder, {})[name] = inside(found)
     stored = _stored(profile, links, store)
+    etc = {path.removeprefix("/etc/"): text for path, (text, _) in _files(profile).items() if path.startswith("/etc/")}
+    system = system.with_etc(stored / "etc", etc)
     arguments = [*_unlinked(system.arguments, profile), *mounts({path: stored / _flat(path) for path in links})]
     for path in _files(profile):
-        arguments += ["--ro-bind", str(stored / "files" / _flat(path)), path]
-    arguments += configuration(programs)
+        if not path.startswith("/etc/"):
+            arguments += ["--ro-bind", str(stored / "files" / _flat(path)), path]
+    arguments += _configuration(programs, system.etc)
     if profile.working_dir.startswith("/usr/src/") and Path("/usr/src").is_dir():
         arguments += ["--tmpfs", "/usr/src"]
     if profile.working_dir:
         arguments += ["--dir", profile.working_dir]
     notes, enforced = _notes(profile, machine)
     return Built(tuple(arguments), programs, frozenset(missing), frozenset(foreign), notes, enforced)
+
+
+def _configuration(programs: Mapping[str, Path], etc: Path) -> list[str]:
+    """What the programs need of the machine's /etc; ``etc``, which is bound there, gets the places for it."""
+    arguments = configuration(programs)
+    for source, target in zip(arguments[1::3], arguments[2::3], strict=True):
+        place = etc / target.removeprefix("/etc/")
+        if not place.exists():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.mkdir() if Path(source).is_dir() else place.touch()
+    return arguments
 
 
 def _program(profile: Profile, machine: Machine, name: str) -> Path | None:

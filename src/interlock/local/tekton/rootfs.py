@@ -23,7 +23,7 @@ from interlock.formats.oci.digest import parse_digest
 from interlock.formats.tekton import images
 from interlock.formats.tekton.images import config as image_config
 from interlock.formats.tekton.images.config import ImageConfig
-from interlock.local.tekton import layers, sandbox
+from interlock.local.tekton import bubblewrap, layers
 from interlock.local.tekton.config import Config
 from interlock.local.tekton.layers import Limits
 from interlock.local.tekton.system import System
@@ -227,12 +227,12 @@ class Store:
             for name in _SYSTEM_FILES:
                 own = root / name.lstrip("/")
                 if (writable or own.is_file()) and not own.is_symlink():
-                    arguments += _mount_of(self._system, name)
+                    arguments += ["--ro-bind", str(self._system.etc / name.removeprefix("/etc/")), name]
         return arguments
 
     def _overlays(self, folder: Path) -> bool:
         """Whether bubblewrap can lay a temporary layer over ``folder`` (Linux 5.11, and file systems that bear it)."""
-        command = [sandbox.bubblewrap(), "--unshare-user", "--overlay-src", str(folder), "--tmp-overlay", "/"]
+        command = [bubblewrap.program(), "--unshare-user", "--overlay-src", str(folder), "--tmp-overlay", "/"]
         done = subprocess.run(
             [*command, "--", "/.interlock-absent"], capture_output=True, env={}, cwd="/", timeout=20, check=False
         )
@@ -346,14 +346,6 @@ def _write_verified(path: Path, chunks: Iterator[bytes], about: Descriptor) -> N
         raise IntegrityError(
             "digest-mismatch", "the bytes are not what their digest says", got=actual, expected=about.digest
         )
-
-
-def _mount_of(system: System, path: str) -> list[str]:
-    """The system's mount of one file."""
-    for at, word in enumerate(system.arguments):
-        if word == "--ro-bind" and system.arguments[at + 2] == path:
-            return list(system.arguments[at : at + 3])
-    return []
 
 
 def _platform_name(item: Descriptor) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import queue
 import socket
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -61,9 +61,10 @@ class Sandbox:
             binds=[Bind(self.folder / "tmp", "/tmp"), Bind(self.folder / "scripts", "/tekton/scripts", True), *binds],
             working_dir=root.working_dir or "/",
         )
-        isolation = Isolation("bubblewrap", System(root.arguments, root.path, self.system.toolbox))
-        launch = isolation.launch(view)
-        try:
+        isolation = Isolation("bubblewrap", self.system)
+        view = replace(view, root=root)
+        with isolation.launch(view) as launch:
+            launch.release()
             return subprocess.run(
                 launch.argv,
                 env={},
@@ -74,9 +75,6 @@ class Sandbox:
                 timeout=60,
                 check=False,
             )
-        finally:
-            for descriptor in (*launch.descriptors, *([] if launch.status is None else [launch.status])):
-                os.close(descriptor)
 
 
 @pytest.fixture
