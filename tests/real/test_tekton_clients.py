@@ -359,11 +359,12 @@ def test_tkn_shows_every_attempt_and_why_it_failed(
     namespace: str, tkn: Callable[..., str], kubectl: Callable[..., str]
 ) -> None:
     kubectl("apply", "-f", "-", stdin=SEVERAL)
-    tkn("pipeline", "start", "retrying", "-p", "code=1", "--prefix-name=fails")
+    live = _plain(tkn("pipeline", "start", "retrying", "-p", "code=1", "--prefix-name=fails", "--showlog"))
     kubectl("wait", "--for=condition=Succeeded=False", "--timeout=60s", "pipelinerun", "--all")
     name = kubectl("get", "pr", "-o", "jsonpath={.items[0].metadata.name}")
     told = _plain(tkn("pipelinerun", "logs", name))
-    assert {"[several : first] try 0", "[several : first] try 1", "[several : second] to fail"} <= set(told)
+    for shown in (live, told):
+        assert {"[several : first] try 0", "[several : first] try 1", "[several : second] to fail"} <= set(shown)
     assert not any("third]" in line for line in told)
     pods = kubectl("get", "pods", "-o", 'jsonpath={range .items[*]}{.metadata.name} {.status.phase}{"\\n"}{end}')
     assert pods.splitlines() == [f"{name}-several-pod Failed", f"{name}-several-pod-retry1 Failed"]
