@@ -372,6 +372,13 @@ def test_what_has_no_end_when_the_run_is_done_was_killed() -> None:
     assert value["phase"] == "Failed"
 
 
+def test_a_sidecar_whose_state_is_not_reported_does_not_fail_the_pod() -> None:
+    """One without a name is in no ``status.sidecars``; steps were what could fail."""
+    value = status(state("a", **ended()), state("b", **ended()), done=True)
+    assert states(value)["sidecar-db"]["terminated"]["exitCode"] == 0
+    assert value["phase"] == "Succeeded"
+
+
 def test_times_stay_when_nothing_changed() -> None:
     first = status(state("a", **RUNNING), state("b", **WAITING))
     later = pod.status(

@@ -88,9 +88,11 @@ def _container(
     if not state and "terminated" in old:
         return _reported(reported, old, ready=False, started=False)
     if done:
+        # A sidecar is stopped by giving it an image that does nothing, and so ends well (entrypoint.go StopSidecars).
+        step = container["name"].startswith("step-")
         killed = {
-            "exitCode": 137,
-            "reason": "Error",
+            "exitCode": 137 if step else 0,
+            "reason": "Error" if step else "Completed",
             "startedAt": running["startedAt"],
             "finishedAt": now,
         }
