@@ -134,39 +134,38 @@ def test_the_kubelet_notices_that_the_client_has_left(estate: Estate) -> None:
         assert not thread.is_alive()
 
 
-@pytest.mark.parametrize(
-    ("path", "code", "message"),
-    [
-        (
-            "web/log",
-            400,
-            "a container name must be specified for pod web, choose one of: [a b] "
-            "or one of the init containers: [first]",
-        ),
-        ("web/log?container=c", 400, "container c is not valid for pod web"),
-        ("web/log?container=b", 400, 'container "b" in pod "web" is not available'),
-        ("new/log?container=a", 400, 'container "a" in pod "new" is waiting to start: PodInitializing'),
-        (
-            "web/log?container=a&previous=true",
-            400,
-            'previous terminated container "a" in pod "web" not found',
-        ),
-        ("none/log", 404, 'pods "none" not found'),
-        (
-            "web/log?container=a&tailLines=-1",
-            422,
-            'PodLogOptions "web" is invalid: tailLines: Invalid value: -1: must be greater than or equal to 0',
-        ),
-        ("lost/log?container=a", 404, 'nodes "nowhere" not found'),
-        ("web/exec?command=sh", 501, "pods/exec: interlock.local runs no containers"),
-    ],
-)
-def test_refusals_in_the_words_of_kubernetes(estate: Estate, path: str, code: int, message: str) -> None:
+REFUSALS = [
+    (
+        "web/log",
+        400,
+        "a container name must be specified for pod web, choose one of: [a b] or one of the init containers: [first]",
+    ),
+    ("web/log?container=c", 400, "container c is not valid for pod web"),
+    ("web/log?container=b", 400, 'container "b" in pod "web" is not available'),
+    ("new/log?container=a", 400, 'container "a" in pod "new" is waiting to start: PodInitializing'),
+    (
+        "web/log?container=a&previous=true",
+        400,
+        'previous terminated container "a" in pod "web" not found',
+    ),
+    ("none/log", 404, 'pods "none" not found'),
+    (
+        "web/log?container=a&tailLines=-1",
+        422,
+        'PodLogOptions "web" is invalid: tailLines: Invalid value: -1: must be greater than or equal to 0',
+    ),
+    ("lost/log?container=a", 404, 'nodes "nowhere" not found'),
+    ("web/exec?command=sh", 501, "pods/exec: interlock.local runs no containers"),
+]
+
+
+def test_refusals_in_the_words_of_kubernetes(estate: Estate) -> None:
     estate.pod("web", **RUNNING)
     estate.pod("new", waiting={"reason": "PodInitializing"})
     estate.pod("lost", node="nowhere", **RUNNING)
-    answer = estate.log(path)
-    assert (answer.status_code, answer.json()["message"]) == (code, message)
+    for path, code, message in REFUSALS:
+        answer = estate.log(path)
+        assert (answer.status_code, answer.json()["message"]) == (code, message)
 
 
 def test_a_pod_that_is_only_simulated_has_no_log(estate: Estate) -> None:
@@ -233,17 +232,16 @@ def test_discovery_names_the_subresource(estate: Estate) -> None:
     assert (found["kind"], found["verbs"]) == ("Pod", ["get"])
 
 
-@pytest.mark.parametrize(
-    ("init", "containers", "phase", "shown"),
-    [
-        ([{"terminated": {"exitCode": 0}}], [{"running": {}}], "Running", ["1/2", "Running"]),
-        ([{"waiting": {"reason": "PodInitializing"}}], [], "Pending", ["0/2", "Init:0/1"]),
-        ([{"terminated": {"exitCode": 1, "reason": "Error"}}], [], "Failed", ["0/2", "Init:Error"]),
-        ([], [{"terminated": {"exitCode": 0, "reason": "Completed"}}], "Succeeded", ["0/2", "Completed"]),
-        ([], [{"terminated": {"exitCode": 1, "reason": "Error"}}], "Failed", ["0/2", "Error"]),
-    ],
-)
-def test_columns_of_pods(estate: Estate, init: list[Any], containers: list[Any], phase: str, shown: list[str]) -> None:
+COLUMNS: list[tuple[list[Any], list[Any], str, list[str]]] = [
+    ([{"terminated": {"exitCode": 0}}], [{"running": {}}], "Running", ["1/2", "Running"]),
+    ([{"waiting": {"reason": "PodInitializing"}}], [], "Pending", ["0/2", "Init:0/1"]),
+    ([{"terminated": {"exitCode": 1, "reason": "Error"}}], [], "Failed", ["0/2", "Init:Error"]),
+    ([], [{"terminated": {"exitCode": 0, "reason": "Completed"}}], "Succeeded", ["0/2", "Completed"]),
+    ([], [{"terminated": {"exitCode": 1, "reason": "Error"}}], "Failed", ["0/2", "Error"]),
+]
+
+
+def test_columns_of_pods(estate: Estate) -> None:
     estate.pod("web")
 
     def statuses(states: list[Any], names: str) -> list[Any]:
@@ -252,13 +250,14 @@ def test_columns_of_pods(estate: Estate, init: list[Any], containers: list[Any],
             for name, state in zip(names, states, strict=False)
         ]
 
-    change = {
-        "phase": phase,
-        "initContainerStatuses": statuses(init, "f"),
-        "containerStatuses": statuses(containers, "ab"),
-    }
-    estate.client.patch("v1", "Pod", "web", {"status": change}, namespace="default", subresource="status")
     accept = "application/json;as=Table;g=meta.k8s.io;v=v1"
     headers = {"Authorization": f"Bearer {ADMIN}", "Accept": accept}
-    table = estate.http.get("/api/v1/namespaces/default/pods", headers=headers).json()
-    assert table["rows"][0]["cells"][1:3] == shown
+    for init, containers, phase, shown in COLUMNS:
+        change = {
+            "phase": phase,
+            "initContainerStatuses": statuses(init, "f"),
+            "containerStatuses": statuses(containers, "ab"),
+        }
+        estate.client.patch("v1", "Pod", "web", {"status": change}, namespace="default", subresource="status")
+        table = estate.http.get("/api/v1/namespaces/default/pods", headers=headers).json()
+        assert table["rows"][0]["cells"][1:3] == shown
