@@ -14,8 +14,8 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from interlock import cli
-from interlock.formats.tekton.admission import RULES
 from interlock.formats.tekton import images
+from interlock.formats.tekton.admission import RULES
 from interlock.platform.checks import reasons
 
 HERE = Path(__file__).resolve().parent
