@@ -97,7 +97,10 @@ def _pipeline(
         try:
             found = resolved(services, run, reference, _filled(run, reference), "Pipeline", what or name)
         except _UNRESOLVED as error:
-            raise InputError(error.code, f"resolver failed to get Pipeline {name}: {error.message}") from error
+            # What was brought and is no Pipeline is not the resolver's failure (resolvePipeline).
+            brought = error.message.startswith("failed to read runtime object")
+            prefix = "" if brought else f"resolver failed to get Pipeline {name}: "
+            raise InputError(error.code, prefix + error.message) from error
     else:
         try:
             found = Verified(services.client.get(API_VERSION, "Pipeline", name, namespace), None, None)
@@ -144,7 +147,7 @@ def resolved(
     Refusal with reason ResourceVerificationFailed.
     """
     meta = run.metadata
-    found = services.resolvers.resolve(reference.resolver, params, namespace=meta.namespace, kind=kind)
+    found = services.resolvers.resolve(reference.resolver, params, namespace=meta.namespace, kind=kind, owner=meta.name)
     verdict = services.policies.evaluate(found, meta.namespace)
     if not verdict.ok:
         what = f"pipelineRun {meta.namespace}/{meta.name} referred resource {resource} failed signature verification: "

@@ -16,6 +16,7 @@ from interlock.formats.tekton import (
     validation,
     variables,
 )
+from interlock.formats.tekton import pod as pods
 from interlock.formats.tekton.downward import PodFacts
 from interlock.formats.tekton.model import parse
 from interlock.formats.tekton.runs import PodTemplate, TaskRun, WorkspaceBinding
@@ -140,7 +141,8 @@ def _build(
         # What the variables brought in is held to the same rules.
         validation.task(resolved)
     ready = variables.executable(resolved)
-    environment_leak.refuse(ready)
+    if services.config.refuse_environment_leaks:
+        environment_leak.refuse(ready)
     pod = _pod(run, origin, retries, ready)
     inputs = Inputs(services.client, pod)
     places = Places(services.storage, inputs, run.metadata.namespace, run.metadata.uid, folder)
@@ -196,7 +198,7 @@ def _substituted(declared: Sequence[WorkspaceDeclaration], resolved: TaskSpec) -
 
 
 def _sidecar_name(sidecar: Sidecar, index: int) -> str:
-    return f"sidecar-{sidecar.name}" if sidecar.name else f"sidecar-unnamed-{index}"
+    return pods.sidecar_name(sidecar.name)
 
 
 def _containers(services: Services, specs, name) -> list[Container]:  # type: ignore[no-untyped-def]
