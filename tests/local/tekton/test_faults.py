@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import resource
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,11 +14,12 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from fault_world.mortal import Mortal, Zygote
+
 from interlock.clients.kubernetes import Object
 from interlock.local.tekton import memory
 
 SHELL = "test/shell"
-PATIENCE = 60.0
+PATIENCE = 20.0
 EVERY = 6
 """An engine is killed at every sixth transition, in six runs that begin with another one: at each in one of them."""
 
@@ -130,7 +129,11 @@ def kill_at(mortal: Mortal, first: int) -> int:
     """Kill the engine at its transition ``first`` and at every `EVERY` after it, until the run is done: how often."""
     kills, point = 0, first
     while True:
-        mortal.cluster.wait(lambda: transitions(mortal.cluster) >= point or over(mortal.cluster), timeout=PATIENCE)  # noqa: B023
+        reached = mortal.cluster.wait(
+            lambda: transitions(mortal.cluster) >= point or over(mortal.cluster),  # noqa: B023
+            timeout=PATIENCE,
+        )
+        assert reached, "the engine stands still"
         if over(mortal.cluster):
             return kills
         mortal.end()

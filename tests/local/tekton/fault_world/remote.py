@@ -71,8 +71,10 @@ class RemoteClient:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._watches: set[Connection] = set()
+        self.closed = threading.Event()
 
     def close(self) -> None:
+        self.closed.set()
         for connection in list(self._watches):
             with suppress(OSError):
                 connection.close()
