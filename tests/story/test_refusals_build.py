@@ -15,6 +15,7 @@ from story_world.estate import ORGANISATION, Estate
 from story_world.waiting import eventually
 
 from interlock.errors import RefusedError
+from interlock.local import kubelets
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "payments"
 GENERATED = ("service.yaml", "catalog-info.yaml", ".tekton")
@@ -81,8 +82,10 @@ def task_runs(estate: Estate, run: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def step_log(estate: Estate, task: dict[str, Any], step: str) -> str:
     """What a step printed, masked, as the engine serves it."""
-    address = f"http://127.0.0.1:{estate.home.port('logs')}/logs/ci/{task['metadata']['name']}/{step}"
-    return httpx.get(address).raise_for_status().text
+    target = f"/logs/ci/{task['metadata']['name']}/{step}"
+    secret = kubelets.read_secret(estate.home.credential("kubelet", "interlock-tekton"))
+    headers = {"Authorization": kubelets.authorization(secret, target)}
+    return httpx.get(f"http://127.0.0.1:{estate.home.port('logs')}{target}", headers=headers).raise_for_status().text
 
 
 # -- a vulnerability ---------------------------------------------------------------------------------------------------

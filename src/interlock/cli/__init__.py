@@ -21,6 +21,7 @@ COMMANDS = {
     "local": ("interlock.cli.local", "app"),
     "platform": ("interlock.cli.platform", "app"),
     "service": ("interlock.cli.service", "app"),
+    "pipeline": ("interlock.cli.pipeline", "app"),
     "build": ("interlock.cli.build", "build"),
     "promote": ("interlock.cli.delivery", "promote"),
     "approve": ("interlock.cli.delivery", "approve"),

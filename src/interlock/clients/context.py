@@ -60,6 +60,8 @@ class Keys(_Model):
     attest: Path
     """PEM of the statements' key."""
     attest_secret: Path | None = None
+    record: Path | None = None
+    """PEM of the Tekton engine's key: with it, what a TaskRun says about its execution counts only with its record."""
 
 
 class Stores(_Model):

@@ -8,6 +8,7 @@ from typing import Any
 
 from interlock.clients import files
 from interlock.formats import yaml
+from interlock.formats.tekton import names
 from interlock.local import rbac
 from interlock.local.home import CLUSTERS, Home
 
@@ -37,6 +38,8 @@ def _names(home: Home) -> dict[str, str]:
 
 
 def _kubernetes(home: Home, name: str, bootstrap: Path) -> dict[str, Any]:
+    address = f"127.0.0.1:{home.port('logs')}"
+    kubelet = {"address": address, "secret_file": str(home.credential("kubelet", names.NODE))}
     return {
         "name": name,
         "port": home.port(f"kubernetes-{name}"),
@@ -49,6 +52,8 @@ def _kubernetes(home: Home, name: str, bootstrap: Path) -> dict[str, Any]:
         "tokens": str(home.configs / f"tokens-{name}.yaml"),
         "names": _names(home),
         "bootstrap": [str(bootstrap)],
+        # The engine acts on the hub alone: no other cluster has a node that runs something.
+        "kubelets": {names.NODE: kubelet} if name == "hub" else {},
     }
 
 
@@ -88,6 +93,7 @@ def _tekton(home: Home, toolbox_images: Sequence[str]) -> dict[str, Any]:
         "endpoints": {name: f"127.0.0.1:{home.port(name)}" for name in ("forge", "registry")},
         "images": dict.fromkeys(toolbox_images, "installed-toolbox"),
         "logs_port": home.port("logs"),
+        "logs_secret_file": str(home.credential("kubelet", names.NODE)),
     }
 
 

@@ -21,6 +21,7 @@ from interlock.clients.context import Context, Endpoint, Identity, Keys, Stores
 from interlock.clients.git import keys
 from interlock.formats import yaml
 from interlock.formats.sigstore import keys as sigstore
+from interlock.formats.tekton.names import NODE
 from interlock.local import engines
 from interlock.local.home import CLUSTERS, Home
 from interlock.local.kubernetes import kubeconfig, tls, tokens
@@ -63,6 +64,7 @@ def provision(home: Home, options: Options) -> Home:
         for name in names:
             _token(home.credential(system, name))
     _token(home.credential("webhook", "secret"))
+    _token(home.credential("kubelet", NODE))
     _registry_accounts(home)
     _ticket_accounts(home)
     _advisories(home)

@@ -1,6 +1,7 @@
 """Who may do what in the clusters: people read, Argo CD writes, the platform starts builds.
 
-So "nothing reaches a cluster except through git" holds here too: no person's context may change anything.
+So "nothing reaches a cluster except through git" holds here too: no person's context may change anything but their own
+answer to an ApprovalTask, which the API checks (`interlock.local.kubernetes.approvals`).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ _READ = ["get", "list", "watch"]
 def manifests() -> list[dict[str, Any]]:
     """The same in every cluster; rules about Tekton matter on the hub, where it runs."""
     return [
-        _role("interlock-people", [_rule(["*"], _READ, _READABLE), _rule([""], _READ, _CORE)]),
+        _role("interlock-people", [_rule(["*"], _READ, _READABLE), _rule([""], _READ, _CORE), _ANSWER]),
         _binding("interlock-people", {"kind": "Group", "name": "interlock:people", "apiGroup": _GROUP}),
         # As upstream's installation: the application controller applies whatever kind git holds.
         _role("argocd-application-controller", [_rule(["*"], ["*"], ["*"])]),
@@ -22,7 +23,7 @@ def manifests() -> list[dict[str, Any]]:
         _role(
             "tekton-pipelines-controller",
             [
-                _rule(["tekton.dev"], ["*"], ["*"]),
+                _rule(["tekton.dev", "resolution.tekton.dev", "openshift-pipelines.org"], ["*"], ["*"]),
                 _rule([""], _READ, ["secrets", "configmaps", "serviceaccounts", "namespaces"]),
                 _rule([""], ["*"], ["pods", "pods/log", "pods/status", "events", "persistentvolumeclaims"]),
             ],
@@ -55,12 +56,20 @@ _READABLE = [
     "tasks",
     "pipelineruns",
     "taskruns",
+    "customruns",
+    "stepactions",
+    "verificationpolicies",
+    "resolutionrequests",
+    "approvaltasks",
     "customresourcedefinitions",
 ]
 
 
 def _rule(groups: list[str], verbs: list[str], resources: list[str]) -> dict[str, Any]:
     return {"apiGroups": groups, "verbs": verbs, "resources": resources}
+
+
+_ANSWER = _rule(["openshift-pipelines.org"], ["patch", "update"], ["approvaltasks"])
 
 
 def _role(name: str, rules: list[dict[str, Any]]) -> dict[str, Any]:

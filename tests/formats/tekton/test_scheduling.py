@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interlock.errors import InputError
-from interlock.formats.tekton import durations, graph, model, names, results
+from interlock.formats.tekton import durations, graph, model, names, results, verdict
 from interlock.formats.tekton.conditions import Condition
 from interlock.formats.tekton.pipeline import PipelineResult, PipelineTask
+from interlock.formats.tekton.progress import Child, Children, Timeouts
 from interlock.formats.tekton.runs import CANCELLED_BY_TIMEOUT
-from interlock.formats.tekton.scheduling import Child, Schedule, Timeouts
+from interlock.formats.tekton.scheduling import Schedule
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DONE = Child(Condition("True", "Succeeded", ""))
@@ -34,7 +35,10 @@ def using(name: str, *references: str, **fields: Any) -> PipelineTask:
 
 
 def schedule(tasks: list[PipelineTask], finals: list[PipelineTask] | None = None, **options: Any) -> Schedule:
-    children = dict(options.pop("children", {}))
+    children = {
+        name: found if isinstance(found, Children) else Children((found,))
+        for name, found in options.pop("children", {}).items()
+    }
     values = {
         "spec_status": "",
         "timeouts": Timeouts(timedelta(hours=1), None, None),
@@ -43,11 +47,17 @@ def schedule(tasks: list[PipelineTask], finals: list[PipelineTask] | None = None
         "now": START,
         **options,
     }
-    return Schedule(run="pr", tasks=tasks, finals=finals or [], graph=graph.build(tasks), children=children, **values)
+    return Schedule(run="pr", graph=graph.build(tasks, finals or []), children=children, **values)
 
 
 def started(found: Schedule) -> list[str]:
-    return [item.name for item in found.next()]
+    return found.next()
+
+
+def ready(found: Schedule) -> PipelineTask:
+    """The one task that starts now, as its runs are made from it."""
+    [name] = found.next()
+    return found.starting(name)
 
 
 def skipped(found: Schedule) -> dict[str, str]:
@@ -64,8 +74,8 @@ def test_roots_start_and_the_others_wait_for_all_their_parents() -> None:
 def test_a_result_reference_orders_and_fills_in() -> None:
     tasks = [using("b", "tasks.a.results.r"), task("a")]
     assert started(schedule(tasks)) == ["a"]
-    [ready] = schedule(tasks, children={"a": Child(DONE.condition, {"r": "value"})}).next()
-    assert (ready.params or [])[0].value == "value"
+    found = ready(schedule(tasks, children={"a": Child(DONE.condition, {"r": "value"})}))
+    assert (found.params or [])[0].value == "value"
 
 
 def test_after_a_failure_nothing_new_starts_and_finally_runs() -> None:
@@ -75,7 +85,9 @@ def test_after_a_failure_nothing_new_starts_and_finally_runs() -> None:
     found = schedule(tasks, finals, children={"a": BAD, "c": DONE})
     assert started(found) == ["f"]
     found = schedule(tasks, finals, children={"a": BAD, "c": DONE, "f": DONE})
-    assert found.condition() == Condition("False", "Failed", "Tasks Completed: 3 (Failed: 1, Cancelled 0), Skipped: 1")
+    assert verdict.condition(found) == Condition(
+        "False", "Failed", "Tasks Completed: 3 (Failed: 1, Cancelled 0), Skipped: 1"
+    )
 
 
 NEVER = [{"input": "x", "operator": "in", "values": ["y"]}]
@@ -105,16 +117,16 @@ def test_when_waits_for_the_parents() -> None:
 def test_a_finally_task_without_its_result_is_skipped_and_does_not_fail_the_run() -> None:
     found = schedule([task("a")], [using("f", "tasks.a.results.r"), task("g")], children={"a": DONE, "g": DONE})
     assert skipped(found) == {"f": "Results were missing"}
-    assert found.condition().reason == "Completed"
+    assert verdict.condition(found).reason == "Completed"
 
 
 def test_status_variables_are_for_finally_tasks() -> None:
     tasks = [task("a"), task("b", when=NEVER)]
     final = using("f", "tasks.a.status", "tasks.b.status", "tasks.status", "tasks.a.reason")
-    [ready] = schedule(tasks, [final], children={"a": DONE}).next()
-    assert [item.value for item in ready.params or []] == ["Succeeded", "None", "Completed", "Succeeded"]
-    [ready] = schedule(tasks, [final], children={"a": BAD}).next()
-    assert [item.value for item in ready.params or []] == ["Failed", "None", "Failed", "StepFailed"]
+    found = ready(schedule(tasks, [final], children={"a": DONE}))
+    assert [item.value for item in found.params or []] == ["Succeeded", "None", "Completed", "Succeeded"]
+    found = ready(schedule(tasks, [final], children={"a": BAD}))
+    assert [item.value for item in found.params or []] == ["Failed", "None", "Failed", "StepFailed"]
 
 
 @pytest.mark.parametrize(
@@ -176,13 +188,13 @@ def test_status_variables_are_for_finally_tasks() -> None:
     ],
 )
 def test_the_condition_of_a_run(children: dict[str, Child], options: dict[str, Any], condition: Condition) -> None:
-    assert schedule([task("a"), task("b")], children=children, **options).condition() == condition
+    assert verdict.condition(schedule([task("a"), task("b")], children=children, **options)) == condition
 
 
 def test_a_failure_that_may_be_ignored_counts_apart() -> None:
     tasks = [task("a", onError="continue"), task("b", "a")]
     assert started(schedule(tasks, children={"a": BAD})) == ["b"]
-    found = schedule(tasks, children={"a": BAD, "b": DONE}).condition()
+    found = verdict.condition(schedule(tasks, children={"a": BAD, "b": DONE}))
     assert found == Condition(
         "True", "Succeeded", "Tasks Completed: 2 (Failed: 1 (Ignored: 1), Cancelled 0), Skipped: 0"
     )
@@ -193,7 +205,7 @@ def test_a_missing_result_of_a_successful_task_stops_the_run() -> None:
     found = schedule(tasks, children={"a": DONE, "d": DONE})
     assert started(found) == []
     assert skipped(found) == {"c": "PipelineRun was stopping"}
-    assert found.condition() == Condition(
+    assert verdict.condition(found) == Condition(
         "False",
         "PipelineValidationFailed",
         "Tasks Completed: 2 (Failed: 0, Cancelled 0), Skipped: 1, Failed Validation: 1 "
@@ -222,7 +234,7 @@ def test_tasks_over_their_limit_are_named_and_finally_goes_on() -> None:
     late = {"timeouts": limits, "now": START + timedelta(minutes=2)}
     found = schedule([task("a"), task("b", "a")], [task("f")], children={"a": RUNNING}, **late)
     assert found.to_time_out() == ["a"]
-    assert found.condition().reason == "PipelineRunTimeoutRunningFinally"
+    assert verdict.condition(found).reason == "PipelineRunTimeoutRunningFinally"
     found = schedule([task("a"), task("b", "a")], [task("f")], children={"a": CANCELLED}, **late)
     assert started(found) == ["f"]
 
@@ -245,16 +257,16 @@ def test_every_task_runs_once_after_its_parents_whatever_ends_first(
     children: dict[str, Child] = {}
     while True:
         found = schedule(tasks, children=children)
-        for ready in found.next():
-            assert ready.name not in children
-            assert all(children[parent].succeeded for parent in ready.run_after or [])
-            children[ready.name] = RUNNING
+        for name in found.next():
+            assert name not in children
+            assert all(children[parent].succeeded for parent in found.graph.parents[name])
+            children[name] = RUNNING
         running = [name for name, child in children.items() if not child.done]
         if not running:
             break
         children[data.draw(st.sampled_from(running))] = DONE
     assert len(children) == len(tasks)
-    assert schedule(tasks, children=children).condition().status == "True"
+    assert verdict.condition(schedule(tasks, children=children)).status == "True"
 
 
 @given(pipelines(), st.data())
@@ -341,14 +353,18 @@ def test_a_duration_reads_back(duration: timedelta) -> None:
     assert abs(durations.parse(durations.text(duration)) - duration) <= timedelta(microseconds=1)
 
 
+def task_run(run: str, task: str) -> str:
+    [name] = names.runs(run, task, 1)
+    return name
+
+
 def test_names_of_task_runs() -> None:
-    assert names.task_run("payments-0123456789ab", "clone") == "payments-0123456789ab-clone"
+    assert task_run("payments-0123456789ab", "clone") == "payments-0123456789ab-clone"
     # knative.dev/pkg/kmeta: past 63 characters the parent is cut and its MD5 follows.
     digest = hashlib.md5(b"p" * 60, usedforsecurity=False).hexdigest()
-    assert names.task_run("p" * 60, "unit-test") == "p" * 21 + digest + "-unit-test"
+    assert task_run("p" * 60, "unit-test") == "p" * 21 + digest + "-unit-test"
     whole = hashlib.md5(b"p" * 60 + b"-" + b"t" * 40, usedforsecurity=False).hexdigest()
-    assert names.task_run("p" * 60, "t" * 40) == "p" * 31 + whole
+    assert task_run("p" * 60, "t" * 40) == "p" * 31 + whole
     assert (
-        names.task_run("pr", "t" * 62)
-        == f"pr{hashlib.md5(b'pr-' + b't' * 62, usedforsecurity=False).hexdigest()}-{'t' * 28}"
+        task_run("pr", "t" * 62) == f"pr{hashlib.md5(b'pr-' + b't' * 62, usedforsecurity=False).hexdigest()}-{'t' * 28}"
     )

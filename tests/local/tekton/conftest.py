@@ -126,8 +126,10 @@ class Rig:
         return self.finished("TaskRun", value["metadata"]["name"])
 
     def log(self, task_run: str = "run", step: str = "s") -> str:
-        """The step's log, without the engine's first line."""
-        text = (self.data / "logs" / self.namespace / task_run / f"{step}.log").read_text()
+        """The step's log over all attempts, without the engine's first lines."""
+        folder = self.data / "logs" / self.namespace / task_run
+        paths = [folder / f"{step}.log", *sorted(folder.glob(f"retry*/{step}.log"))]
+        text = "".join(path.read_text() for path in paths)
         return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("[interlock.local]"))
 
 

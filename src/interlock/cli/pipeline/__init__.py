@@ -8,7 +8,14 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-VERBS: dict[str, str] = {}
+VERBS: dict[str, str] = {
+    "approve": "approve",
+    "sign": "sign",
+    "verify": "verify",
+    "lock": "lock",
+    "resolve": "resolve",
+    "validate": "validate",
+}
 """Verb -> the module that holds the function of the same name."""
 
 

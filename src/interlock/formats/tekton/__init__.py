@@ -3,6 +3,7 @@
 Modules, bottom to top:
 
 - `model`, `task`, `pipeline`, `runs`: the objects; `model.parse` reads one strictly.
+- `types`: the Go structs behind the objects, in Go's order.
 - `durations`, `names`: Go durations; names that upstream derives.
 - `substitution`: ``$(...)`` in one pass. `variables`: which variables a Task or Pipeline sees and in which fields.
 - `references`, `graph`, `when`: result references, the order of tasks, conditions.

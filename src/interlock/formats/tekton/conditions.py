@@ -32,10 +32,15 @@ SIDECAR_FAILED = "SidecarFailed"
 SIDECAR_OOM = "SidecarOOM"
 RESULT_TOO_LARGE = "TaskRunResultLargerThanAllowedLimit"
 FAILURE_IGNORED = "FailureIgnored"
+POD_CREATION_FAILED = "PodCreationFailed"
 CONFIG_ERROR = "CreateContainerConfigError"
 IMAGE_FAILED = "TaskRunImagePullFailed"
 INTERRUPTED = "StepInterrupted"
 """Ours: the engine was stopped while a step ran, so what the step did is unknown."""
+
+# Reasons of a CustomRun (v1beta1/customrun_types.go).
+CUSTOM_RUN_CANCELLED = "CustomRunCancelled"
+CUSTOM_RUN_TIMED_OUT = "CustomRunTimedOut"
 
 # Reasons of a PipelineRun.
 COMPLETED = "Completed"
@@ -50,10 +55,14 @@ COULDNT_GET_PIPELINE = "CouldntGetPipeline"
 COULDNT_GET_TASK = "CouldntGetTask"
 PIPELINE_VALIDATION_FAILED = "PipelineValidationFailed"
 COULDNT_GET_PIPELINE_RESULT = "CouldntGetPipelineResult"
+CREATE_RUN_FAILED = "CreateRunFailed"
+CEL_EVALUATION_FAILED = "CELEvaluationFailed"
+INVALID_MATRIX_TYPES = "InvalidMatrixParameterTypes"
 
 # Errors by code -> reason of a PipelineRun that has them before anything starts.
 PIPELINE_REASONS: Mapping[str, str] = {
     "pipeline-graph": "PipelineInvalidGraph",
+    "pipeline-graph-finally": "PipelineInvalidGraph",
     "parameter-missing": "ParameterMissing",
     "parameter-type-mismatch": "ParameterTypeMismatch",
     "object-parameter-miss-keys": "ObjectParameterMissKeys",
@@ -63,6 +72,9 @@ PIPELINE_REASONS: Mapping[str, str] = {
     "task-result-reference": "InvalidTaskResultReference",
     "pipeline-result-reference": "InvalidPipelineResultReference",
     "required-workspace-optional": "RequiredWorkspaceMarkedOptional",
+    "param-enum": INVALID_PARAM,
+    "matrix-types": INVALID_MATRIX_TYPES,
+    "cel-invalid": CEL_EVALUATION_FAILED,
 }
 
 
@@ -115,6 +127,17 @@ def written(status: dict[str, Any], condition: Condition, now: datetime) -> dict
         return status
     others = [item for item in status.get("conditions", []) if item.get("type") != "Succeeded"]
     return {**status, "conditions": [condition.to_object(now), *others]}
+
+
+def added(status: dict[str, Any], condition: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """``status`` with another condition than Succeeded; its transition time is kept while it says the same."""
+    others = [item for item in status.get("conditions", []) if item.get("type") != condition["type"]]
+    before: Mapping[str, Any] = next(
+        (item for item in status.get("conditions", []) if item.get("type") == condition["type"]), {}
+    )
+    same = before.get("status") == condition["status"]
+    since = before.get("lastTransitionTime") if same else None
+    return {**status, "conditions": [*others, {**condition, "lastTransitionTime": since or timestamp(now)}]}
 
 
 def timestamp(moment: datetime) -> str:

@@ -19,10 +19,12 @@ ANNOTATION_NETWORK = "interlock.dev/network"
 """On a Task: space-separated endpoint names that its steps may reach; none without it."""
 ANNOTATION_CAPABILITIES = "interlock.dev/capabilities"
 """On a TaskRun: JSON of what was enforced and which tools ran, written by the engine."""
-ANNOTATION_SECRET_PARAMS = "interlock.dev/secret-params"
+ANNOTATION_SECRET_PARAMS = "interlock.dev/secret-params"  # noqa: S105 - a name
 """On a Task or Pipeline: space-separated params whose values are masked wherever they would show."""
 ANNOTATION_EXECUTION_MODE = "experimental.tekton.dev/execution-mode"
 """``hermetic``: steps have no network (docs/hermetic.md)."""
+NODE = "interlock-tekton"
+"""``spec.nodeName`` of every pod that the engine makes: the node whose kubelet serves its logs."""
 
 _LONGEST = 63
 _DIGEST = 32
@@ -42,9 +44,29 @@ def child(parent: str, suffix: str) -> str:
     return f"{parent[: _HEAD - len(suffix)]}{digest}{suffix}"
 
 
-def task_run(pipeline_run: str, pipeline_task: str) -> str:
-    """Name of the TaskRun of a PipelineTask (resources/pipelinerunresolution.go getNewRunNames)."""
-    return child(pipeline_run, f"-{pipeline_task}")
+def runs(pipeline_run: str, pipeline_task: str, count: int) -> list[str]:
+    """Names of what a PipelineTask becomes: one, or with a matrix one for each combination (getNewRunNames)."""
+    single = child(pipeline_run, f"-{pipeline_task}")
+    if count == 1:
+        return [single]
+    names = []
+    for index in range(count):
+        name = child(pipeline_run, f"-{pipeline_task}-{index}")
+        if not name.endswith(f"-{index}"):
+            name = f"{single[: _LONGEST - len(f'-{count}')]}-{index}"
+        names.append(name)
+    return names
+
+
+def position(name: str) -> tuple[int, str]:
+    """Sorts the runs of a matrix as its combinations are: by the number at the end."""
+    found = re.search(r"-([0-9]+)$", name)
+    return (int(found[1]) if found else 0, name)
+
+
+def restricted(base: str) -> str:
+    """A generateName as a label's value (pkg/names RestrictLength): at most 63 characters, none but alphanumeric last."""
+    return re.sub(r"[^a-zA-Z0-9]+$", "", base[:_LONGEST])
 
 
 def claim(template_name: str, workspace: str, owner_uid: str) -> str:

@@ -13,10 +13,12 @@ from typing import Any
 from interlock.errors import InputError
 from interlock.formats.tekton import substitution, variables
 from interlock.formats.tekton.model import ParamValue, value_type
+from interlock.formats.tekton.pipeline import PipelineTask
 from interlock.formats.tekton.substitution import Replacements
 from interlock.formats.tekton.task import Param, ParamSpec
 
 _MAX_DEPTH = 10
+_PARAM = re.compile(r"""\$\(params(?:\.([_a-zA-Z0-9-]+)|\["[^"]+"\]|\['[^']+'\])[^)]*\)""")
 _INDEXED = re.compile(r"""\$\(params(?:\.([_a-zA-Z0-9.-]+)|\["([^"]+)"\]|\['([^']+)'\])\[([0-9]+)\]\)""")
 
 
@@ -39,12 +41,17 @@ def check_pipeline(specs: Sequence[ParamSpec] | None, given: Sequence[Param] | N
         raise InputError("object-parameter-miss-keys", message)
 
 
-def check_task(task: str, specs: Sequence[ParamSpec] | None, given: Sequence[Param] | None) -> None:
-    """Raise InputError ``params-invalid`` (reason TaskRunValidationFailed or PipelineValidationFailed)."""
+def check_task(
+    task: str, specs: Sequence[ParamSpec] | None, given: Sequence[Param] | None, fanned: Sequence[Param] = ()
+) -> None:
+    """Raise InputError ``params-invalid`` (reason TaskRunValidationFailed or PipelineValidationFailed).
+
+    ``fanned`` are the params of a matrix, which become strings.
+    """
     if specs is None:
         return
     given = given or []
-    names = {param.name for param in given}
+    names = {param.name for param in (*given, *fanned)}
     kinds = {spec.name: spec.kind for spec in specs}
     prefix = f"invalid input params for task {task}: "
     missing = [spec.name for spec in specs if spec.default is None and spec.name not in names]
@@ -52,6 +59,7 @@ def check_task(task: str, specs: Sequence[ParamSpec] | None, given: Sequence[Par
         message = f"{prefix}missing values for these params which have no default values: {_go_list(missing)}"
         raise InputError("params-invalid", message)
     wrong = [param.name for param in given if param.name in kinds and not _fits(param.value, kinds[param.name])]
+    wrong += [param.name for param in fanned if kinds.get(param.name, "string") != "string"]
     if wrong:
         raise InputError(
             "params-invalid", f"{prefix}param types don't match the user-specified type: {_go_list(wrong)}"
@@ -63,12 +71,37 @@ def check_task(task: str, specs: Sequence[ParamSpec] | None, given: Sequence[Par
 
 def check_enums(specs: Sequence[ParamSpec] | None, given: Sequence[Param] | None) -> None:
     """Raise InputError ``param-enum`` (reason InvalidParamValue) for a value that its enum does not hold."""
-    allowed = {spec.name: spec.enum for spec in specs or [] if spec.enum}
+    allowed: dict[str, list[str]] = {spec.name: spec.enum for spec in specs or [] if spec.enum}
     for param in given or []:
-        if param.name in allowed and isinstance(param.value, str) and param.value:
-            if param.value not in (allowed[param.name] or []):
-                message = f"param `{param.name}` value: {param.value} is not in the enum list"
-                raise InputError("param-enum", message)
+        if isinstance(param.value, str) and param.value and param.value not in allowed.get(param.name, [param.value]):
+            message = f"param `{param.name}` value: {param.value} is not in the enum list"
+            raise InputError("param-enum", message)
+
+
+def check_enum_subset(
+    task: str, given: Sequence[Param] | None, specs: Sequence[ParamSpec] | None, wanted: Sequence[ParamSpec] | None
+) -> None:
+    """Raise InputError ``param-enum-subset``: a pipeline's param allows what the task that is given it does not.
+
+    ``given`` as the Pipeline writes them; ``wanted`` are the task's params. Upstream stops at the first param that has
+    no enum to compare (ValidateParamEnumSubset), and so does this.
+    """
+    declared = {spec.name: spec for spec in specs or []}
+    expected = {spec.name: spec for spec in wanted or []}
+    for param in given or []:
+        found = _PARAM.findall(param.value) if isinstance(param.value, str) else []
+        if len(found) != 1:
+            continue
+        outer, inner = declared.get(found[0]), expected.get(param.name)
+        if outer is None or outer.kind != "string" or inner is None or not inner.enum:
+            return
+        if not outer.enum:
+            message = f'pipeline param "{outer.name}" has no enum, but referenced in "{task}" task has enums: '
+            raise InputError("param-enum-subset", message + _go_list(inner.enum))
+        if not set(outer.enum) <= set(inner.enum):
+            held = f'pipeline param "{outer.name}" enum: {_go_list(outer.enum)}'
+            message = f'{held} is not a subset of the referenced in "{task}" task param enum: {_go_list(inner.enum)}'
+            raise InputError("param-enum-subset", message)
 
 
 def _fits(value: ParamValue, kind: str) -> bool:
@@ -155,6 +188,18 @@ def _replaced(value: list[str] | dict[str, str], strings: Mapping[str, str]) -> 
     if isinstance(value, list):
         return [substitution.replace(item, strings) for item in value]
     return {key: substitution.replace(item, strings) for key, item in value.items()}
+
+
+def index_texts(tasks: Sequence[PipelineTask]) -> list[str]:
+    """Where a Pipeline's array params may be indexed (GetIndexingReferencesToArrayParams)."""
+    found: list[str] = []
+    for task in tasks:
+        for param in (*(task.params or []), *((task.matrix.params if task.matrix else None) or [])):
+            found += texts(param.value)
+        found += [item.sub_path for item in task.workspaces or []]
+        for condition in task.when or []:
+            found += [condition.input, *(condition.values or [])]
+    return [text for text in found if "$(" in text]
 
 
 def texts(value: Any) -> list[str]:

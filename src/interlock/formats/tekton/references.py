@@ -9,6 +9,7 @@ from typing import Any
 
 from interlock.formats.tekton import substitution
 from interlock.formats.tekton.pipeline import PipelineTask
+from interlock.formats.tekton.task import Param
 
 _INDEX = re.compile(r"\[([0-9]+|\*)\]")
 STEP_FORMS = (
@@ -53,16 +54,48 @@ def _parse(expression: str, owners: tuple[str, ...]) -> ResultRef | None:
 
 
 def of_task(task: PipelineTask) -> list[ResultRef]:
-    """Every result reference that orders a PipelineTask: in params, when, embedded steps (PipelineTaskResultRefs)."""
+    """Every result reference that orders a PipelineTask (PipelineTaskResultRefs).
+
+    In params, matrix and when, and in the steps and sidecars of an embedded task.
+    """
+    expressions = plain_expressions(task)
+    for param in matrix_params(task):
+        expressions += substitution.references(param.value)
+    expressions += embedded_expressions(task)
+    return list(dict.fromkeys(ref for ref in map(parse, expressions) if ref is not None))
+
+
+def matrix_params(task: PipelineTask) -> list[Param]:
+    """Params of the matrix and of its includes (GetAllParams)."""
+    if task.matrix is None:
+        return []
+    includes = task.matrix.include or []
+    return [*(task.matrix.params or []), *(param for include in includes for param in include.params or [])]
+
+
+def plain_expressions(task: PipelineTask) -> list[str]:
+    """References in params and when: those for which a task is skipped where a result is missing."""
     expressions: list[str] = []
     for param in task.params or []:
         expressions += substitution.references(param.value)
     for condition in task.when or []:
         expressions += substitution.references(condition.input)
+        expressions += substitution.references(condition.cel)
         expressions += substitution.references(condition.values or [])
-    for step in (task.task_spec.steps if task.task_spec else None) or []:
-        expressions += [found for text in strings(step.to_object()) for found in substitution.references(text)]
-    return list(dict.fromkeys(ref for ref in map(parse, expressions) if ref is not None))
+    return expressions
+
+
+def embedded_expressions(task: PipelineTask) -> list[str]:
+    """References in the steps and sidecars of an embedded task."""
+    if task.task_spec is None:
+        return []
+    containers = [*(task.task_spec.steps or []), *(task.task_spec.sidecars or [])]
+    return [
+        found
+        for container in containers
+        for text in strings(container.to_object())
+        for found in substitution.references(text)
+    ]
 
 
 def strings(value: Any) -> Iterator[str]:

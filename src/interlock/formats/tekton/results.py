@@ -153,7 +153,7 @@ def _checked(declared: Mapping[str, TaskResult], found: Mapping[str, ParamValue]
 
 
 def from_json(text: str) -> ParamValue:
-    """ParamValue.UnmarshalJSON: arrays and objects of strings, a quoted string; anything else stays as it is written."""
+    """ParamValue.UnmarshalJSON: arrays and objects of strings, a quoted string; the rest stays as written."""
     try:
         value = json.loads(text)
     except ValueError:
@@ -169,13 +169,16 @@ def of_status(status: Mapping[str, Any] | None) -> dict[str, ParamValue]:
     return {item["name"]: param_value(item["value"]) for item in (status or {}).get("results", [])}
 
 
-def answers(results: Mapping[str, Mapping[str, ParamValue]]) -> Replacements:
-    """What ``tasks.T.results.R`` answers, given the results of finished tasks by task and name."""
-    found = Replacements()
-    for task, named in results.items():
-        for name, value in named.items():
-            found |= substitution.of_value(substitution.spellings(f"tasks.{task}.results", name), value)
-    return found
+def for_reference(value: ParamValue, *, custom: bool = False) -> ParamValue:
+    """A result as references see it: a custom task's, always text, is an array if it is the JSON of one with elements.
+
+    resultrefresolution.go paramValueFromCustomRunResult.
+    """
+    if custom and isinstance(value, str) and value.lstrip()[:1] == "[":
+        decoded = from_json(value)
+        if isinstance(decoded, list) and decoded:
+            return decoded
+    return value
 
 
 def of_pipeline(
@@ -191,28 +194,21 @@ def of_pipeline(
     found: list[dict[str, Any]] = []
     invalid: list[str] = []
     for result in declared or []:
-        expressions = substitution.references(result.value)
-        if not expressions:
-            continue
-        complete = True
+        answers: list[Replacements] = []
+        complete = bool(expressions := substitution.references(result.value))
         for expression in expressions:
             ref = references.parse(expression)
-            if ref is not None and _holds(ref, results.get(ref.task, {}).get(ref.result)):
+            value = results.get(ref.task, {}).get(ref.result) if ref is not None else None
+            answer = _answer(expression, ref, value)
+            if answer is not None:
+                answers.append(answer)
                 continue
             complete = False
-            producer_failed = (
-                ref is not None and ref.result not in results.get(ref.task, {}) and not succeeded.get(ref.task, True)
-            )
-            if not producer_failed:
+            if ref is None or value is not None or succeeded.get(ref.task, True):
                 invalid.append(result.name)
         if complete:
-            replacements = answers(results)
-            finals = Replacements(
-                {key.replace("tasks.", "finally.", 1): text for key, text in replacements.strings.items()}
-            )
-            found.append(
-                {"name": result.name, "value": substitution.replace_value(result.value, replacements | finals)}
-            )
+            value = substitution.replace_value(result.value, substitution.merged(answers))
+            found.append({"name": result.name, "value": value})
     if invalid:
         raise InputError(
             "pipeline-results", f"invalid pipelineresults [{' '.join(invalid)}], the referenced results don't exist"
@@ -220,11 +216,18 @@ def of_pipeline(
     return found
 
 
-def _holds(ref: references.ResultRef, value: ParamValue | None) -> bool:
-    if value is None:
-        return False
-    if ref.index is not None:
-        return isinstance(value, list) and ref.index < len(value)
+def _answer(expression: str, ref: references.ResultRef | None, value: ParamValue | None) -> Replacements | None:
+    """What one reference of a pipeline result answers; an array without an index is its first element, as upstream."""
+    if ref is None or value is None:
+        return None
     if ref.key:
-        return isinstance(value, dict) and ref.key in value
-    return True
+        return Replacements({expression: value[ref.key]}) if isinstance(value, dict) and ref.key in value else None
+    whole = expression.removesuffix("[*]")
+    if isinstance(value, str):
+        return Replacements({expression: value})
+    if isinstance(value, dict):
+        return Replacements(objects={whole: value})
+    if ref.star:
+        return Replacements(arrays={whole: value})
+    index = ref.index or 0
+    return Replacements({expression: value[index]}) if index < len(value) else None

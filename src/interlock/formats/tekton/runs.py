@@ -23,6 +23,8 @@ from interlock.formats.tekton.task import (
 
 CANCELLED_BY_PIPELINE = "TaskRun cancelled as the PipelineRun it belongs to has been cancelled."
 CANCELLED_BY_TIMEOUT = "TaskRun cancelled as the PipelineRun it belongs to has timed out."
+CUSTOM_RUN_CANCELLED_BY_PIPELINE = "CustomRun cancelled as the PipelineRun it belongs to has been cancelled."
+CUSTOM_RUN_CANCELLED_BY_TIMEOUT = "CustomRun cancelled as the PipelineRun it belongs to has timed out."
 
 
 class WorkspaceBinding(Model):

@@ -1,23 +1,24 @@
-"""What a PipelineRun does next, from the state of its TaskRuns: a pure re-statement of upstream's reconciler.
+"""What a PipelineRun does next, from the state of its children: a pure re-statement of upstream's reconciler.
 
-pr/resources/pipelinerunstate.go (queues, condition), pipelinerunresolution.go (skip), resultrefresolution.go
-(references). The order of the skip reasons and every text are upstream's.
+pr/resources/pipelinerunstate.go (queues), pipelinerunresolution.go (skip), resultrefresolution.go (references). The
+order of the skip reasons and every text are upstream's. One judgement reads each task and each edge once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 
-from interlock.formats.tekton import conditions, durations, references, results, variables, when
-from interlock.formats.tekton.conditions import Condition
+from interlock.errors import InputError
+from interlock.formats.tekton import matrix, pipeline_variables, references, results, substitution, when
 from interlock.formats.tekton.graph import Graph
-from interlock.formats.tekton.model import ParamValue
 from interlock.formats.tekton.pipeline import PipelineTask
-from interlock.formats.tekton.runs import CANCELLED_BY_TIMEOUT
+from interlock.formats.tekton.progress import Children, Timeouts, reached
+from interlock.formats.tekton.references import ResultRef
 from interlock.formats.tekton.substitution import Replacements
+from interlock.formats.tekton.versions import BEHAVIOURS, Behaviour
 
 STOPPING = "PipelineRun was stopping"
 GRACEFULLY_CANCELLED = "PipelineRun was gracefully cancelled"
@@ -28,58 +29,9 @@ RESULTS_MISSING = "Results were missing"
 PIPELINE_TIMED_OUT = "PipelineRun timeout has been reached"
 TASKS_TIMED_OUT = "PipelineRun Tasks timeout has been reached"
 FINALLY_TIMED_OUT = "PipelineRun Finally timeout has been reached"
-_TIMEOUT_SKIPS = (PIPELINE_TIMED_OUT, TASKS_TIMED_OUT, FINALLY_TIMED_OUT)
-
-
-@dataclass(frozen=True, slots=True)
-class Child:
-    """A TaskRun of the run: its condition (None: just created), results, and why it was cancelled."""
-
-    condition: Condition | None
-    results: Mapping[str, ParamValue] = field(default_factory=dict)
-    status_message: str = ""
-
-    @property
-    def succeeded(self) -> bool:
-        return self.condition is not None and self.condition.status == "True"
-
-    @property
-    def failed(self) -> bool:
-        return self.condition is not None and self.condition.status == "False"
-
-    @property
-    def cancelled(self) -> bool:
-        return self.failed and self.condition is not None and self.condition.reason == conditions.TASK_CANCELLED
-
-    @property
-    def done(self) -> bool:
-        return self.succeeded or self.failed
-
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """Effective limits of a PipelineRun; None or zero is no limit (v1/pipelinerun_types.go)."""
-
-    pipeline: timedelta | None
-    tasks: timedelta | None
-    finally_: timedelta | None
-
-    @classmethod
-    def of(cls, pipeline: str | None, tasks: str | None, finally_: str | None, default: timedelta) -> Timeouts:
-        """From ``spec.timeouts``: the missing one of tasks and finally is what the pipeline's leaves."""
-        total = durations.parse(pipeline) if pipeline is not None else None
-        first = durations.parse(tasks) if tasks is not None else None
-        last = durations.parse(finally_) if finally_ is not None else None
-        derived_tasks, derived_finally = first, last
-        if first is None and total and last:
-            derived_tasks = total - last
-        if last is None and total and first:
-            derived_finally = total - first
-        return cls(default if total is None else total, derived_tasks, derived_finally)
-
-
-def _reached(limit: timedelta | None, start: datetime | None, now: datetime) -> bool:
-    return bool(limit) and start is not None and limit is not None and now - start > limit
+EMPTY_MATRIX = "Matrix Parameters have an empty array"
+TIMEOUT_SKIPS = (PIPELINE_TIMED_OUT, TASKS_TIMED_OUT, FINALLY_TIMED_OUT)
+GRACEFUL = {"CancelledRunFinally": GRACEFULLY_CANCELLED, "StoppedRunFinally": GRACEFULLY_STOPPED}
 
 
 @dataclass(frozen=True)
@@ -93,49 +45,100 @@ class Skip:
 
 @dataclass(frozen=True)
 class Schedule:
-    """The facts of one moment. ``tasks`` are the Pipeline's with params and context applied, finally tasks last."""
+    """The facts of one moment. The graph's tasks are the Pipeline's with params and context applied.
+
+    A judgement raises InputError ``cel-invalid`` (reason CELEvaluationFailed) or ``result-index`` where a finished
+    task's results make a task impossible.
+    """
 
     run: str
-    tasks: Sequence[PipelineTask]
-    finals: Sequence[PipelineTask]
     graph: Graph
-    children: Mapping[str, Child]
+    children: Mapping[str, Children]
     spec_status: str
     timeouts: Timeouts
     start: datetime
     finally_start: datetime | None
     now: datetime
+    behaviour: Behaviour = BEHAVIOURS["1.15"]
 
     @cached_property
-    def _all(self) -> dict[str, PipelineTask]:
-        return {task.name: task for task in (*self.tasks, *self.finals)}
+    def _heads(self) -> dict[str, PipelineTask]:
+        return {}
 
-    @cached_property
-    def results(self) -> dict[str, Mapping[str, ParamValue]]:
-        """Results of finished tasks, by task."""
-        return {name: child.results for name, child in self.children.items() if child.done}
+    def _answers(self, name: str) -> Replacements | None:
+        """What the task's result references answer; None if one cannot be answered yet or ever.
 
-    @cached_property
-    def answers(self) -> Replacements:
-        return results.answers(self.results)
+        All or nothing, as upstream's ResolveResultRefs: with one result missing, no other is filled in either.
+        """
+        found: list[tuple[ResultRef, Replacements]] = []
+        for ref in self.graph.references.get(name, ()):
+            producer = self.children.get(ref.task)
+            if producer is None or not producer.done or ref.result not in producer.results:
+                return None
+            value = results.for_reference(producer.results[ref.result], custom=producer.kind == "CustomRun")
+            if ref.index is not None and isinstance(value, list) and ref.index >= len(value):
+                where = f"Task {ref.task} Result {ref.result} is out of bound of size {len(value)}"
+                raise InputError("result-index", f"array Result Index {ref.index} for {where}")
+            found.append(
+                (ref, substitution.of_value(substitution.spellings(f"tasks.{ref.task}.results", ref.result), value))
+            )
+        return substitution.merged(item for _, item in found)
 
-    def resolved(self, task: PipelineTask) -> PipelineTask:
-        """``task`` with the results, and for a finally task the states, of the others filled in."""
-        replacements = self.answers | self.status_variables if task.name in self._final_names else self.answers
-        task = variables.in_pipeline_task(task, replacements)
-        retries = Replacements({"context.pipelineTask.retries": str(task.retries)})
-        return variables.in_pipeline_task(task, retries, embedded=False)
+    def resolved(self, name: str) -> PipelineTask:
+        """The task with the results, and for a finally task the states, of the others: its embedded task aside."""
+        if (head := self._heads.get(name)) is not None:
+            return head
+        task = self.graph.tasks.get(name) or self.graph.finals[name]
+        answers = self._answers(name) or Replacements()
+        if name in self.graph.finals:
+            answers = self.status_variables | answers
+        if answers.strings or answers.arrays or answers.objects:
+            task = pipeline_variables.in_task(task, answers)
+        self._heads[name] = task
+        return task
 
-    @cached_property
-    def _final_names(self) -> set[str]:
-        return {task.name for task in self.finals}
+    def starting(self, name: str) -> PipelineTask:
+        """The task as its runs are made from it (ApplyPipelineTaskContexts, PropagateResults, PropagateArtifacts)."""
+        task = pipeline_variables.in_task(self.resolved(name), Replacements(self._context(self.resolved(name))))
+        if task.task_spec is None:
+            return task
+        done = {
+            key: found
+            for key, found in self.children.items()
+            if (found.done if self.behaviour.results_of_failed_tasks else found.succeeded) and found.kind == "TaskRun"
+        }
+        return pipeline_variables.with_results(task, done)
+
+    def _context(self, task: PipelineTask) -> dict[str, str]:
+        """``context.pipelineTask.retries``, ``tasks.X.matrix.length`` and ``tasks.X.matrix.R.length``."""
+        strings = {"context.pipelineTask.retries": str(task.retries)}
+        for param in task.params or []:
+            for expression in substitution.references(param.value):
+                parts = expression.split(".")
+                if len(parts) < 4 or parts[0] != "tasks" or parts[2] != "matrix" or parts[-1] != "length":
+                    continue
+                other = self.graph.tasks.get(parts[1])
+                if len(parts) == 4:
+                    if other is not None:
+                        strings[expression] = str(matrix.count(other.matrix) if other.matrix else 0)
+                elif parts[1] in self.children:
+                    value = self.children[parts[1]].results.get(".".join(parts[3:-1]), [])
+                    strings[expression] = str(len(value) if isinstance(value, list) else 0)
+        return strings
 
     @cached_property
     def _failed(self) -> bool:
         return any(
-            (child := self.children.get(task.name)) is not None and child.failed and task.on_error != "continue"
-            for task in self.tasks
+            found.failed and self.graph.tasks[name].on_error != "continue"
+            for name, found in self.children.items()
+            if name in self.graph.tasks
         )
+
+    def check(self) -> None:
+        """Raise InputError ``result-index`` as soon as a waiting task's array index is known to be out of range."""
+        for name in self.graph.references:
+            if name not in self.children:
+                self._answers(name)
 
     @cached_property
     def _verdicts(self) -> tuple[dict[str, str], dict[str, str]]:
@@ -143,27 +146,20 @@ class Schedule:
 
         A task that cannot start for want of a result stops the run as a failed one does (IsStopping).
         """
-        waiting = [task for task in self.tasks if task.name not in self.children]
+        waiting = [name for name in self.graph.order if name not in self.children]
         if self._failed:
-            return dict.fromkeys((task.name for task in waiting), STOPPING), {}
-        if self.spec_status in ("CancelledRunFinally", "StoppedRunFinally"):
-            reason = GRACEFULLY_CANCELLED if self.spec_status == "CancelledRunFinally" else GRACEFULLY_STOPPED
-            return {task.name: reason for task in waiting}, {}
+            return dict.fromkeys(waiting, STOPPING), {}
+        if self.spec_status in GRACEFUL:
+            return dict.fromkeys(waiting, GRACEFUL[self.spec_status]), {}
         skips: dict[str, str] = {}
         invalid: dict[str, str] = {}
-        progress = True
-        while progress:
-            progress = False
-            for task in waiting:
-                if task.name in skips or task.name in invalid:
-                    continue
-                if (why := self._skip(task, skips)) is not None:
-                    skips[task.name] = why
-                    progress = True
-                elif self._parents_done(task, skips) and (message := self._missing_result(task)) is not None:
-                    invalid[task.name] = message
+        for name in waiting:
+            if (why := self._skip(name, skips)) is not None:
+                skips[name] = why
+            elif self._parents_done(name, skips) and (message := self._missing_result(name)) is not None:
+                invalid[name] = message
         if invalid:
-            skips = {task.name: STOPPING for task in waiting if task.name not in invalid}
+            skips = {name: STOPPING for name in waiting if name not in invalid}
         return skips, invalid
 
     @property
@@ -175,17 +171,21 @@ class Schedule:
         """Tasks that cannot start since a finished task did not write a result they need, with the message."""
         return self._verdicts[1]
 
-    def _missing_result(self, task: PipelineTask) -> str | None:
-        for ref in references.of_task(task):
+    def _missing_result(self, name: str) -> str | None:
+        """Why the task's references cannot be answered (CheckMissingResultReferences)."""
+        if self._answers(name) is not None:
+            return None
+        for ref in self.graph.references[name]:
             producer = self.children.get(ref.task)
             if producer is None:
-                return f'Result reference error: Internal result ref "{ref.task}" has zero-length TaskRuns'
-            if ref.result in producer.results:
+                kind = "CustomRuns" if _is_custom(self.graph.tasks.get(ref.task)) else "TaskRuns"
+                return f'Result reference error: Internal result ref "{ref.task}" has zero-length {kind}'
+            if ref.result in producer.first.results:
                 continue
             if producer.succeeded:
                 return (
                     f'task "{ref.task}" completed successfully but did not emit the result "{ref.result}", '
-                    f'which is referenced by task "{task.name}"'
+                    f'which is referenced by task "{name}"'
                 )
             return (
                 f"Invalid task result reference: Could not find result with name {ref.result} "
@@ -193,101 +193,120 @@ class Schedule:
             )
         return None
 
-    def _parents_done(self, task: PipelineTask, skipped: Mapping[str, str]) -> bool:
-        for parent in self.graph.parents[task.name]:
-            child = self.children.get(parent)
-            if parent not in skipped and not (child is not None and child.done):
+    def _parents_done(self, name: str, skipped: Mapping[str, str]) -> bool:
+        for parent in self.graph.parents[name]:
+            found = self.children.get(parent)
+            if parent not in skipped and not (found is not None and found.done):
                 return False
         return True
 
-    def _skip(self, task: PipelineTask, skipped: Mapping[str, str]) -> str | None:
+    def _skip(self, name: str, skipped: Mapping[str, str]) -> str | None:
         """The rest of pipelinerunresolution.go skip(), in its order; ``skipped`` holds what is known to be skipped."""
-        ready = self._parents_done(task, skipped)
-        if ready and not when.allows(self.resolved(task).when):
+        ready = self._parents_done(name, skipped)
+        if ready and not when.allows(self.resolved(name).when):
             return WHEN_FALSE
         # A task skipped by its own `when` does not skip those that are only ordered after it.
-        if any(skipped.get(parent, WHEN_FALSE) != WHEN_FALSE for parent in self.graph.parents[task.name]):
+        if any(skipped.get(parent, WHEN_FALSE) != WHEN_FALSE for parent in self.graph.parents[name]):
             return PARENT_SKIPPED
-        if ready and self._results_missing(task, skipped):
+        if not ready:
+            return None
+        if self._results_missing(name, skipped):
             return RESULTS_MISSING
-        if ready and _reached(self.timeouts.pipeline, self.start, self.now):
+        if reached(self.timeouts.pipeline, self.start, self.now):
             return PIPELINE_TIMED_OUT
-        if ready and _reached(self.timeouts.tasks, self.start, self.now):
+        if reached(self.timeouts.tasks, self.start, self.now):
             return TASKS_TIMED_OUT
-        return None
+        return self._empty_matrix(name)
 
-    def _results_missing(self, task: PipelineTask, skipped: Mapping[str, str]) -> bool:
-        """A referenced task was skipped by ``when``, or this one may fail (skipBecauseResultReferencesAreMissing)."""
-        for ref in references.of_task(task):
+    def _empty_matrix(self, name: str) -> str | None:
+        found = self.resolved(name).matrix
+        return EMPTY_MATRIX if found is not None and matrix.has_empty_array(found) else None
+
+    def _results_missing(self, name: str, skipped: Mapping[str, str]) -> bool:
+        """A referenced task was skipped by ``when``, or this one may fail (skipBecauseResultReferencesAreMissing).
+
+        Only for references in params and when: upstream does not look at the others here.
+        """
+        if name not in self.graph.references or self._answers(name) is not None:
+            return False
+        task = self.graph.tasks[name]
+        if not any(references.parse(item) for item in references.plain_expressions(task)):
+            return False
+        for ref in self.graph.references[name]:
             producer = self.children.get(ref.task)
             if producer is None or ref.result not in producer.results:
                 return task.on_error == "continue" or skipped.get(ref.task) == WHEN_FALSE
         return False
 
-    def _ended(self, name: str) -> bool:
-        child = self.children.get(name)
-        return child.done if child is not None else name in self.skips or name in self.invalid
+    def ended(self, name: str) -> bool:
+        """Whether the task succeeded, failed, was skipped or cannot start."""
+        found = self.children.get(name)
+        return found.done if found is not None else name in self.skips or name in self.invalid
 
     @cached_property
     def tasks_done(self) -> bool:
-        """Every task, finally tasks aside, succeeded, failed, was skipped or cannot start."""
-        return all(self._ended(task.name) for task in self.tasks)
+        """Every task, finally tasks aside, has ended."""
+        return all(self.ended(name) for name in self.graph.tasks)
 
-    def _final_done(self, name: str) -> bool:
-        child = self.children.get(name)
-        return child.done if child is not None else name in self._final_skips
+    @property
+    def finals_done(self) -> bool:
+        return all(
+            found.done if (found := self.children.get(name)) is not None else name in self.final_skips
+            for name in self.graph.finals
+        )
 
     @cached_property
-    def _final_skips(self) -> dict[str, str]:
+    def final_skips(self) -> dict[str, str]:
         """Skip reason by finally task; they are judged only when all tasks are done (IsFinallySkipped)."""
         if not self.tasks_done:
             return {}
         found: dict[str, str] = {}
-        for task in self.finals:
-            if task.name in self.children:
-                continue
-            missing = any(
-                (producer := self.children.get(ref.task)) is None or ref.result not in producer.results
-                for ref in references.of_task(task)
-            )
-            if missing:
-                found[task.name] = RESULTS_MISSING
-            elif not when.allows(self.resolved(task).when):
-                found[task.name] = WHEN_FALSE
-            elif _reached(self.timeouts.pipeline, self.start, self.now):
-                found[task.name] = PIPELINE_TIMED_OUT
-            elif _reached(self.timeouts.finally_, self.finally_start, self.now):
-                found[task.name] = FINALLY_TIMED_OUT
+        for name in self.graph.finals:
+            if name not in self.children and (why := self._final_skip(name)) is not None:
+                found[name] = why
         return found
 
-    def next(self) -> list[PipelineTask]:
-        """Tasks to start now, resolved. Those of one call may run side by side."""
+    def _final_skip(self, name: str) -> str | None:
+        if name in self.graph.references and self._answers(name) is None:
+            return RESULTS_MISSING
+        if not when.allows(self.resolved(name).when):
+            return WHEN_FALSE
+        if reached(self.timeouts.pipeline, self.start, self.now):
+            return PIPELINE_TIMED_OUT
+        if reached(self.timeouts.finally_, self.finally_start, self.now):
+            return FINALLY_TIMED_OUT
+        return self._empty_matrix(name)
+
+    def next(self) -> list[str]:
+        """Names of the tasks to start now. Those of one call may run side by side."""
         if self.spec_status in ("Cancelled", "PipelineRunPending"):
             return []
         if self.tasks_done:
-            waiting = [task for task in self.finals if task.name not in self.children]
-            return [self.resolved(task) for task in waiting if task.name not in self._final_skips]
-        if self._failed or self.invalid or self.spec_status in ("CancelledRunFinally", "StoppedRunFinally"):
+            return [name for name in self.graph.finals if name not in self.children and name not in self.final_skips]
+        if self._failed or self.invalid or self.spec_status in GRACEFUL:
             return []
-        done = {task.name for task in self.tasks if self._ended(task.name)}
-        ready = [name for name in self.graph.ready(done) if name not in self.children]
-        return [self.resolved(self._all[name]) for name in ready]
+        done = {name for name in self.graph.tasks if self.ended(name)}
+        return [name for name in self.graph.ready(done) if name not in self.children]
 
     @property
     def timed_out(self) -> bool:
-        return _reached(self.timeouts.pipeline, self.start, self.now)
+        return reached(self.timeouts.pipeline, self.start, self.now)
+
+    @property
+    def tasks_timed_out(self) -> bool:
+        return reached(self.timeouts.tasks, self.start, self.now)
 
     def to_time_out(self) -> list[str]:
         """Names of running tasks whose section is over its limit."""
         if self.timed_out:
             names = list(self.children)
-        elif self.finally_start is None and _reached(self.timeouts.tasks, self.start, self.now):
-            names = [task.name for task in self.tasks]
-        elif _reached(self.timeouts.finally_, self.finally_start, self.now):
-            names = [task.name for task in self.finals]
+        elif self.finally_start is None and self.tasks_timed_out:
+            names = list(self.graph.tasks)
+        elif reached(self.timeouts.finally_, self.finally_start, self.now):
+            names = list(self.graph.finals)
         else:
             return []
-        return [name for name in names if (child := self.children.get(name)) is not None and not child.done]
+        return [name for name in names if (found := self.children.get(name)) is not None and not found.done]
 
     def next_deadline(self) -> datetime | None:
         """When a limit will be reached, if nothing else happens."""
@@ -301,95 +320,28 @@ class Schedule:
 
     def skipped(self) -> list[Skip]:
         """status.skippedTasks, in the Pipeline's order."""
-        found = {**self.skips, **self._final_skips}
-        return [Skip(name, found[name], self.resolved(task)) for name, task in self._all.items() if name in found]
+        found = {**self.skips, **self.final_skips}
+        return [Skip(name, found[name], self.resolved(name)) for name in self.graph.all if name in found]
 
     @cached_property
     def status_variables(self) -> Replacements:
         """``tasks.X.status``, ``tasks.X.reason`` and ``tasks.status``: for finally tasks alone."""
         strings: dict[str, str] = {}
-        aggregate = "Succeeded" if self.tasks_done else "None"
-        for task in self.tasks:
-            child = self.children.get(task.name)
-            state = "Succeeded" if child and child.succeeded else "Failed" if child and child.failed else "None"
-            strings[f"tasks.{task.name}.status"] = state
-            strings[f"tasks.{task.name}.reason"] = child.condition.reason if child and child.condition else ""
+        for name in self.graph.tasks:
+            strings[f"tasks.{name}.status"] = self.state(name)
+            strings[f"tasks.{name}.reason"] = self.children[name].reason if name in self.children else ""
+        aggregate = "None"
         if self.tasks_done:
-            if any(child.failed for name, child in self.children.items() if name not in self._final_names):
-                aggregate = "Failed"
-            elif self.skips:
-                aggregate = "Completed"
+            failed = any(found.any_failed for name, found in self.children.items() if name in self.graph.tasks)
+            aggregate = "Failed" if failed else "Completed" if self.skips else "Succeeded"
         strings["tasks.status"] = aggregate
         return Replacements(strings)
 
-    def succeeded(self) -> dict[str, bool]:
-        """Whether each task succeeded, for pipeline results."""
-        return {name: (child := self.children.get(name)) is not None and child.succeeded for name in self._all}
+    def state(self, name: str) -> str:
+        """``Succeeded``, ``Failed`` as soon as one run failed, else ``None`` (GetPipelineTaskStatus)."""
+        found = self.children.get(name)
+        return "Succeeded" if found and found.succeeded else "Failed" if found and found.any_failed else "None"
 
-    def condition(self) -> Condition:
-        """The run's condition now (GetPipelineConditionStatus)."""
-        if self.timed_out and self.timeouts.pipeline is not None:
-            limit = durations.text(self.timeouts.pipeline)
-            message = f'PipelineRun "{self.run}" failed to finish within "{limit}"'
-            return Condition("False", conditions.PIPELINE_TIMEOUT, message)
-        finals_done = all(self._final_done(task.name) for task in self.finals)
-        tasks_timed_out = _reached(self.timeouts.tasks, self.start, self.now)
-        if tasks_timed_out and self.timeouts.tasks is not None and finals_done:
-            limit = durations.text(self.timeouts.tasks)
-            message = f'PipelineRun "{self.run}" failed due to tasks failed to finish within "{limit}"'
-            return Condition("False", conditions.PIPELINE_TIMEOUT, message)
-        return self._counted(finals_done, tasks_timed_out)
 
-    def _counted(self, finals_done: bool, tasks_timed_out: bool) -> Condition:
-        succeeded = failed = cancelled = ignored = skipped = late = incomplete = 0
-        skips = {**self.skips, **self._final_skips}
-        for name, task in self._all.items():
-            child = self.children.get(name)
-            if child is not None and child.succeeded:
-                succeeded += 1
-            elif child is not None and child.cancelled and child.status_message != CANCELLED_BY_TIMEOUT:
-                cancelled += 1
-            elif child is not None and child.failed:
-                if task.on_error == "continue" and not child.cancelled:
-                    ignored += 1
-                else:
-                    failed += 1
-            elif name in self.invalid:
-                pass
-            elif name in skips:
-                skipped += 1
-                late += skips[name] in _TIMEOUT_SKIPS
-            else:
-                incomplete += 1
-        completed = succeeded + failed + cancelled + ignored
-        if incomplete:
-            message = (
-                f"Tasks Completed: {completed} (Failed: {failed}, Cancelled {cancelled}), "
-                f"Incomplete: {incomplete}, Skipped: {skipped}"
-            )
-            return Condition("Unknown", self._running_reason(cancelled, failed, finals_done, tasks_timed_out), message)
-        noted = f"{failed + ignored} (Ignored: {ignored})" if ignored else f"{failed}"
-        message = f"Tasks Completed: {completed} (Failed: {noted}, Cancelled {cancelled}), Skipped: {skipped}"
-        if self.invalid:
-            detail = "; ".join(self.invalid[name] for name in sorted(self.invalid))
-            detail = detail if len(detail) <= 1024 else detail[:1024] + "..."
-            message += f", Failed Validation: {len(self.invalid)} ({detail})"
-            return Condition("False", conditions.PIPELINE_VALIDATION_FAILED, message)
-        if failed or late:
-            return Condition("False", conditions.FAILED, message)
-        if self.spec_status in ("CancelledRunFinally", "StoppedRunFinally"):
-            return Condition("False", conditions.CANCELLED, f'PipelineRun "{self.run}" was cancelled')
-        if cancelled:
-            return Condition("False", conditions.CANCELLED, message)
-        return Condition("True", conditions.COMPLETED if skipped else conditions.SUCCEEDED, message)
-
-    def _running_reason(self, cancelled: int, failed: int, finals_done: bool, tasks_timed_out: bool) -> str:
-        if tasks_timed_out and self.finals and not finals_done:
-            return conditions.TIMEOUT_RUNNING_FINALLY
-        if self.spec_status == "CancelledRunFinally":
-            return conditions.CANCELLED_RUNNING_FINALLY
-        if self.spec_status == "StoppedRunFinally":
-            return conditions.STOPPED_RUNNING_FINALLY
-        if cancelled or (failed and finals_done):
-            return conditions.STOPPING
-        return conditions.RUNNING
+def _is_custom(task: PipelineTask | None) -> bool:
+    return task is not None and pipeline_variables.is_custom(task)

@@ -6,7 +6,7 @@ One pass over the text: what was put in is never read again, and a reference tha
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from interlock.formats.tekton.model import ParamValue
@@ -32,6 +32,18 @@ class Replacements:
         return Replacements(
             {**self.strings, **other.strings}, {**self.arrays, **other.arrays}, {**self.objects, **other.objects}
         )
+
+
+def merged(items: Iterable[Replacements]) -> Replacements:
+    """All of them; later ones win. Linear in what they hold, where a chain of ``|`` would copy it again and again."""
+    strings: dict[str, str] = {}
+    arrays: dict[str, list[str]] = {}
+    objects: dict[str, Mapping[str, str]] = {}
+    for item in items:
+        strings.update(item.strings)
+        arrays.update(item.arrays)
+        objects.update(item.objects)
+    return Replacements(strings, arrays, objects)
 
 
 def of_value(keys: list[str], value: ParamValue) -> Replacements:

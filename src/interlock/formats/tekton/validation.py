@@ -1,29 +1,25 @@
-"""What upstream's webhook refuses in a Task or Pipeline, as far as it decides whether a run can be executed at all.
+"""What upstream's webhook refuses in a Task, as far as it decides whether a run can be executed at all.
 
-v1/{task,container,pipeline}_validation.go. Findings are InputErrors with code ``tekton-invalid`` and the field's
-path; the first one is raised.
+v1/{task,container}_validation.go; for Pipelines see `pipeline_validation`. Findings are InputErrors with code
+``tekton-invalid`` and the field's path; the first one is raised.
 """
 
 from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from interlock.errors import InputError
 from interlock.formats.kubernetes import quantity
-from interlock.formats.tekton import conditions, durations, graph, references, substitution, variables
-from interlock.formats.tekton.pipeline import PipelineSpec, PipelineTask
-from interlock.formats.tekton.runs import PipelineRunSpec, TaskRunSpec, WorkspaceBinding
+from interlock.formats.tekton import conditions, durations, substitution, variables
+from interlock.formats.tekton.runs import TaskRunSpec, WorkspaceBinding
 from interlock.formats.tekton.task import Step, TaskSpec, WorkspaceDeclaration
 
 DNS_LABEL = re.compile(r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")
 _RESULT_NAME = re.compile(r"^([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$")
 _PARAM_NAME = re.compile(r"^[_a-zA-Z][_a-zA-Z0-9.-]*$")
 _OBJECT_NAME = re.compile(r"^[_a-zA-Z][_a-zA-Z0-9-]*$")
-
-
-_FINAL_REFERENCE = "invalid value: invalid task result reference, final task has task result reference"
 
 
 def _invalid(message: str, field: str, *, got: object = None) -> InputError:
@@ -102,116 +98,6 @@ def _unique(names: Iterable[str], message: str, field: str) -> None:
         seen.add(name)
 
 
-def pipeline(spec: PipelineSpec) -> None:
-    """Raise for the first reason that a PipelineSpec cannot run, its graph aside (`graph.build`)."""
-    if not spec.tasks:
-        raise _invalid(
-            "spec.tasks is empty but spec.finally has tasks" if spec.finally_ else "missing field(s)", "spec.tasks"
-        )
-    declared = {item.name for item in spec.workspaces or []}
-    _unique((item.name for item in spec.workspaces or []), 'workspace "{}" appears more than once', "spec.workspaces")
-    _unique((item.name for item in spec.all_tasks()), 'expected exactly one, got both: task "{}"', "spec.tasks")
-    _unique((param.name.lower() for param in spec.params or []), 'parameter appears more than once "{}"', "spec.params")
-    for section, tasks in (("tasks", spec.tasks), ("finally", spec.finally_)):
-        for index, item in enumerate(tasks or []):
-            _pipeline_task(item, f"spec.{section}[{index}]", declared)
-    for index, item in enumerate(spec.finally_ or []):
-        if item.run_after:
-            raise _invalid(
-                f"no runAfter allowed under spec.finally, final task {item.name} has runAfter specified",
-                f"spec.finally[{index}]",
-            )
-    _finally_references(spec)
-    for result in spec.results or []:
-        if not any(references.parse(found) for found in substitution.references(result.value)):
-            message = "expected pipeline results to be task result expressions but no expressions were found"
-            raise _invalid(f"invalid value: {message}", f"spec.results.{result.name}.value")
-
-
-def _pipeline_task(item: PipelineTask, at: str, workspaces: set[str]) -> None:
-    if not DNS_LABEL.match(item.name):
-        raise _invalid(f'invalid value "{item.name}": Pipeline Task name must be a valid DNS Label', f"{at}.name")
-    if (item.task_ref is None) == (item.task_spec is None):
-        problem = "expected exactly one, got neither" if item.task_ref is None else "expected exactly one, got both"
-        raise _invalid(problem, f"{at}.taskRef, {at}.taskSpec")
-    if item.task_ref is not None and not item.task_ref.name:
-        raise _invalid("missing field(s)", f"{at}.taskRef.name")
-    if item.task_spec is not None:
-        task(item.task_spec)
-    _unique(
-        (param.name for param in item.params or []), 'parameter names must be unique, got both: "{}"', f"{at}.params"
-    )
-    if item.on_error not in ("", "continue", "stopAndFail") and not substitution.is_reference(item.on_error):
-        message = 'invalid value: PipelineTask OnError must be either "continue" or "stopAndFail"'
-        raise _invalid(message, f"{at}.onError", got=item.on_error)
-    if item.on_error == "continue" and item.retries > 0:
-        raise _invalid('PipelineTask OnError cannot be set to "continue" when Retries is greater than 0', at)
-    if item.timeout:
-        durations.parse(item.timeout)
-    for condition in item.when or []:
-        if not condition.cel and (condition.operator is None or not condition.values):
-            raise _invalid("invalid value: expecting non-empty values field", f"{at}.when")
-    for binding in item.workspaces or []:
-        if binding.source not in workspaces:
-            expects = f'pipeline task "{item.name}" expects workspace with name "{binding.source}"'
-            message = f"{expects} but none exists in pipeline spec"
-            raise _invalid(f"invalid value: {message}", f"{at}.workspaces")
-
-
-def _finally_references(spec: PipelineSpec) -> None:
-    """finally tasks use results of tasks only; status variables are theirs alone (validateFinalTasks)."""
-    tasks = {item.name for item in spec.tasks or []}
-    finals = {item.name for item in spec.finally_ or []}
-    for item in spec.finally_ or []:
-        for ref in references.of_task(item):
-            if ref.task in finals:
-                raise _invalid(
-                    f"{_FINAL_REFERENCE} from a final task {ref.task}",
-                    "spec.finally",
-                )
-            if ref.task not in tasks:
-                raise _invalid(
-                    f"{_FINAL_REFERENCE} from a task {ref.task} which is not defined in the pipeline",
-                    "spec.finally",
-                )
-    for item in spec.tasks or []:
-        values = [param.value for param in item.params or []]
-        values += [condition.input for condition in item.when or []]
-        for value in values:
-            for found in substitution.references(value):
-                parts = found.split(".")
-                if parts[0] == "tasks" and (
-                    parts[1:] == ["status"] or (len(parts) == 3 and parts[2] in ("status", "reason"))
-                ):
-                    message = (
-                        "invalid value: pipeline tasks can not refer to execution status of any other pipeline task "
-                        f"or aggregate status of tasks ({found})"
-                    )
-                    raise _invalid(message, f"spec.tasks.{item.name}")
-
-
-def pipeline_graph(spec: PipelineSpec) -> tuple[graph.Graph, graph.Graph]:
-    """The graphs of tasks and of finally tasks. Raises InputError ``pipeline-graph``."""
-    return graph.build(spec.tasks or []), graph.build(spec.finally_ or [], ordered=False)
-
-
-def pipeline_bindings(spec: PipelineSpec, run: PipelineRunSpec) -> None:
-    """The run binds every required workspace, each to one source, and its taskRunSpecs name tasks that exist."""
-    given = {binding.name: binding for binding in run.workspaces or []}
-    for item in spec.workspaces or []:
-        if not item.optional and item.name not in given:
-            message = f'pipeline requires workspace with name "{item.name}" be provided by pipelinerun'
-            raise InputError("workspace-bindings", message)
-    for binding in given.values():
-        _binding(binding)
-    names = {item.name for item in spec.all_tasks()}
-    for override in run.task_run_specs or []:
-        if override.pipeline_task_name not in names:
-            wrong = f'defined wrong taskName: "{override.pipeline_task_name}", does not exist in Pipeline'
-            message = f"pipelineRun's taskrunSpecs {wrong}"
-            raise InputError("task-run-specs", message)
-
-
 def resource_requests(spec: TaskSpec) -> None:
     """No request above its limit (validateTaskSpecRequestResources). Raises InputError ``resource-requests``."""
     template = (spec.step_template.compute_resources or {}) if spec.step_template is not None else {}
@@ -272,37 +158,3 @@ def _binding(binding: WorkspaceBinding) -> None:
             "workspace-bindings", f'binding "{binding.name}" is invalid: {problem}', got=", ".join(binding.sources)
         )
     climbing(binding.sub_path, f"workspaces.{binding.name}.subPath")
-
-
-def result_references(spec: PipelineSpec, tasks: Mapping[str, TaskSpec]) -> None:
-    """Every result that tasks and pipeline results refer to is declared (pr/resources/validate_dependencies.go)."""
-
-    def problem(ref: references.ResultRef) -> str | None:
-        if ref.task not in tasks:
-            return f'referenced pipeline task "{ref.task}" does not exist'
-        if ref.result not in {result.name for result in tasks[ref.task].results or []}:
-            return f'"{ref.result}" is not a named result returned by pipeline task "{ref.task}"'
-        return None
-
-    for item in spec.all_tasks():
-        for ref in references.of_task(item):
-            if text := problem(ref):
-                raise InputError(
-                    "task-result-reference", f'invalid result reference in pipeline task "{item.name}": {text}'
-                )
-    for result in spec.results or []:
-        for found in substitution.references(result.value):
-            if (parsed := references.parse(found)) and (text := problem(parsed)):
-                raise InputError("pipeline-result-reference", f'invalid pipeline result "{result.name}": {text}')
-
-
-def optional_workspaces(spec: PipelineSpec, tasks: Mapping[str, TaskSpec]) -> None:
-    """An optional workspace of the pipeline must not feed a task that requires it."""
-    optional = {item.name for item in spec.workspaces or [] if item.optional}
-    for item in spec.all_tasks():
-        required = {declared.name for declared in tasks[item.name].workspaces or [] if not declared.optional}
-        for binding in item.workspaces or []:
-            if binding.workspace in optional and binding.name in required:
-                requires = f'pipeline task "{item.name}" requires it be provided'
-                message = f'pipeline workspace "{binding.workspace}" is marked optional but {requires}'
-                raise InputError("required-workspace-optional", message)

@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 
 from interlock.formats.tekton import substitution, when
 from interlock.formats.tekton.model import ParamValue, param_value, parse
-from interlock.formats.tekton.pipeline import EmbeddedTask, PipelineSpec, PipelineTask
 from interlock.formats.tekton.runs import PodTemplate, WorkspaceBinding
 from interlock.formats.tekton.substitution import Replacements
 from interlock.formats.tekton.task import (
@@ -68,18 +67,6 @@ def task_context(task: str, run: str, namespace: str, uid: str, retries: int) ->
             "context.taskRun.namespace": namespace,
             "context.taskRun.uid": uid,
             "context.task.retry-count": str(retries),
-        }
-    )
-
-
-def pipeline_context(pipeline: str, run: str, namespace: str, uid: str) -> Replacements:
-    """``context.*`` in a Pipeline (GetContextReplacements)."""
-    return Replacements(
-        {
-            "context.pipelineRun.name": run,
-            "context.pipeline.name": pipeline,
-            "context.pipelineRun.namespace": namespace,
-            "context.pipelineRun.uid": uid,
         }
     )
 
@@ -275,55 +262,6 @@ def in_pod_template(template: PodTemplate, params: Replacements) -> PodTemplate:
         _in_keys(alias, ("ip",), params.strings)
         alias["hostnames"] = [substitution.replace(text, params.strings) for text in alias.get("hostnames") or []]
     return parse(PodTemplate, value)
-
-
-def in_pipeline(spec: PipelineSpec, replacements: Replacements) -> PipelineSpec:
-    """``spec`` with the variables replaced in its tasks (pr/resources/apply.go replaceVariablesInPipelineTasks)."""
-    update: dict[str, object] = {}
-    if spec.tasks is not None:
-        update["tasks"] = [in_pipeline_task(task, replacements) for task in spec.tasks]
-    if spec.finally_ is not None:
-        update["finally_"] = [in_pipeline_task(task, replacements) for task in spec.finally_]
-    return spec.model_copy(update=update)
-
-
-def in_pipeline_task(task: PipelineTask, replacements: Replacements, *, embedded: bool = True) -> PipelineTask:
-    """One task: params, when, workspaces[].subPath, names, and with ``embedded`` the taskSpec (propagation)."""
-    strings = replacements.strings
-    update: dict[str, object] = {}
-    if task.params is not None:
-        update["params"] = in_params(task.params, replacements)
-    if task.when is not None:
-        update["when"] = when.substituted(task.when, replacements)
-    if task.workspaces is not None:
-        update["workspaces"] = [
-            item.model_copy(update={"sub_path": substitution.replace(item.sub_path, strings)})
-            if item.sub_path
-            else item
-            for item in task.workspaces
-        ]
-    if task.task_ref is not None:
-        update["task_ref"] = task.task_ref.model_copy(
-            update={"name": substitution.replace(task.task_ref.name, strings)}
-        )
-    for name in ("display_name", "on_error"):
-        if text := getattr(task, name):
-            update[name] = substitution.replace(text, strings)
-    if embedded and task.task_spec is not None:
-        update["task_spec"] = _propagated(task.task_spec, task.params or [], replacements)
-    return task.model_copy(update=update)
-
-
-def _propagated(spec: EmbeddedTask, params: Sequence[Param], replacements: Replacements) -> TaskSpec:
-    """The embedded task with the pipeline's values; the PipelineTask's own params win over them (propagateParams)."""
-    own: dict[str, ParamValue] = {}
-    for param in params:
-        keys = substitution.spellings("params", param.name)
-        if any(
-            key in found for key in keys for found in (replacements.strings, replacements.arrays, replacements.objects)
-        ):
-            own[param.name] = param.value
-    return in_task(spec, replacements | of_params(own))
 
 
 def in_params(params: Sequence[Param], replacements: Replacements) -> list[Param]:

@@ -79,7 +79,7 @@ def load_all(text: str | bytes, *, file: str) -> Iterator[Document]:
         raise InputError("yaml-size", "file too large", got=len(text), expected=f"<= {MAX_BYTES}", where=file)
     _refuse_deep_flow(text, file)
     try:
-        yield from (_document(node, file) for node in _compose_all(text) if node is not None)
+        documents = list(_documents(text, file))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = Location(file, mark.line + 1, mark.column + 1) if mark else Location(file)
@@ -88,10 +88,11 @@ def load_all(text: str | bytes, *, file: str) -> Iterator[Document]:
         raise InputError("yaml-syntax", " ".join(str(error).split()), where=file) from error
     except RecursionError as error:
         raise InputError("yaml-depth", "nested too deeply", expected=f"<= {MAX_DEPTH} levels", where=file) from error
+    yield from documents  # none before the last is read: a fault anywhere refuses all
 
 
 def _refuse_deep_flow(text: str, file: str) -> None:
-    """Guard the C composer, which recurses on flow collections, against a stack overflow."""
+    """Guard the C parser and what composes its events against a stack overflow in flow collections."""
     depth = 0
     for match in re.finditer(r"[\[{}\]]", text):
         depth = depth + 1 if match.group() in "[{" else max(0, depth - 1)
@@ -99,59 +100,119 @@ def _refuse_deep_flow(text: str, file: str) -> None:
             raise InputError("yaml-depth", "nested too deeply", expected=f"<= {MAX_DEPTH} levels", where=file)
 
 
-def _compose_all(text: str) -> Iterator[yaml.Node | None]:
-    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise _marked("anchors and aliases are not allowed: write the value out", event)
-        if tag := getattr(event, "tag", None):
-            raise _marked(f"tag {tag!r} is not allowed", event)
-    loader = yaml.CSafeLoader(text)
-    try:
-        while loader.check_node():
-            yield loader.get_node()
-    finally:
-        loader.dispose()
+@dataclass(frozen=True, slots=True)
+class _Positions(Mapping[Path, Location]):
+    """Where values stand; a `Location` is made when it is asked for, for most never are."""
+
+    file: str
+    marks: dict[Path, tuple[int, int]]
+
+    def __getitem__(self, path: Path) -> Location:
+        line, column = self.marks[path]
+        return Location(self.file, line, column)
+
+    def __iter__(self) -> Iterator[Path]:
+        return iter(self.marks)
+
+    def __len__(self) -> int:
+        return len(self.marks)
+
+
+def _events(text: str) -> Iterator[yaml.Event]:
+    return yaml.parse(text, Loader=yaml.CSafeLoader)
+
+
+def _refuse(event: yaml.Event) -> None:
+    """Refuse what a composer would resolve."""
+    if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+        raise _marked("anchors and aliases are not allowed: write the value out", event)
+    if tag := getattr(event, "tag", None):
+        raise _marked(f"tag {tag!r} is not allowed", event)
 
 
 def _marked(problem: str, event: yaml.Event) -> yaml.MarkedYAMLError:
     return yaml.MarkedYAMLError(problem=problem, problem_mark=cast(yaml.Mark, event.start_mark))
 
 
-def _document(root: yaml.Node, file: str) -> Document:
-    positions: dict[Path, Location] = {}
-    value = _value(root, (), file, positions)
-    return Document(value=value, file=file, positions=positions)
+def _where(event: yaml.Event | yaml.Node, file: str) -> Location:
+    mark = cast(yaml.Mark, event.start_mark)
+    return Location(file, mark.line + 1, mark.column + 1)
 
 
-def _value(node: yaml.Node, path: Path, file: str, positions: dict[Path, Location]) -> Any:
-    where = Location(file, node.start_mark.line + 1, node.start_mark.column + 1)
-    positions[path] = where
-    if len(path) > MAX_DEPTH:
-        raise InputError("yaml-depth", "nested too deeply", expected=f"<= {MAX_DEPTH} levels", where=where)
-    if isinstance(node, yaml.MappingNode):
-        result: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            key_where = Location(file, key_node.start_mark.line + 1, key_node.start_mark.column + 1)
-            key = scalar(key_node, file) if isinstance(key_node, yaml.ScalarNode) else None
-            if not isinstance(key, str):
-                raise InputError(
-                    "yaml-key", "a key must be a string", got=key_node.value, where=key_where, todo="quote the key"
-                )
-            if key in result:
-                raise InputError("yaml-duplicate-key", f"key {key!r} appears twice", where=key_where)
-            result[key] = _value(value_node, (*path, key), file, positions)
-        return result
-    if isinstance(node, yaml.SequenceNode):
-        return [_value(item, (*path, index), file, positions) for index, item in enumerate(node.value)]
-    return scalar(cast(yaml.ScalarNode, node), file)
+@dataclass(slots=True)
+class _Level:
+    """An open collection: where its next value goes."""
+
+    path: Path
+    items: Any
+    key: str | None = None
 
 
-def scalar(node: yaml.ScalarNode, file: str) -> str | int | float | bool | None:
+def _documents(text: str, file: str) -> Iterator[Document]:
+    """The documents, built straight from events: the composer's implicit typing is what takes the time, and unused."""
+    for event in _events(text):
+        _refuse(event)  # that all of the text is YAML, and of our kind, comes before what it says
+    for event in (events := _events(text)):
+        if isinstance(event, yaml.DocumentStartEvent):
+            marks: dict[Path, tuple[int, int]] = {}
+            yield Document(_value(events, file, marks), file, _Positions(file, marks))
+
+
+def _value(events: Iterator[yaml.Event], file: str, marks: dict[Path, tuple[int, int]]) -> Any:
+    """The value that the next events describe, up to the end of its document."""
+    root: Any = None
+    levels: list[_Level] = []
+    for event in events:
+        if isinstance(event, yaml.DocumentEndEvent):
+            break
+        if isinstance(event, yaml.CollectionEndEvent):
+            levels.pop()
+            continue
+        level = levels[-1] if levels else None
+        if level is not None and isinstance(level.items, dict) and level.key is None:
+            level.key = _key(event, level.items, file)
+            continue
+        path: Path = ()
+        if level is not None:
+            path = (*level.path, len(level.items) if level.key is None else level.key)
+        mark = cast(yaml.Mark, event.start_mark)
+        marks[path] = (mark.line + 1, mark.column + 1)
+        if len(path) > MAX_DEPTH:
+            where = _where(event, file)
+            raise InputError("yaml-depth", "nested too deeply", expected=f"<= {MAX_DEPTH} levels", where=where)
+        value: Any
+        if isinstance(event, yaml.ScalarEvent):
+            value = scalar(event, file)
+        else:
+            value = {} if isinstance(event, yaml.MappingStartEvent) else []
+        if level is None:
+            root = value
+        elif level.key is None:
+            level.items.append(value)
+        else:
+            level.items[level.key] = value
+            level.key = None
+        if not isinstance(event, yaml.ScalarEvent):
+            levels.append(_Level(path, value))
+    return root
+
+
+def _key(event: yaml.Event, taken: Mapping[str, Any], file: str) -> str:
+    key = scalar(event, file) if isinstance(event, yaml.ScalarEvent) else None
+    if not isinstance(key, str):
+        got = event.value if isinstance(event, yaml.ScalarEvent) else "a collection"
+        raise InputError("yaml-key", "a key must be a string", got=got, where=_where(event, file), todo="quote the key")
+    if key in taken:
+        raise InputError("yaml-duplicate-key", f"key {key!r} appears twice", where=_where(event, file))
+    return key
+
+
+def scalar(node: yaml.ScalarNode | yaml.ScalarEvent, file: str) -> str | int | float | bool | None:
     """The value of a scalar that every dialect reads alike; InputError ``yaml-ambiguous`` otherwise."""
     text = str(node.value)
     if node.style in ("'", '"', "|", ">"):
         return text
-    return plain(text, Location(file, node.start_mark.line + 1, node.start_mark.column + 1))
+    return plain(text, _where(node, file))
 
 
 def plain(text: str, where: Location) -> str | int | float | bool | None:

@@ -91,6 +91,10 @@ def not_allowed() -> ApiError:
     return ApiError(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
 
 
+def not_implemented(message: str) -> ApiError:
+    return ApiError(501, "NotImplemented", message)
+
+
 def unsupported_media(got: str) -> ApiError:
     return ApiError(415, "UnsupportedMediaType", f"the body of the request was in an unknown format: {got}")
 

@@ -13,12 +13,23 @@ from datetime import UTC
 from typing import Any
 
 from interlock.formats.kubernetes.validation import Cause
-from interlock.local.kubernetes import answers, bodies, impersonation, patching, paths, reading, scaling, writing
+from interlock.local.kubernetes import (
+    answers,
+    bodies,
+    impersonation,
+    patching,
+    paths,
+    podlogs,
+    reading,
+    scaling,
+    writing,
+)
 from interlock.local.kubernetes.answers import ApiError
 from interlock.local.kubernetes.audit import AuditLog, Exchange, confidential
 from interlock.local.kubernetes.authentication import Authenticator
 from interlock.local.kubernetes.cluster import Call, Cluster, Object
 from interlock.local.kubernetes.kinds import Kind
+from interlock.local.kubernetes.podlogs import Source
 from interlock.local.kubernetes.rbac import authorizer
 from interlock.local.kubernetes.request import ANONYMOUS, RequestInfo, User, parse
 from interlock.local.kubernetes.reviews import Reviews
@@ -53,6 +64,8 @@ class Answer:
     content_type: str = "application/json"
     warnings: tuple[str, ...] = ()
     watch: Watching | None = None
+    log: Source | None = None
+    """A container's log, to be streamed from there."""
 
 
 class Api:
@@ -100,6 +113,8 @@ class Api:
         if kind is None or (info.namespace and not kind.namespaced and kind.name != "Namespace"):
             raise answers.no_such_path()
         if info.subresource and info.subresource not in kind.subresources:
+            if kind.resource == "/pods" and info.subresource in podlogs.UNSUPPORTED:
+                raise answers.not_implemented(f"pods/{info.subresource}: interlock.local runs no containers")
             raise answers.no_such_path()
         return kind
 
@@ -120,6 +135,8 @@ class Api:
         found = reading.get(self.cluster, kind, info.namespace if kind.namespaced else "", info.name)
         if info.subresource == "scale":
             return Answer(200, scaling.scale_of(kind, found))
+        if info.subresource == "log":
+            return Answer(200, b"", log=podlogs.locate(found, request.query, self.cluster.config.kubelets))
         if info.subresource not in ("", "status"):
             raise answers.not_allowed()
         return Answer(200, reading.rendered(self.cluster, kind, accept, request.query)(found))

@@ -68,15 +68,39 @@ def _replica_set(obj: Object, age: Age) -> list[Any]:
     return [_name(obj), *counts, _created(obj, age), *_containers(obj), _selector(obj)]
 
 
+def _pod_reason(obj: Object, status: Object) -> str:
+    """printers.go printPod: the first init container that has not succeeded, else the first container with a reason."""
+    if obj["metadata"].get("deletionTimestamp"):
+        return "Terminating"
+    declared = obj["spec"].get("initContainers") or []
+    stays = {item["name"] for item in declared if item.get("restartPolicy") == "Always"}
+    for index, item in enumerate(status.get("initContainerStatuses") or []):
+        state = item.get("state") or {}
+        ended = state.get("terminated")
+        if (ended is not None and not ended.get("exitCode")) or (item["name"] in stays and item.get("started")):
+            continue
+        why = (ended or state.get("waiting") or {}).get("reason") or ""
+        if ended is not None or why not in ("", "PodInitializing"):
+            return f"Init:{why or ended}"
+        return f"Init:{index}/{len(declared)}"
+    reason = str(status.get("reason") or status.get("phase") or "Unknown")
+    running = False
+    for item in reversed(status.get("containerStatuses") or []):
+        state = item.get("state") or {}
+        told = (state.get("waiting") or state.get("terminated") or {}).get("reason")
+        if told:
+            reason = str(told)
+        running = running or ("running" in state and bool(item.get("ready")))
+    if reason == "Completed" and running:
+        ready = any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions") or [])
+        return "Running" if ready else "NotReady"
+    return reason
+
+
 def _pod(obj: Object, age: Age) -> list[Any]:
     status = _status(obj)
     statuses = status.get("containerStatuses") or []
-    reason = status.get("reason") or status.get("phase") or "Unknown"
-    for item in statuses:
-        state = item.get("state") or {}
-        reason = (state.get("waiting") or state.get("terminated") or {}).get("reason") or reason
-    if obj["metadata"].get("deletionTimestamp"):
-        reason = "Terminating"
+    reason = _pod_reason(obj, status)
     ready = sum(1 for item in statuses if item.get("ready"))
     restarts = sum(item.get("restartCount", 0) for item in statuses)
     total = len(obj["spec"].get("containers") or [])

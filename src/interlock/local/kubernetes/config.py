@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from interlock.local import serving
 
@@ -20,6 +21,17 @@ class Tls(BaseModel):
     """Its private key; mode 0600."""
     ca: Path
     """Certificate of the CA: what clients trust, and what the config map ``kube-root-ca.crt`` holds."""
+
+
+class Kubelet(BaseModel):
+    """The kubelet of a node that really runs containers."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    address: Annotated[str, StringConstraints(pattern=r"^(127\.0\.0\.1|localhost):[0-9]{1,5}$")]
+    """``127.0.0.1:8485``."""
+    secret_file: Path
+    """What both sides know (`interlock.local.kubelets`)."""
 
 
 class Config(serving.HttpConfig):
@@ -42,6 +54,9 @@ class Config(serving.HttpConfig):
     """``iss`` of service-account tokens."""
     workloads: bool = True
     """Run the controllers of Deployments, ReplicaSets and Pods."""
+
+    kubelets: dict[str, Kubelet] = Field(default_factory=dict)
+    """Name of a node -> its kubelet, which serves the logs of the pods that are on it."""
 
     @property
     def audit_log(self) -> Path:

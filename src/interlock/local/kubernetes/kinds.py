@@ -37,7 +37,7 @@ class Kind:
     short_names: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     subresources: tuple[str, ...] = ()
-    """Of ``status``, ``scale``, ``token``, ``eviction``, ``finalize``."""
+    """Of ``status``, ``scale``, ``token``, ``eviction``, ``finalize``, ``log``."""
     verbs: tuple[str, ...] = VERBS
     columns: tuple[Column, ...] = ()
     custom: bool = False
@@ -120,7 +120,7 @@ BUILTIN: tuple[Kind, ...] = (
         "pods",
         "po",
         categories=("all",),
-        subresources=("status", "eviction"),
+        subresources=("status", "eviction", "log"),
         field_labels=_POD_FIELDS,
     ),
     _kind("", "v1", "Secret", "secrets", field_labels=("type",)),

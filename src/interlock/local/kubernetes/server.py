@@ -22,6 +22,7 @@ from interlock.local.kubernetes.authentication import Authenticator
 from interlock.local.kubernetes.cluster import Cluster, system_clock
 from interlock.local.kubernetes.config import Config
 from interlock.local.kubernetes.controllers import Controllers
+from interlock.local.kubernetes.kubelet_proxy import KubeletProxy
 from interlock.local.kubernetes.service_accounts import ServiceAccounts
 from interlock.local.kubernetes.store import Change, Store
 from interlock.local.kubernetes.tokens import TokenFile, read_tokens
@@ -59,6 +60,7 @@ def create_app(config: Config, *, now: Callable[[], datetime] = system_clock) ->
             async with Controllers(api).running():
                 yield
             server.close_watches()
+            await server.close()
 
     app = Starlette(routes=[Route("/{path:path}", server.endpoint, methods=_METHODS)], lifespan=lifespan)
     app.state.api = api
@@ -76,6 +78,7 @@ class _Server:
     def __init__(self, api: Api) -> None:
         self._api = api
         self._watchers: set[Watcher] = set()
+        self._kubelets = KubeletProxy()
 
     def changed(self, change: Change) -> None:
         if change.resource == definitions.RESOURCE:
@@ -85,6 +88,9 @@ class _Server:
         """End the running watches: a graceful stop does not wait for their clients."""
         for watcher in list(self._watchers):
             watcher.close()
+
+    async def close(self) -> None:
+        await self._kubelets.close()
 
     async def endpoint(self, http: HttpRequest) -> Response:
         body = b""
@@ -106,6 +112,11 @@ class _Server:
         answer = self._api.handle(request)
         if answer.watch is not None:
             return self._stream(answer)
+        if answer.log is not None:
+            try:
+                return await self._kubelets.stream(answer.log)
+            except ApiError as error:
+                return _json(error.code, error.status)
         return _response(answer)
 
     def _stream(self, answer: Answer) -> Response:

@@ -12,7 +12,7 @@ from interlock.clients.process import notify_ready
 from interlock.local import serving
 from interlock.local.tekton.config import Config
 from interlock.local.tekton.engine import Engine
-from interlock.local.tekton.logs import LogServer
+from interlock.local.tekton.kubelet import LogServer
 
 
 def main() -> int:
@@ -27,8 +27,9 @@ def _run(config: Config) -> None:
     engine = Engine(config, client)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: engine.stop())
-    logs = LogServer(engine.services.storage, config.logs_port) if config.logs_port is not None else None
-    if logs is not None:
+    logs = None
+    if config.logs_port is not None:
+        logs = LogServer(engine.services.storage, config.logs_port, secret_file=config.logs_secret_file)
         logs.start()
     threading.Thread(target=_tell_when_ready, args=(engine,), daemon=True).start()
     engine.run()

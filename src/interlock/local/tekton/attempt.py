@@ -1,29 +1,42 @@
-"""One attempt of a TaskRun: its plan, its steps, its results."""
+"""One attempt of a TaskRun: its plan, its sidecars and steps, its results."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-from interlock.errors import InterlockError
-from interlock.formats.tekton import conditions, durations, names, results, task
+from interlock.errors import InputError, InterlockError, UnreachableError
+from interlock.formats.tekton import artifacts, cel, conditions, durations, names, results, step_results, task, when
 from interlock.formats.tekton.conditions import Condition
 from interlock.formats.tekton.model import parse
+from interlock.formats.tekton.results import Emission
 from interlock.formats.tekton.runs import TaskRun
-from interlock.local.tekton import capabilities, process, step_view, storage, task_plan
+from interlock.formats.tekton.task import Step
+from interlock.local.tekton import (
+    breakpoints,
+    capabilities,
+    container_view,
+    leavings,
+    process,
+    step_states,
+    task_plan,
+    task_source,
+)
 from interlock.local.tekton.journal import Journal
-from interlock.local.tekton.process import Stop
+from interlock.local.tekton.logs import LogWriter, path_of
+from interlock.local.tekton.process import Outcome, Stop
 from interlock.local.tekton.services import Services, Written
-from interlock.local.tekton.task_plan import Plan, Refusal
+from interlock.local.tekton.sidecars import Sidecars
+from interlock.local.tekton.step_states import State
+from interlock.local.tekton.task_plan import Container, Plan
+from interlock.local.tekton.task_source import Refusal
 
-_MOST_READ = 1 << 20
 _CONFIG_PROBLEM = "Failed to create pod due to config error: "
+_GO_ON = Condition("Unknown", conditions.RUNNING, "")
 
 
 class Attempt:
-    """One attempt of a TaskRun: its plan, its steps, its results."""
+    """One attempt of a TaskRun. ``lock`` is a descriptor that its sandboxes inherit; ``stop`` may be set any time."""
 
     def __init__(
         self, services: Services, written: Written, run: TaskRun, folder: Path, retries: int, stop: Stop, lock: int
@@ -37,8 +50,12 @@ class Attempt:
         self._lock = lock
         self._journal = Journal.open(folder / "journal.jsonl")
         self._plan: Plan | None = None
-        self._states: list[dict[str, Any]] = []
-        self._tools: list[Mapping[str, str]] = [services.toolbox]
+        self._sidecars: Sidecars | None = None
+        self._states: list[State] = []
+        self._emissions: list[Emission] = []
+        self._tools: list[dict[str, str]] = []
+        self.capabilities: str | None = None
+        """What the annotation of that name says, by this engine's own word."""
 
     @property
     def plan(self) -> Plan:
@@ -49,46 +66,107 @@ class Attempt:
         return self._plan.masker.text(text) if self._plan is not None else text
 
     def run(self) -> Condition | None:
+        """The attempt's condition; None when the engine is stopping and it is to be resumed. Raises Refusal."""
+        self._prepare()
+        with Sidecars(
+            self._services, self.plan, self._folder, self._written, self._stop, self._lock, self._retries
+        ) as sidecars:
+            self._sidecars = sidecars
+            self._tell_pod()
+            condition = self._with_sidecars(sidecars)
+        return self._with_results(condition) if condition.done else None
+
+    def _with_sidecars(self, sidecars: Sidecars) -> Condition:
+        """The condition after sidecars and steps; Unknown while the engine is stopping."""
+        ended = sidecars.start(self._deadline())
+        self._post()
+        if ended is None:
+            return sidecars.blamed(self._steps())
+        if not ended.done:
+            return ended
+        return self._terminated(self._timed_out() if ended.reason == conditions.TASK_TIMEOUT else ended)
+
+    def _prepare(self) -> None:
         prepared = self._journal.of("prepared")
         resolved = parse(task.TaskSpec, prepared[0]["taskSpec"]) if prepared else None
-        origin = task_plan.source(self._services, self._run)
+        origin = task_source.source(self._services, self._run)
         self._plan = task_plan.build(
             self._services, self._run, origin, folder=self._folder, retries=self._retries, resolved=resolved
         )
-        step_view.prepare(self.plan, self._folder)
+        container_view.prepare(self.plan, self._folder)
         if not prepared:
             self._journal.write({"event": "prepared", "taskSpec": self.plan.spec.to_object()})
         self._annotate()
-        self._states = [self._waiting(container, step) for _, container, step in self.plan.steps]
+        self._states = [step_states.waiting(self.plan, container) for container in self.plan.steps]
         for entry in self._journal.of("step-finished"):
             self._states[entry["step"]] = entry["state"]
-        for index, state in enumerate(self._states):
-            if "waiting" in state and index != self._journal.interrupted:
-                self._states[index] = self._running(index)
+            if "emission" in entry:
+                self._emissions.append(Emission(**entry["emission"]))
+        self._written.status.setdefault("startTime", conditions.timestamp(self._services.now()))
+
+    def _post(self) -> None:
+        """Tell the status as it is now: with the first step that can run shown as running."""
+        now = self._services.now()
+        for container in self.plan.steps:
+            state = self._states[container.index]
+            if "waiting" in state and container.index != self._journal.interrupted and not self._stopped:
+                self._states[container.index] = step_states.running(self.plan, container, now)
+            if "terminated" not in state:
                 break
+        provenance: dict[str, object] = {"featureFlags": self._services.config.flags.to_status()}
+        if self.plan.source.provenance is not None:
+            provenance["refSource"] = dict(self.plan.source.provenance)
         status = {
             **self._written.status,
-            "podName": "",
+            "podName": self.plan.pod.name,
             "steps": list(self._states),
             "taskSpec": self.plan.spec.to_object(),
-            "provenance": {"featureFlags": self._services.config.flags.to_status()},
         }
-        status.setdefault("startTime", conditions.timestamp(self._services.now()))
-        self._written.write(conditions.written(status, conditions.TASK_RUNNING, self._services.now()))
-        condition = self._steps()
-        if condition is None:
-            return None
-        return self._with_results(condition)
+        if self._services.config.flags.enable_provenance_in_status:
+            status["provenance"] = provenance
+        if self._sidecars is not None and self._sidecars.states:
+            status["sidecars"] = list(self._sidecars.states)
+        status = conditions.written(status, conditions.TASK_RUNNING, now)
+        if self.plan.source.verified is not None:
+            status = conditions.added(status, self.plan.source.verified, now)
+        self._written.post(status)
+        self._tell_pod()
+
+    def _tell_pod(self, *, done: bool = False, reason: str = "") -> None:
+        """The pod as the states are now. Raises Refusal where the API refuses it (handlePodCreationError)."""
+        sidecars = self._sidecars.states if self._sidecars is not None else []
+        try:
+            self._services.pods.update(
+                self._written.object,
+                self.plan.spec,
+                list(self._states),
+                list(sidecars),
+                retries=self._retries,
+                done=done,
+                reason=reason,
+                masked=self.masked,
+            )
+        except UnreachableError:
+            raise
+        except InterlockError as error:
+            named = self._run.spec.task_ref.name if self._run.spec.task_ref is not None else ""
+            maybe = f"missing or invalid Task {self._written.namespace}/{named}" if named else "invalid TaskSpec"
+            message = f'failed to create task run pod "{self._written.name}": {error.message}. Maybe {maybe}'
+            raise Refusal(conditions.POD_CREATION_FAILED, message) from error
 
     def _annotate(self) -> None:
         plan = self.plan
+        roots = {container.spec.image: container.root for container in plan.containers}
+        notes = {note for root in roots.values() for note in root.notes}
+        tools = [tool for root in roots.values() for tool in root.tools]
         text = capabilities.annotation(
             level=self._services.isolation.level,
             network=plan.network,
-            images=plan.executors,
-            tools=self._tools,
-            not_enforced=plan.not_enforced,
+            images={image: root.executor for image, root in roots.items()},
+            tools=[*{tuple(sorted(tool.items())): tool for tool in tools}.values(), *self._tools],
+            not_enforced={*plan.not_enforced, *self._services.isolation.not_enforced, *notes},
         )
+        self.capabilities = text
         own = self._written.object["metadata"]
         labels = {**plan.source.labels, names.LABEL_MANAGED_BY: "tekton-pipelines"}
         labels = {
@@ -113,56 +191,61 @@ class Attempt:
         given = self._run.spec.timeout
         return durations.parse(given if given is not None else self._services.config.default_timeout)
 
-    def _steps(self) -> Condition | None:
+    @property
+    def _stopped(self) -> bool:
+        return self._stop.reason is not None
+
+    def _steps(self) -> Condition:
+        """The attempt's condition after its steps; Unknown while the engine is stopping."""
         failure: Condition | None = None
         finished = {entry["step"] for entry in self._journal.of("step-finished")}
         interrupted = self._journal.interrupted
-        for index, container, _ in self.plan.steps:
+        for container in self.plan.steps:
+            index = container.index
             if index in finished:
-                failure = failure or self._failure(index)
+                failure = failure or self._failure(container)
                 continue
             if failure is not None:
-                self._record(index, self._ended(index, 1, "Error", "Skipped"), durable=False)
+                self._states[index] = self._ended(container, 1, "Error", step_states.SKIPPED)
                 continue
             if index == interrupted:
                 message = (
-                    f'"{container}" was interrupted: the engine was stopped while it ran, and what it did is unknown'
+                    f'"{container.name}" was interrupted: the engine was stopped while it ran, and what it did is '
+                    "unknown"
                 )
                 failure = conditions.failed(conditions.INTERRUPTED, message)
-                self._record(index, self._ended(index, 1, "Error", "Interrupted"), durable=True)
+                self._record(container, self._ended(container, 1, "Error", step_states.INTERRUPTED))
                 continue
-            stopped = self._over()
-            if stopped is not None:
-                return self._terminated(stopped)
-            outcome = self._step(index)
-            if outcome is None:
-                return None
+            outcome = self._over() or self._step(container)
             if outcome.done:
-                failure = outcome if outcome.reason == conditions.STEP_FAILED else None
-                if failure is None:
+                if outcome.reason not in (conditions.STEP_FAILED, conditions.STEP_OOM):
                     return self._terminated(outcome)
+                failure = outcome
+            elif self._stopped:
+                return _GO_ON
         return failure or conditions.TASK_SUCCEEDED
 
-    def _failure(self, index: int) -> Condition | None:
+    def _failure(self, container: Container) -> Condition | None:
         """The condition that a finished, failed step of a resumed attempt means."""
-        state = self._states[index]
-        code, ending = state["terminated"]["exitCode"], state.get("terminationReason")
-        if code == 0 or ending == "Continued":
+        state = self._states[container.index]
+        ended, ending = state["terminated"], state.get("terminationReason", "")
+        if ended["exitCode"] == 0 or ending == step_states.CONTINUED:
             return None
-        return conditions.failed(conditions.STEP_FAILED, self._step_message(index, code, ending))
+        return self._step_failed(container, ended["exitCode"], ended["reason"], ending)
 
-    def _step_message(self, index: int, code: int, ending: str | None) -> str:
-        container = self.plan.steps[index][1]
-        if ending == "TimeoutExceeded":
-            return conditions.step_timeout(container)
-        return conditions.step_failure(container, code)
+    @staticmethod
+    def _step_failed(container: Container, code: int, reason: str, ending: str) -> Condition:
+        if ending == step_states.TIMED_OUT:
+            return conditions.failed(conditions.STEP_FAILED, conditions.step_timeout(container.name))
+        kind = conditions.STEP_OOM if reason == "OOMKilled" else conditions.STEP_FAILED
+        return conditions.failed(kind, conditions.step_failure(container.name, code, reason=reason))
 
     def _over(self) -> Condition | None:
         """Whether the attempt must end before its next step; an Unknown condition means the engine is stopping."""
         if self._stop.reason == "cancelled":
             return conditions.failed(conditions.TASK_CANCELLED, "")
-        if self._stop.reason is not None:
-            return Condition("Unknown", conditions.RUNNING, "")
+        if self._stopped:
+            return _GO_ON
         deadline = self._deadline()
         if deadline is not None and self._services.now() >= deadline:
             return self._timed_out()
@@ -174,46 +257,45 @@ class Attempt:
             conditions.TASK_TIMEOUT, f'TaskRun "{self._run.metadata.name}" failed to finish within "{limit}"'
         )
 
-    def _terminated(self, condition: Condition) -> Condition | None:
-        """The attempt ends in the middle: every step that has not ended is marked (terminateStepsInPod)."""
-        if not condition.done:
-            return None
-        for index, state in enumerate(self._states):
-            if "terminated" not in state:
-                name = state["name"]
-                message = f"Step {name} terminated as pod {self._run.metadata.name}-pod is terminated"
-                ended = self._ended(index, 1, condition.reason, condition.reason)
-                ended["terminated"]["message"] = message
-                self._record(index, ended, durable=False)
+    def _terminated(self, condition: Condition) -> Condition:
+        """The attempt ends in the middle: every step that has not ended is marked."""
+        created = str(self._written.object["metadata"].get("creationTimestamp", ""))
+        self._states = step_states.terminated(
+            self._states, condition, self.plan.pod.name, created, self._services.now()
+        )
         return condition
 
-    def _step(self, index: int) -> Condition | None:
-        """Run one step. An Unknown condition: go on; None: the engine is stopping."""
-        _, container, step = self.plan.steps[index]
-        if "running" not in self._states[index]:
-            self._states[index] = self._running(index)
-        self._written.write({**self._written.status, "steps": list(self._states)})
+    def _step(self, container: Container) -> Condition:
+        """Run one step. An Unknown condition: go on, or the engine is stopping."""
+        step = container.spec
+        assert isinstance(step, Step)  # noqa: S101 - steps of a plan are steps
+        produced = leavings.produced(self.plan, self._folder, self.plan.steps[: container.index])
+        try:
+            allowed = self._allowed(step, produced)
+        except InputError as error:
+            self._log(container, f"{error.message}\n")
+            return self._after(container, step, Outcome("exited", 1), by_step=False)
+        if not allowed:
+            self._log(container, "Step was skipped due to when expressions were evaluated to false.\n")
+            return self._skipped(container)
+        try:
+            pod = self._sidecars.pod if self._sidecars is not None else None
+            view = container_view.view(self._services, self.plan, self._folder, container, produced, network_of=pod)
+        except InterlockError as error:
+            raise Refusal(conditions.CONFIG_ERROR, _CONFIG_PROBLEM + error.message) from error
+        points = breakpoints.of(
+            self._services, self._run, self.plan, self._folder, container, view, self._stop, self._lock, self._retries
+        )
+        if points.before and not points.wait_before():
+            self._log(container, "Skipping execute step script because before step breakpoint fail-continue\n")
+            return self._after(container, step, Outcome("exited", 1), by_step=False)
+        self._post()
         deadline = self._deadline()
         own = durations.parse(step.timeout) if step.timeout else None
         left = None if deadline is None else deadline - self._services.now()
         limit = min((item for item in (own, left) if item), default=None)
-        by_step = own is not None and limit == own
-        try:
-            view = step_view.view(
-                self._services, self.plan, self._folder, index, hostname=f"{self._run.metadata.name}-pod"
-            )
-        except InterlockError as error:
-            raise Refusal(
-                conditions.CONFIG_ERROR, f"Failed to create pod due to config error: {error.message}"
-            ) from error
-        self._journal.write({"event": "step-started", "step": index})
-        log_path = self._services.storage.log(
-            self._written.namespace, self._written.name, container.removeprefix("step-")
-        )
-        log_path.parent.mkdir(parents=True, exist_ok=True)
-        with log_path.open("ab") as log:
-            log.write(self._first_line(container, step).encode())
-            seconds = None if limit is None else limit.total_seconds()
+        with self._log_of(container) as log:
+            log.write(self._first_line(container).encode())
             try:
                 outcome = process.run(
                     self._services.isolation,
@@ -221,116 +303,128 @@ class Attempt:
                     log,
                     self.plan.masker.fresh(),
                     stop=self._stop,
-                    seconds=seconds,
-                    marker=self._written.uid,
+                    seconds=None if limit is None else limit.total_seconds(),
                     lock=self._lock,
+                    released=lambda: self._journal.write({"event": "step-started", "step": container.index}),
+                    streams=container_view.streams(step),
                 )
             except InterlockError as error:
                 raise Refusal(conditions.CONFIG_ERROR, _CONFIG_PROBLEM + error.message) from error
             except OSError as error:
                 log.write(self.masked(f"{view.command[0]}: {error.strerror}\n").encode())
-                outcome = process.Outcome("exited", 127)
-        return self._after(index, step, outcome, by_step)
+                outcome = Outcome("exited", 127)
+        if points.on_failure and outcome.ending == "exited" and outcome.exit_code:
+            outcome = Outcome("exited", points.wait_after())
+        return self._after(container, step, outcome, by_step=own is not None and limit == own)
 
-    def _after(self, index: int, step: task.Step, outcome: process.Outcome, by_step: bool) -> Condition | None:
-        container = self.plan.steps[index][1]
+    def _allowed(self, step: Step, produced: step_results.Produced) -> bool:
+        """Whether the step's ``when`` holds (entrypointer.go allowExec). Raises InputError."""
+        if not step.when:
+            return True
+        found, _ = step_results.attempt(lambda: step_results.in_when(step.when or [], produced), step.when)
+        if any(not cel.holds(condition.cel) for condition in found if condition.cel):
+            return False
+        return when.allows([condition for condition in found if not condition.cel])
+
+    def _skipped(self, container: Container) -> Condition:
+        self._write_exit_code(container, 0)
+        state = self._ended(container, 0, step_states.COMPLETED, step_states.SKIPPED)
+        self._record(container, state, Emission(container.name[5:], {}, {}))
+        return _GO_ON
+
+    def _after(self, container: Container, step: Step, outcome: Outcome, *, by_step: bool) -> Condition:
         if outcome.ending == "stopped":
-            if self._stop.reason == "cancelled":
-                return conditions.failed(conditions.TASK_CANCELLED, "")
-            # The engine is asked to stop: as after a kill, the step counts as interrupted when the run is resumed.
-            return None
+            # Asked to stop by the engine: as after a kill, the step counts as interrupted when the run is resumed.
+            return conditions.failed(conditions.TASK_CANCELLED, "") if self._stop.reason == "cancelled" else _GO_ON
         if outcome.ending == "timeout" and not by_step:
             return self._timed_out()
-        code = outcome.exit_code
-        if outcome.ending == "timeout":
-            code, ending = 1, "TimeoutExceeded"
-        elif code and step.on_error == "continue":
-            ending = "Continued"
-        else:
-            ending = "Error" if code else "Completed"
-        reason = "Completed" if code == 0 or ending == "Continued" else "Error"
-        state = self._ended(index, code, reason, ending)
-        if ending in ("Completed", "Continued"):
-            (self._folder / "steps" / container / "exitCode").write_text(str(code))
-        self._record(index, state, durable=True)
-        tools = capabilities.reported(
-            self._folder / "run" / str(index) / "tools.jsonl", container.removeprefix("step-")
+        code, reason, ending = _verdict(step, outcome)
+        found = leavings.emission(self.plan, self._folder, container)
+        large = results.too_large(found, self._services.config.flags)
+        if large is not None and self._services.config.flags.results_from == "sidecar-logs":
+            message = f'{conditions.USER_ERROR} TaskRun ""{self._run.metadata.name}"" failed: {large}'
+            return conditions.failed(conditions.RESULT_TOO_LARGE, message)
+        if large is not None:
+            # The entrypoint cannot write its termination message: the step fails, and only its log says why.
+            self._log(container, f"{large}\n")
+            found = Emission(found.step_name, {}, {})
+            code, reason, ending = 1, "Error", "Error"
+        if ending in (step_states.COMPLETED, step_states.CONTINUED):
+            self._write_exit_code(container, code)
+        state = self._ended(container, code, reason, ending)
+        state = step_states.with_emission(
+            state, step, found, leavings.step_artifacts(self.plan, self._folder, container)
         )
+        self._record(container, state, found)
+        self._report_tools(container)
+        if ending not in (step_states.COMPLETED, step_states.CONTINUED):
+            return self._step_failed(container, code, reason, ending)
+        return _GO_ON
+
+    def _write_exit_code(self, container: Container, code: int) -> None:
+        container_view.write_exit_code(self._folder, container, code)
+
+    def _report_tools(self, container: Container) -> None:
+        base = self._folder / "run" / str(container.index)
+        tools = capabilities.reported(base / "tools.jsonl", container.name.removeprefix("step-"))
         if tools:
             self._tools += tools
             self._annotate()
-        if ending not in ("Completed", "Continued"):
-            return conditions.failed(conditions.STEP_FAILED, self._step_message(index, code, ending))
-        size = results.message_size(self._emitted(), index + 1)
-        if size > results.LIMIT:
-            return self._too_large(size)
-        return Condition("Unknown", conditions.RUNNING, "")
 
-    @staticmethod
-    def _too_large(size: int) -> Condition:
-        return conditions.failed(conditions.RESULT_TOO_LARGE, f"{results.TOO_LARGE} ({size} bytes)")
+    def _log(self, container: Container, text: str) -> None:
+        with self._log_of(container) as log:
+            log.write(self.masked(text).encode())
 
-    def _first_line(self, container: str, step: task.Step) -> str:
-        plan = self.plan
+    def _log_of(self, container: Container) -> LogWriter:
+        own = self._written
+        return LogWriter(path_of(self._services.storage, own.namespace, own.name, container.name, self._retries))
+
+    def _first_line(self, container: Container) -> str:
+        plan, level = self.plan, str(self._services.isolation.level)
         reach = ", ".join(f"{name} ({address})" for name, address in sorted(plan.network.items())) or "none"
-        level = self._services.isolation.level
-        if level == "none":
-            reach = "not limited"
-        executor = plan.executors[step.image]
-        image = f"image {step.image} executed by {executor}"
-        return f"[interlock.local] {container}: isolation {level}, network {reach}, {image}\n"
+        if self._services.isolation.not_enforced:
+            level += f" (not enforced: {', '.join(self._services.isolation.not_enforced)})"
+        notes = "".join(f"; {note}" for note in container.root.notes)
+        image = f"image {container.spec.image} executed by {container.root.executor}"
+        return f"[interlock.local] {container.name}: isolation {level}, network {reach}, {image}{notes}\n"
 
-    def _record(self, index: int, state: dict[str, Any], *, durable: bool) -> None:
-        self._states[index] = state
-        if durable:
-            self._journal.write({"event": "step-finished", "step": index, "state": state})
+    def _record(self, container: Container, state: State, emission: Emission | None = None) -> None:
+        self._states[container.index] = state
+        entry: dict[str, object] = {"event": "step-finished", "step": container.index, "state": state}
+        if emission is not None:
+            self._emissions.append(emission)
+            entry["emission"] = {"step_name": emission.step_name, "task": emission.task, "step": emission.step}
+        self._journal.write(entry)
 
-    def _identity(self, container: str, step: task.Step) -> dict[str, Any]:
-        executor = self.plan.executors[step.image]
-        image = f"interlock.local/{executor}"
-        if executor == task_plan.TOOLBOX:
-            image += f"@{self._services.toolbox['digest']}"
-        return {"name": container.removeprefix("step-"), "container": container, "imageID": image}
-
-    def _running(self, index: int) -> dict[str, Any]:
-        _, container, step = self.plan.steps[index]
-        now = conditions.timestamp(self._services.now())
-        return {**self._identity(container, step), "running": {"startedAt": now}}
-
-    def _waiting(self, container: str, step: task.Step) -> dict[str, Any]:
-        return {**self._identity(container, step), "waiting": {"reason": "PodInitializing"}}
-
-    def _ended(self, index: int, code: int, reason: str, ending: str) -> dict[str, Any]:
-        _, container, step = self.plan.steps[index]
-        now = conditions.timestamp(self._services.now())
-        started = self._states[index].get("running", {}).get("startedAt", now)
-        return {
-            **self._identity(container, step),
-            "terminationReason": ending,
-            "terminated": {"exitCode": code, "reason": reason, "startedAt": started, "finishedAt": now},
-        }
-
-    def _emitted(self) -> dict[str, str]:
-        """Declared results that exist, masked. Read without following links: the files are the steps'."""
-        found: dict[str, str] = {}
-        for result in self.plan.spec.results or []:
-            content = storage.read_regular(self._folder / "results" / result.name, _MOST_READ)
-            if content is not None:
-                found[result.name] = self.masked(content.decode("utf-8", "replace"))
-        return found
+    def _ended(self, container: Container, code: int, reason: str, ending: str) -> State:
+        before = self._states[container.index]
+        return step_states.ended(self.plan, container, before, code, reason, ending, self._services.now())
 
     def _with_results(self, condition: Condition) -> Condition:
         """Results are kept even of a failed task; what is wrong with them fails a good one (tr/validate_taskrun.go)."""
-        emitted = self._emitted()
+        self._tell_pod(done=True, reason=condition.reason)
         status = {**self._written.status, "steps": list(self._states)}
-        if (size := results.message_size(emitted, len(self._states))) > results.LIMIT:
-            emitted = {}
-            if condition.status == "True":
-                condition = self._too_large(size)
-        found, error = results.decode(self.plan.spec.results, emitted)
+        if self._sidecars is not None and self._sidecars.states:
+            status["sidecars"] = list(self._sidecars.states)
+        found, error = results.of_task(self.plan.spec, self._emissions)
         if found:
             status["results"] = [result.to_object() for result in found]
+        steps = [leavings.step_artifacts(self.plan, self._folder, container) for container in self.plan.steps]
+        if merged := artifacts.merged([leavings.task_artifacts(self.plan, self._folder), *steps]):
+            status["artifacts"] = merged
         if error is not None and condition.status == "True":
             condition = conditions.failed(conditions.TASK_VALIDATION_FAILED, conditions.USER_ERROR + error)
-        self._written.write(status)
+        self._written.post(status)
         return Condition(condition.status, condition.reason, self.masked(condition.message))
+
+
+def _verdict(step: Step, outcome: Outcome) -> tuple[int, str, str]:
+    """(exit code, reason, termination reason) of a step that ended by itself or by its own time limit."""
+    if outcome.ending == "timeout":
+        return 1, "Error", step_states.TIMED_OUT
+    code = outcome.exit_code
+    if outcome.reason == "OOMKilled":
+        return code, "OOMKilled", "OOMKilled"
+    if code and step.on_error == "continue":
+        return code, step_states.COMPLETED, step_states.CONTINUED
+    return (code, "Error", "Error") if code else (0, step_states.COMPLETED, step_states.COMPLETED)

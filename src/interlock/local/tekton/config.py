@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from interlock.formats.tekton.flags import Flags, Version
+from interlock.local.tekton.resolvers.config import ResolverConfig
 
 HostPort = Annotated[str, StringConstraints(pattern=r"^(127\.0\.0\.1|localhost|[a-z0-9.-]+):[0-9]{1,5}$")]
 
@@ -35,12 +36,24 @@ class Config(BaseModel):
     """Image reference -> what executes its steps."""
     host_images: list[str] = Field(default_factory=list)
     """Image references whose steps run with this machine's own shell and tools: an explicit choice, said in status."""
+    registry: str | None = None
+    """Base URL of a registry: steps whose image is there run in that image's own root file system. References name it
+    by its address or by a name of ``names``."""
+    registry_ca_file: Path | None = None
+    """PEM of the CA that signs the registry's certificate."""
+    registry_username: str | None = None
+    registry_token_file: Path | None = None
+    """File with the registry's token, or with the password of ``registry_username``."""
+    image_layouts: list[Path] = Field(default_factory=list)
+    """OCI image layouts: steps whose image is in one run in that image's own root file system."""
+    record_key: Path | None = None
+    """PEM of the private key (ECDSA P-256) that signs each TaskRun's record; without one no record is written."""
     toolbox: Path | None = None
     """The executable behind ``interlock-toolbox``; None is the one of this installation."""
     allow_weaker_isolation: bool = False
     """Run steps as plain processes where bubblewrap cannot work; such runs say so and a real prod refuses them."""
     parallel: int | None = None
-    """How many TaskRuns run at a time; None is the number of cores."""
+    """How many TaskRuns run at a time; None is the number of cores, and at least 8: many wait rather than compute."""
     default_timeout: str = "1h0m0s"
     """Limit of a run that sets none (upstream's default-timeout-minutes)."""
     flags: Flags = Field(default_factory=Flags)
@@ -51,5 +64,9 @@ class Config(BaseModel):
     """Bound to the workspaces that a TaskRun leaves open (upstream's default-task-run-workspace-binding)."""
     max_matrix_combinations: int = 256
     """Upstream's default-max-matrix-combinations-count."""
+    resolvers: ResolverConfig = Field(default_factory=ResolverConfig)
+    """Mirrors, ConfigMaps and the lock file of the resolvers."""
     logs_port: int | None = None
     """Loopback port that serves step logs; None serves none, 0 picks one."""
+    logs_secret_file: Path | None = None
+    """File with the secret that the cluster's API server has too; without one everybody here may read logs."""

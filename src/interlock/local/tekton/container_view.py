@@ -12,8 +12,10 @@ from interlock.formats.tekton import environment, step_results
 from interlock.formats.tekton.step_results import Produced
 from interlock.formats.tekton.task import Sidecar, Step
 from interlock.local.tekton import beneath, volumes
+from interlock.local.tekton.pod import Pod
 from interlock.local.tekton.sandbox import SCRIPTS, TMP, Bind, Tree, View
 from interlock.local.tekton.services import Services
+from interlock.local.tekton.streams import Streams
 from interlock.local.tekton.task_plan import Container, Plan
 
 HOME = "/tekton/home"
@@ -55,8 +57,19 @@ def _write_script(folder: Path, container: Container, text: str) -> None:
     path.chmod(0o755)
 
 
-def view(services: Services, plan: Plan, folder: Path, container: Container, produced: Produced) -> View:
-    """The container's view. Raises RefusedError ``path-climbs`` for a path that leaves its volume."""
+def view(
+    services: Services,
+    plan: Plan,
+    folder: Path,
+    container: Container,
+    produced: Produced,
+    *,
+    network_of: Pod | None = None,
+) -> View:
+    """The container's view; ``network_of`` is the network that it shares with the others, if there is one.
+
+    Raises RefusedError ``path-climbs`` for a path that leaves its volume.
+    """
     spec = container.spec
     base = {"PATH": container.root.path, "HOME": HOME, "HOSTNAME": plan.pod.name}
     base |= {key: text for key, text in container.root.environment.items() if key not in ("PATH", "HOME")}
@@ -78,9 +91,22 @@ def view(services: Services, plan: Plan, folder: Path, container: Container, pro
         binds=binds,
         trees=[mount for mount in mounts.values() if isinstance(mount, Tree)],
         working_dir=working_dir,
-        hostname=plan.pod.name[:63].rstrip("-."),
-        network={} if alone else {name: services.forwarder.route(name) for name in plan.network},
+        hostname=plan.hostname,
+        root=container.root,
+        network_of=None if alone else network_of,
     )
+
+
+def streams(step: Step) -> Streams:
+    """Where the step's output goes besides its log."""
+    out = step.stdout_config.path if step.stdout_config is not None else ""
+    error = step.stderr_config.path if step.stderr_config is not None else ""
+    return Streams(out, error)
+
+
+def write_exit_code(folder: Path, container: Container, code: int) -> None:
+    """What ``$(steps.<container>.exitCode.path)`` holds for later steps."""
+    beneath.write(folder / "run" / str(container.index), "status/exitCode", str(code).encode())
 
 
 def _implicit(services: Services, plan: Plan, folder: Path, container: Container) -> list[Bind | Tree]:
@@ -151,7 +177,7 @@ def _command(folder: Path, container: Container, variables: Mapping[str, str], p
     elif spec.command:
         command, args = list(spec.command), list(spec.args or [])
     else:
-        command, args = list(root.entrypoint), list(spec.args or root.command)
+        command, args = root.argv(spec.args or []), []
     parts = [environment.expand(part, variables) for part in [*command, *args]]
     replaced, _ = step_results.attempt(lambda: step_results.in_command(parts, produced), parts)
     return list(replaced)

@@ -19,14 +19,22 @@ from typing import Literal
 
 from interlock.clients.kubernetes import KubernetesClient, Object, Synced, follow
 from interlock.errors import InterlockError, NotFoundError, UnreachableError
-from interlock.formats.tekton import conditions
+from interlock.formats.tekton import approvals as approval_tasks
+from interlock.formats.tekton import conditions, pod, versions
 from interlock.formats.tekton.task import API_VERSION
-from interlock.local.tekton import capabilities, sandbox, storage, system
+from interlock.local.tekton import capabilities, child_object, record, sandbox, storage, system
+from interlock.local.tekton.approvals import Approvals
 from interlock.local.tekton.config import Config
 from interlock.local.tekton.forwarding import Forwarder
+from interlock.local.tekton.images import Images
 from interlock.local.tekton.pipeline_run import PipelineRuns
+from interlock.local.tekton.pods import Pods
+from interlock.local.tekton.policies import Policies
+from interlock.local.tekton.posting import Poster
 from interlock.local.tekton.process import Stop
-from interlock.local.tekton.services import Services
+from interlock.local.tekton.pump import Pump
+from interlock.local.tekton.resolvers import Resolvers
+from interlock.local.tekton.services import Notice, Services
 from interlock.local.tekton.storage import Storage
 from interlock.local.tekton.task_run import TaskRunExecution
 
@@ -34,14 +42,23 @@ _log = logging.getLogger("interlock.local.tekton")
 _RETRY = timedelta(seconds=1)
 _WATCH_SECONDS = 60
 
-Kind = Literal["PipelineRun", "TaskRun"]
+Kind = Literal["PipelineRun", "TaskRun", "CustomRun", "ApprovalTask"]
+_KINDS: Mapping[Kind, str] = {
+    "PipelineRun": API_VERSION,
+    "TaskRun": API_VERSION,
+    "CustomRun": child_object.CUSTOM_API_VERSION,
+    "ApprovalTask": approval_tasks.API_VERSION,
+}
+_OPTIONAL: tuple[Kind, ...] = ("CustomRun", "ApprovalTask")
+"""Kinds that a cluster need not have: without them there are no custom tasks, and nothing waits for them."""
+_LATER = timedelta(seconds=30)
 
 
 @dataclass(frozen=True)
 class _Event:
-    """Something to look at. ``kind`` ``stop`` ends the loop; a PipelineRun event names the run by uid."""
+    """Something to look at. ``kind`` ``stop`` ends the loop; the others name an object by uid."""
 
-    kind: Literal["PipelineRun", "TaskRun", "synced", "stop"]
+    kind: Literal["PipelineRun", "TaskRun", "CustomRun", "ApprovalTask", "synced", "stop"]
     uid: str = ""
 
 
@@ -49,22 +66,30 @@ class Engine:
     """Acts on one cluster until `stop`. ``now`` is the wall clock."""
 
     def __init__(
-        self, config: Config, client: KubernetesClient, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        config: Config,
+        client: KubernetesClient,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        on_breakpoint: Notice | None = None,
     ) -> None:
         self._config = config
         self._client = client
         self._now = now
         self._events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        self._objects: dict[Kind, dict[str, Object]] = {"PipelineRun": {}, "TaskRun": {}}
+        self._objects: dict[Kind, dict[str, Object]] = {kind: {} for kind in _KINDS}
+        self._owned: dict[str, dict[str, Object]] = {}
         self._synced: set[Kind] = set()
         self._executing: dict[str, Stop] = {}
-        self._alarms: list[tuple[datetime, str]] = []
+        self._alarms: list[tuple[datetime, Kind, str]] = []
+        self._due: set[str] = set()
         self._stopping = threading.Event()
         self.failure: InterlockError | None = None
         """Why the engine ended by itself: the API refuses its token."""
         self.ready = threading.Event()
         """Set when every object there is has been seen."""
+        toolbox = capabilities.toolbox()
         store = Storage(config.data)
         store.prepare()
         view = system.build(config.data / "system", config.data, toolbox=config.toolbox)
@@ -75,13 +100,34 @@ class Engine:
             config=config,
             storage=store,
             isolation=isolation,
-            forwarder=Forwarder(config.endpoints, config.data / "net"),
-            toolbox=capabilities.toolbox(),
+            forwarder=Forwarder(),
+            images=Images.of(
+                config, view, config.data / "images", toolbox=toolbox, path=os.environ.get("PATH", os.defpath)
+            ),
+            pods=Pods(
+                client,
+                store,
+                settings=pod.Settings(
+                    executed_by=f"interlock.local.tekton, isolation {isolation.level}",
+                    flags=config.flags,
+                    default_timeout=config.default_timeout,
+                ),
+                now=now,
+            ),
+            poster=Poster(),
+            pump=Pump(),
+            resolvers=Resolvers(client, config.resolvers, config.data / "resolvers", names=config.names),
+            policies=Policies(client, config.flags),
+            toolbox=toolbox,
+            record_key=record.load(config.record_key),
+            behaviour=versions.BEHAVIOURS[config.tekton_version],
+            on_breakpoint=on_breakpoint,
             now=now,
             published=self._published,
         )
-        self._pipelines = PipelineRuns(self._services, self._children)
-        self._workers = concurrent.futures.ThreadPoolExecutor(config.parallel or os.cpu_count() or 1, "taskrun")
+        self._pipelines = PipelineRuns(self._services, self._children, self._run)
+        self._approvals = Approvals(self._services)
+        self._workers = concurrent.futures.ThreadPoolExecutor(config.parallel or max(8, os.cpu_count() or 1), "taskrun")
 
     @property
     def services(self) -> Services:
@@ -91,8 +137,7 @@ class Engine:
         """Serve until `stop`. Raises RefusedError when the API refuses the token."""
         self._services.forwarder.start()
         watchers = [
-            threading.Thread(target=self._watch, args=(kind,), name=f"watch-{kind}", daemon=True)
-            for kind in ("PipelineRun", "TaskRun")
+            threading.Thread(target=self._watch, args=(kind,), name=f"watch-{kind}", daemon=True) for kind in _KINDS
         ]
         for watcher in watchers:
             watcher.start()
@@ -101,11 +146,15 @@ class Engine:
         finally:
             self._stopping.set()
             self._client.close()
+            self._services.pods.close()
             with self._lock:
                 stops = list(self._executing.values())
             for stop in stops:
                 stop.set("engine")
             self._workers.shutdown(wait=True, cancel_futures=True)
+            self._services.pods.close()
+            self._services.poster.close()
+            self._services.pump.close()
             self._services.forwarder.close()
         if self.failure is not None:
             raise self.failure
@@ -122,7 +171,9 @@ class Engine:
             except NotFoundError as error:
                 # The kinds come with the cluster's bootstrap, which may still be under way.
                 _log.warning("watching %s: %s", kind, error)
-                self._stopping.wait(_RETRY.total_seconds())
+                if kind in _OPTIONAL:
+                    self._seen_all(kind)
+                self._stopping.wait((_LATER if kind in _OPTIONAL else _RETRY).total_seconds())
             except InterlockError as error:
                 if not self._stopping.is_set():
                     _log.error("watching %s ended: %s", kind, error)
@@ -132,20 +183,23 @@ class Engine:
     def _follow(self, kind: Kind) -> None:
         for event in follow(
             self._client,
-            API_VERSION,
+            _KINDS[kind],
             kind,
             namespace=self._config.namespace,
             stop=self._stopping,
             watch_seconds=_WATCH_SECONDS,
         ):
             if isinstance(event, Synced):
-                with self._lock:
-                    self._synced.add(kind)
-                self._events.put(_Event("synced"))
+                self._seen_all(kind)
             elif event.type == "DELETED":
                 self._deleted(kind, event.object)
             else:
                 self._seen(event.object)
+
+    def _seen_all(self, kind: Kind) -> None:
+        with self._lock:
+            self._synced.add(kind)
+        self._events.put(_Event("synced"))
 
     def _seen(self, value: Object) -> None:
         kind: Kind = value["kind"]
@@ -155,6 +209,8 @@ class Engine:
             if held is not None and _not_newer(value, held):
                 return
             self._objects[kind][uid] = value
+            for owner in value["metadata"].get("ownerReferences") or []:
+                self._owned.setdefault(owner["uid"], {})[uid] = value
         self._events.put(_Event(kind, uid))
 
     _published = _seen
@@ -163,20 +219,29 @@ class Engine:
         uid = value["metadata"]["uid"]
         with self._lock:
             self._objects[kind].pop(uid, None)
+            self._owned.pop(uid, None)
+            for owner in value["metadata"].get("ownerReferences") or []:
+                self._owned.get(owner["uid"], {}).pop(uid, None)
             stop = self._executing.get(uid)
         if stop is not None:
             stop.set("cancelled")
         if kind == "PipelineRun":
             self._pipelines.forget(uid)
+        else:
+            self._services.pods.forget(value)
         self._services.storage.drop(value["metadata"]["namespace"], uid)
 
     def _children(self, uid: str) -> Mapping[str, Object]:
         with self._lock:
-            return {
-                value["metadata"]["name"]: value
-                for value in self._objects["TaskRun"].values()
-                if any(owner.get("uid") == uid for owner in value["metadata"].get("ownerReferences") or [])
-            }
+            return {value["metadata"]["name"]: value for value in self._owned.get(uid, {}).values()}
+
+    def _run(self, namespace: str, name: str) -> Object | None:
+        with self._lock:
+            found = list(self._objects["PipelineRun"].values())
+        wanted = (namespace, name)
+        return next(
+            (item for item in found if (item["metadata"]["namespace"], item["metadata"]["name"]) == wanted), None
+        )
 
     def _loop(self) -> None:
         while not self._stopping.is_set():
@@ -213,35 +278,52 @@ class Engine:
                 self._events.put(_Event(kind, uid))
 
     def _handle(self, event: _Event) -> None:
+        kind: Kind = event.kind  # type: ignore[assignment]
         with self._lock:
-            value = self._objects["PipelineRun" if event.kind == "PipelineRun" else "TaskRun"].get(event.uid)
+            value = self._objects[kind].get(event.uid)
         if value is None:
             return
-        if event.kind == "PipelineRun":
+        if kind == "PipelineRun":
+            self._due.discard(event.uid)
             self._reconcile(value)
-            return
-        self._execute(value)
+        elif kind == "TaskRun":
+            self._execute(value)
+        elif kind == "CustomRun":
+            self._alarm(kind, value, self._approvals.reconcile)
         for owner in value["metadata"].get("ownerReferences") or []:
-            with self._lock:
-                run = self._objects["PipelineRun"].get(owner.get("uid", ""))
-            if run is not None and not _done(run):
-                self._reconcile(run)
+            self._owner_is_due(owner)
+
+    def _owner_is_due(self, owner: Mapping[str, str]) -> None:
+        """Look at the owner after what has already come in: children that end together are judged together."""
+        uid, kind = owner.get("uid", ""), owner.get("kind")
+        if kind not in ("PipelineRun", "CustomRun") or uid in self._due:
+            return
+        with self._lock:
+            run = self._objects["PipelineRun" if kind == "PipelineRun" else "CustomRun"].get(uid)
+        if run is not None and not _done(run):
+            if kind == "PipelineRun":
+                self._due.add(uid)
+            self._events.put(_Event("PipelineRun" if kind == "PipelineRun" else "CustomRun", uid))
 
     def _reconcile(self, value: Object) -> None:
+        self._alarm("PipelineRun", value, self._pipelines.reconcile)
+
+    def _alarm(self, kind: Kind, value: Object, reconcile: Callable[[Object], datetime | None]) -> None:
+        """Act on an object, and come back to it when its time limits say so."""
         metadata = value["metadata"]
         try:
-            alarm = self._pipelines.reconcile(value)
+            alarm = reconcile(value)
         except UnreachableError as error:
-            _log.warning("PipelineRun %s/%s: %s", metadata["namespace"], metadata["name"], error)
+            _log.warning("%s %s/%s: %s", kind, metadata["namespace"], metadata["name"], error)
             alarm = self._now() + _RETRY
         except NotFoundError:
             self._pipelines.forget(metadata["uid"])
             return
         except InterlockError as error:
-            _log.error("PipelineRun %s/%s: %s", metadata["namespace"], metadata["name"], error)
+            _log.error("%s %s/%s: %s", kind, metadata["namespace"], metadata["name"], error)
             return
-        if alarm is not None and (alarm, metadata["uid"]) not in self._alarms:
-            heapq.heappush(self._alarms, (alarm, metadata["uid"]))
+        if alarm is not None and (alarm, kind, metadata["uid"]) not in self._alarms:
+            heapq.heappush(self._alarms, (alarm, kind, metadata["uid"]))
 
     def _execute(self, value: Object) -> None:
         """Start the TaskRun in a worker, or tell the one that has it to stop."""
@@ -295,8 +377,8 @@ class Engine:
     def _ring(self) -> None:
         now = self._now()
         while self._alarms and self._alarms[0][0] <= now:
-            _, uid = heapq.heappop(self._alarms)
-            self._events.put(_Event("PipelineRun", uid))
+            _, kind, uid = heapq.heappop(self._alarms)
+            self._events.put(_Event(kind, uid))
 
 
 def _done(value: Object) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from interlock.errors import InputError
 from interlock.formats.tekton.results import Emission
 from interlock.formats.tekton.step_results import Produced
-from interlock.formats.tekton.task import Step, TaskSpec
+from interlock.formats.tekton.task import Step
 from interlock.local.tekton import beneath
 from interlock.local.tekton.task_plan import Container, Plan
 
@@ -79,8 +79,3 @@ def produced(plan: Plan, folder: Path, finished: Sequence[Container]) -> Produce
         if content is not None:
             artifacts[name] = _lenient(content)
     return Produced(results, artifacts)
-
-
-def uses_artifacts(spec: TaskSpec) -> bool:
-    """Whether a path of an artifacts document is referred to."""
-    return any("artifacts/provenance.json" in str(step.to_object()) for step in spec.steps or [])

@@ -1,32 +1,39 @@
-"""One step's process: started, its output masked into the log, ended by itself, a limit or a cancellation."""
+"""A step's or sidecar's process: started, its output masked into the log, ended by itself, a limit or a cancellation."""
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import selectors
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Literal
 
-from interlock.local.tekton import sandbox
+from interlock.local.tekton import inside, limits, sandbox
+from interlock.local.tekton.cgroups import Group
+from interlock.local.tekton.launch import Launch, memory
 from interlock.local.tekton.masking import Masker
+from interlock.local.tekton.pump import Pump
+from interlock.local.tekton.streams import Log, Output, Sink, Streams, open_copy
 
 Ending = Literal["exited", "timeout", "stopped"]
-_CHUNK = 64 * 1024
-_MARKER = "INTERLOCK_RUN"
+Reason = Literal["Completed", "Error", "OOMKilled"]
+_PIPE = 256 * 1024
+_KILLED = 128 + signal.SIGKILL
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How the process ended; ``exit_code`` is 128 + N for signal N."""
+    """How the process ended; ``exit_code`` is 128 + N for signal N, ``reason`` the kubelet's word."""
 
     ending: Ending
     exit_code: int
+    reason: Reason = "Error"
 
 
 class Stop:
@@ -45,105 +52,251 @@ class Stop:
         os.close(self.descriptor)
 
 
-def run(
+class Process:
+    """One that runs. Made by `start`; its end is seen by whoever serves its ``handlers``: `run`, or a Pump."""
+
+    def __init__(self, popen: subprocess.Popen[bytes], launch: Launch, outputs: Sequence[Output]) -> None:
+        self._popen = popen
+        self._launch = launch
+        self._outputs = outputs
+        self._exited = os.pidfd_open(popen.pid)
+        self._group: Group | None = None
+        self._first: int | None = None
+        self._environment = -1
+        self._done = threading.Event()
+        self._lock = threading.Lock()
+        self._on_end: list[Callable[[], None]] = []
+        self.ending: Ending = "exited"
+        self.outcome: Outcome | None = None
+        self.handlers: dict[int, Callable[[], bool]] = {item.descriptor: item.ready for item in outputs}
+        """Descriptor -> what to call when it is readable; False when there is no more."""
+        self.handlers[self._exited] = lambda: False
+
+    @property
+    def pid(self) -> int:
+        """The first process of the sandbox, seen from here."""
+        return self._popen.pid if self._first is None else self._first
+
+    def kill(self, ending: Ending = "stopped") -> None:
+        """Kill it and all that it started. Its end is still to be waited for."""
+        with self._lock:
+            if self.outcome is None:
+                self.ending = ending
+                self._launch.kill(self._first, self._popen.pid)
+
+    def wait(self, seconds: float | None = None) -> Outcome | None:
+        """How it ended; None when it has not within ``seconds``."""
+        self._done.wait(seconds)
+        return self.outcome
+
+    def on_end(self, call: Callable[[], None]) -> None:
+        """``call`` when it has ended, or now if it has; in the thread that serves it."""
+        with self._lock:
+            if self.outcome is None:
+                self._on_end.append(call)
+                return
+        call()
+
+    def enter(self, command: Sequence[str]) -> list[str]:
+        """An argument list that runs ``command`` beside it: its namespaces, user, environment and working folder.
+
+        It holds as long as the process runs, for any process of this user; no value is in it.
+        """
+        with self._lock:
+            if self._environment < 0:
+                text = "".join(f"{name}={value}\0" for name, value in self._launch.variables.items())
+                self._environment = memory(text.encode("utf-8", "surrogateescape"))
+        pid = self.pid if self._launch.own_processes else 0
+        source = f"/proc/{os.getpid()}/fd/{self._environment}"
+        rewritten = [self._launch.rewritten(part) for part in command]
+        return inside.program("entering", "exec", str(pid), source, self._launch.folder, "--", *rewritten)
+
+    def exec(self, command: Sequence[str], seconds: float) -> int | None:
+        """Exit code of ``command`` beside it; None when that has not ended in time, and was killed."""
+        if self.outcome is not None:
+            return _KILLED
+        child = subprocess.Popen(
+            self.enter(command),
+            env={},
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        ended = os.pidfd_open(child.pid)
+        try:
+            with selectors.DefaultSelector() as selector:
+                selector.register(ended, selectors.EVENT_READ)
+                in_time = bool(selector.select(seconds))
+        finally:
+            os.close(ended)
+        if not in_time:
+            child.kill()
+        code = child.wait()
+        if not in_time:
+            return None
+        return code if code >= 0 else 128 - code
+
+    def finish(self) -> None:
+        """Every handler has said that there is no more: reap it, and let go of all that it held."""
+        code = self._popen.wait()
+        problem = next((item.problem for item in self._outputs if item.problem is not None), None)
+        for output in self._outputs:
+            output.close()
+        os.close(self._exited)
+        code = code if code >= 0 else 128 - code
+        reason: Reason = "Completed" if code == 0 else "Error"
+        if self._group is not None:
+            if code and self._group.out_of_memory():
+                code, reason = _KILLED, "OOMKilled"
+            self._group.close()
+        if problem is not None and code == 0:
+            # Upstream's entrypoint fails the step too when a copy of its output cannot be written.
+            code, reason = 1, "Error"
+        with self._lock:
+            self.outcome = Outcome(self.ending, code, reason)
+            self._launch.__exit__()
+            if self._environment >= 0:
+                os.close(self._environment)
+            calls, self._on_end = self._on_end, []
+        self._done.set()
+        for call in calls:
+            call()
+
+    def stand(self, isolation: sandbox.Isolation, wanted: limits.Limits, released: Callable[[], None] | None) -> None:
+        """Limits, late mounts, ``released``; then its command starts. Kills it when one of them raises."""
+        try:
+            self._first = self._launch.first_process()
+            if self._first is not None:
+                self._limit(self._first, isolation, wanted)
+                self._launch.place(self._first)
+            if released is not None:
+                released()
+            self._launch.release()
+            if self._launch.own_processes and isolation.level == "bubblewrap":
+                self._launch.close_gate()
+        except BaseException:
+            self.kill()
+            raise
+
+    def _limit(self, first: int, isolation: sandbox.Isolation, wanted: limits.Limits) -> None:
+        self._group = isolation.cgroups.make(wanted)
+        grouped = self._group.folders if self._group is not None else {}
+        with contextlib.suppress(ProcessLookupError):
+            if self._group is not None:
+                self._group.add(first)
+            limits.apply(first, wanted.rlimits(grouped, own_processes=isolation.level != "none", root=not os.geteuid()))
+
+
+def start(
     isolation: sandbox.Isolation,
     view: sandbox.View,
-    log: BinaryIO,
+    log: Sink,
     masker: Masker,
     *,
-    stop: Stop,
-    seconds: float | None,
-    marker: str,
+    pump: Pump | None,
     lock: int | None = None,
-    clock: Callable[[], float] = time.monotonic,
-) -> Outcome:
-    """Run ``view`` until it ends, ``seconds`` have passed (None: no limit), or ``stop`` is set.
+    streams: Streams = Streams(),
+    released: Callable[[], None] | None = None,
+) -> Process:
+    """Start ``view``; ``pump`` serves it, or with None whoever called.
 
-    ``marker`` names the run: without a pid namespace, processes that left the group are found again by it.
+    ``released`` is called after the sandbox has its process and before the step's command starts, so that what must be
+    durable before that is written while the sandbox is set up. A step must be started by a thread that lives as long as it: bubblewrap's dies with that.
 
-    When it returns no process of the step is left. Raises OSError when the process cannot be started at all.
+    Raises OSError when it cannot be started at all; RefusedError and UnsupportedError for paths.
     """
-    launch = isolation.launch(view, lock=lock)
-    environment = dict(launch.environment)
-    if launch.status is None:
-        environment[_MARKER] = marker
-    try:
-        process = subprocess.Popen(
+    copies: dict[str, int | None] = {"stdout": None, "stderr": None}
+    with contextlib.ExitStack() as undo:
+        for name, path in (("stdout", streams.stdout), ("stderr", streams.stderr)):
+            if path:
+                copies[name] = descriptor = open_copy(view, path)
+                undo.callback(os.close, descriptor)
+        launch = undo.enter_context(isolation.launch(view, lock=lock))
+        apart = any(copy is not None for copy in copies.values())
+        popen = subprocess.Popen(
             launch.argv,
-            env=environment,
+            env=launch.environment,
             cwd=launch.working_dir,
             pass_fds=(*launch.descriptors, *(() if lock is None else (lock,))),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.PIPE if apart else subprocess.STDOUT,
             start_new_session=True,
         )
-    finally:
-        for descriptor in launch.descriptors:
-            os.close(descriptor)
-    assert process.stdout is not None  # noqa: S101 - asked for above
-    first = sandbox.first_process(launch.status) if launch.status is not None else None
-
-    def kill() -> None:
-        if launch.status is None:
-            _kill_group(process.pid, marker)
-        else:
-            # Killing the first process ends the namespace; bubblewrap then reaps it and follows, so that its own end
-            # means that nothing is left.
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(first if first is not None else process.pid, signal.SIGKILL)
-
-    deadline = None if seconds is None else clock() + seconds
-    ending: Ending = "exited"
-    exited = os.pidfd_open(process.pid)
+        undo.pop_all()
+    launch.started()
+    file = Log(log, view.limits.output_bytes)
+    pipes = [(popen.stdout, copies["stdout"]), (popen.stderr, copies["stderr"])]
+    outputs = []
+    for pipe, copy in pipes:
+        if pipe is not None:
+            with contextlib.suppress(OSError):  # More than a user may have in pipes is a matter of speed alone.
+                fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE)
+            descriptor = os.dup(pipe.fileno())
+            pipe.close()
+            outputs.append(Output(descriptor, file, masker.fresh() if apart else masker, copy))
+    process = Process(popen, launch, outputs)
     try:
-        with selectors.DefaultSelector() as selector:
-            selector.register(process.stdout, selectors.EVENT_READ, "output")
-            selector.register(stop.descriptor, selectors.EVENT_READ, "stop")
-            selector.register(exited, selectors.EVENT_READ, "exited")
-            open_output, alive = True, True
-            while open_output or alive:
-                wait = None if deadline is None else max(0.0, deadline - clock())
-                events = selector.select(wait)
-                if not events and deadline is not None and clock() >= deadline:
-                    ending, deadline = "timeout", None
-                    kill()
-                for key, _ in events:
-                    if key.data == "output":
-                        data = os.read(process.stdout.fileno(), _CHUNK)
-                        log.write(masker.feed(data))
-                        if not data:
-                            selector.unregister(process.stdout)
-                            open_output = False
-                    elif key.data == "exited":
-                        selector.unregister(exited)
-                        alive = False
-                        if launch.status is None:
-                            _kill_group(process.pid, marker)
-                    else:
-                        selector.unregister(stop.descriptor)
-                        ending, deadline = "stopped", None
-                        kill()
-    finally:
-        os.close(exited)
-        process.stdout.close()
-        code = process.wait()
-        log.write(masker.flush())
-        log.flush()
-    return Outcome(ending, code if code >= 0 else 128 - code)
+        process.stand(isolation, view.limits, released)
+    except BaseException:
+        serve(process)
+        raise
+    if pump is not None:
+        pump.add(process)
+    return process
 
 
-def _kill_group(group: int, marker: str) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, signal.SIGKILL)
-    kill_marked(marker)
+def serve(
+    process: Process,
+    *,
+    stop: Stop | None = None,
+    seconds: float | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Outcome:
+    """Serve ``process`` in this thread until it ends, killing it after ``seconds`` or when ``stop`` is set."""
+    deadline = None if seconds is None else clock() + seconds
+    with selectors.DefaultSelector() as selector:
+        for descriptor, handler in process.handlers.items():
+            selector.register(descriptor, selectors.EVENT_READ, handler)
+        left = len(process.handlers)
+        if stop is not None:
+            selector.register(stop.descriptor, selectors.EVENT_READ, None)
+        while left:
+            events = selector.select(None if deadline is None else max(0.0, deadline - clock()))
+            if deadline is not None and clock() >= deadline:
+                deadline = None
+                process.kill("timeout")
+            for key, _ in events:
+                if key.data is None:
+                    selector.unregister(key.fd)
+                    deadline = None
+                    process.kill("stopped")
+                elif not key.data():
+                    selector.unregister(key.fd)
+                    left -= 1
+    process.finish()
+    assert process.outcome is not None  # noqa: S101 - what `finish` sets
+    return process.outcome
 
 
-def kill_marked(marker: str) -> None:
-    """Kill every process whose environment carries the marker of a run: what is left of it without a pid namespace."""
-    wanted = f"{_MARKER}={marker}".encode()
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            with contextlib.suppress(OSError):
-                if wanted in (folder / "environ").read_bytes().split(b"\0"):
-                    os.kill(int(folder.name), signal.SIGKILL)
+def run(
+    isolation: sandbox.Isolation,
+    view: sandbox.View,
+    log: Sink,
+    masker: Masker,
+    *,
+    stop: Stop,
+    seconds: float | None,
+    lock: int | None = None,
+    streams: Streams = Streams(),
+    released: Callable[[], None] | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Outcome:
+    """Run ``view`` until it ends, ``seconds`` have passed (None: no limit), or ``stop`` is set.
+
+    When it returns no process of the step is left. The rest is as in `start`.
+    """
+    process = start(isolation, view, log, masker, pump=None, lock=lock, streams=streams, released=released)
+    return serve(process, stop=stop, seconds=seconds, clock=clock)

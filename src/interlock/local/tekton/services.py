@@ -2,17 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from interlock.clients.kubernetes import KubernetesClient, Object
-from interlock.formats.tekton.task import API_VERSION
+from interlock.formats.sigstore.keys import PrivateKey
+from interlock.formats.tekton.policy import Verdict
+from interlock.formats.tekton.resolution import Resolved
+from interlock.formats.tekton.runs import TaskRun
+from interlock.formats.tekton.task import API_VERSION, Param
+from interlock.formats.tekton.versions import Behaviour
 from interlock.local.tekton.config import Config
 from interlock.local.tekton.forwarding import Forwarder
+from interlock.local.tekton.images import Images
+from interlock.local.tekton.pods import Pods
+from interlock.local.tekton.posting import Poster
+from interlock.local.tekton.pump import Pump
 from interlock.local.tekton.sandbox import Isolation
 from interlock.local.tekton.storage import Storage
+
+
+class Resolver(Protocol):
+    """Brings Tasks, Pipelines and StepActions from elsewhere (`interlock.local.tekton.resolvers`)."""
+
+    def resolve(self, resolver: str, params: Sequence[Param], *, namespace: str, kind: str) -> Resolved:
+        """An object and its source. Raises InputError, NotFoundError, RefusedError with upstream's words."""
+
+
+class Policies(Protocol):
+    """Judges what a resolver brought (`interlock.local.tekton.policies`)."""
+
+    def evaluate(self, found: Resolved, namespace: str) -> Verdict:
+        """Whether a run of ``namespace`` may use it."""
+
+
+class Notice(Protocol):
+    """Told of a breakpoint that holds a step: the run, the container, before or on-failure, how to enter it."""
+
+    def __call__(self, run: TaskRun, container: str, kind: str, enter: Sequence[str]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,22 +53,33 @@ class Services:
     storage: Storage
     isolation: Isolation
     forwarder: Forwarder
+    images: Images
+    pods: Pods
+    poster: Poster
+    pump: Pump
+    resolvers: Resolver
+    policies: Policies
     toolbox: Mapping[str, str]
+    record_key: PrivateKey | None
+    behaviour: Behaviour
     now: Callable[[], datetime]
     published: Callable[[Object], None]
+    on_breakpoint: Notice | None = None
 
 
 @dataclass
 class Written:
-    """A run's object on the server: the status last written there, and what changes it."""
+    """A run's object on the server: the status that is wanted there, and what makes it so."""
 
     services: Services
     object: Object
     status: dict[str, Any] = field(default_factory=dict)
+    _sent: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, services: Services, value: Object) -> Written:
-        return cls(services, value, dict(value.get("status") or {}))
+        status = dict(value.get("status") or {})
+        return cls(services, value, status, dict(status))
 
     @property
     def name(self) -> str:
@@ -53,13 +93,24 @@ class Written:
     def uid(self) -> str:
         return str(self.object["metadata"]["uid"])
 
+    def post(self, status: Mapping[str, Any]) -> None:
+        """Make the server's status this one soon; a later `post` or `write` may overtake it."""
+        self.status = dict(status)
+        self.services.poster.post(self.uid, lambda: self._send(dict(status)))
+
     def write(self, status: Mapping[str, Any]) -> None:
-        """Make the server's status this one: a merge patch of what differs (RFC 7386)."""
-        change = {key: value for key, value in status.items() if self.status.get(key) != value}
-        change |= {key: None for key in self.status if key not in status}
+        """Make the server's status this one now. Raises what the API says."""
+        self.services.poster.settle(self.uid)
+        self.status = dict(status)
+        self._send(dict(status))
+
+    def _send(self, status: dict[str, Any]) -> None:
+        """A merge patch of what differs from what the server has (RFC 7386)."""
+        change = {key: value for key, value in status.items() if self._sent.get(key) != value}
+        change |= {key: None for key in self._sent if key not in status}
         if change:
             self._patch({"status": change}, subresource="status")
-            self.status = dict(status)
+            self._sent = status
 
     def annotate(self, labels: Mapping[str, str], annotations: Mapping[str, str]) -> None:
         metadata = self.object["metadata"]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from interlock.formats.tekton import conditions, results
+from interlock.formats.tekton import artifacts, conditions, results
 from interlock.formats.tekton.conditions import Condition
 from interlock.formats.tekton.results import Emission
 from interlock.formats.tekton.task import Step
@@ -33,9 +32,7 @@ def running(plan: Plan, container: Container, now: datetime) -> State:
     return {**_identity(plan, container), "running": {"startedAt": conditions.timestamp(now)}}
 
 
-def ended(
-    plan: Plan, container: Container, before: State, code: int, reason: str, ending: str, now: datetime
-) -> State:
+def ended(plan: Plan, container: Container, before: State, code: int, reason: str, ending: str, now: datetime) -> State:
     """``before`` tells when it began; a container that never ran began and ended at once."""
     finished = conditions.timestamp(now)
     started = before.get("running", {}).get("startedAt", finished)
@@ -54,29 +51,21 @@ def stopped_sidecar(plan: Plan, container: Container, before: State, now: dateti
     return state
 
 
-def with_emission(state: State, step: Step, emission: Emission, artifacts: str) -> State:
-    """With the step's results, artifacts and message. ``artifacts`` is its provenance.json, masked."""
+def with_emission(state: State, step: Step, emission: Emission, provenance: str) -> State:
+    """With the step's results, artifacts and message. ``provenance`` is its provenance.json, masked."""
     found = {**state, "terminated": dict(state["terminated"])}
     if message := emission.message():
         found["terminated"]["message"] = message
     if emission.step:
         found["results"] = [item.to_object() for item in results.of_step(step.results, emission.step)]
-    document = artifacts_of(artifacts)
+    document = artifacts.parsed(provenance)
     return {**found, **{key: document[key] for key in ("inputs", "outputs") if document.get(key)}}
-
-
-def artifacts_of(text: str) -> Mapping[str, Any]:
-    """A provenance.json; empty if it is none."""
-    try:
-        value = json.loads(text) if text else {}
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def terminated(states: Sequence[State], condition: Condition, pod: str, created: str, now: datetime) -> list[State]:
     """Every state that had not ended, ended by the run's end (terminateStepsInPod)."""
-    return [state if "terminated" in state else _cut_off(state, condition.reason, pod, created, now) for state in states]
+    reason = condition.reason
+    return [item if "terminated" in item else _cut_off(item, reason, pod, created, now) for item in states]
 
 
 def _cut_off(state: State, reason: str, pod: str, created: str, now: datetime) -> State:

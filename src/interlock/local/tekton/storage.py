@@ -25,7 +25,7 @@ class Storage:
     root: Path
 
     def prepare(self) -> None:
-        for name in ("system", "net", "runs", "volumes", "logs"):
+        for name in ("system", "net", "runs", "volumes", "logs", "pods"):
             (self.root / name).mkdir(parents=True, exist_ok=True)
         self.root.chmod(0o700)
 
@@ -45,7 +45,8 @@ class Storage:
         """Folder of a claim, made on first use. With an owner it goes when the owner goes (`drop`)."""
         folder = self.root / "volumes" / checked(namespace) / checked(name)
         if not folder.is_dir():
-            folder.mkdir(parents=True)
+            # Two TaskRuns may come here at once.
+            folder.mkdir(parents=True, exist_ok=True)
             folder.chmod(0o777)
             if owner_uid:
                 files.write_durably(folder.with_name(f".{name}.owner"), json.dumps({"uid": owner_uid}))

@@ -1,14 +1,17 @@
 """The part of the machine that every step sees, read-only: system folders, the Python environment, the toolbox.
 
 Computed once when the engine starts. Nothing of anybody's home, of the engine's data folder or of other processes is in
-it: /etc holds six small files of ours and the certificates.
+it: /etc holds six small files of ours, and copies of the loader's and the certificates'.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import interlock
@@ -26,14 +29,19 @@ _ETC = {
     "resolv.conf": "",
     "gitconfig": "",
 }
-_CERTIFICATES = (
+_COPIED = (
+    "/etc/alternatives",
+    "/etc/ld.so.cache",
+    "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d",
     "/etc/ssl/certs",
-    "/etc/ca-certificates",
-    "/etc/pki/tls",
-    "/etc/pki/ca-trust",
-    "/usr/share/ca-certificates",
+    "/etc/pki/tls/certs",
+    "/etc/pki/tls/cert.pem",
+    "/etc/pki/ca-trust/extracted",
 )
-_LINKS = ("/etc/alternatives", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d")
+"""Taken over when the engine starts: each mount costs every step a quarter of a millisecond, and beside some of these
+lie private keys (/etc/pki/tls/private), which an engine that runs as root must not show."""
+_HOST_LOCAL = "/run/interlock/usr-local"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +51,25 @@ class System:
     arguments: tuple[str, ...]
     path: str
     toolbox: Path
+    etc: Path = Path("/nonexistent")
+    """The folder bound at /etc."""
+
+    def with_etc(self, folder: Path, held: Mapping[str, str]) -> System:
+        """The same machine with other files in /etc (name -> text), held in ``folder``, which is made anew."""
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(self.etc, folder, symlinks=True)
+        for name, text in held.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).unlink(missing_ok=True)
+            (folder / name).write_text(text, encoding="utf-8")
+        own, other = str(self.etc), str(folder)
+        return replace(self, arguments=tuple(other if word == own else word for word in self.arguments), etc=folder)
 
 
 def build(folder: Path, data: Path, *, toolbox: Path | None = None) -> System:
     """Write the synthesized files below ``folder`` and list the mounts; ``data`` is hidden wherever one shows it."""
     etc = folder / "etc"
+    etc.mkdir(parents=True, exist_ok=True)
     for name, text in _ETC.items():
         files.write_durably(etc / name, text)
     bin_folder = folder / "usr-local-bin"
@@ -59,42 +81,64 @@ def build(folder: Path, data: Path, *, toolbox: Path | None = None) -> System:
         elif Path(path).is_dir():
             arguments += ["--ro-bind", path, path]
     arguments += _local(bin_folder, executable)
-    for name in _ETC:
-        arguments += ["--ro-bind", str(etc / name), f"/etc/{name}"]
-    for path in (*_CERTIFICATES, *_LINKS):
-        arguments += ["--ro-bind-try", path, path]
+    _copy(etc)
+    arguments += ["--ro-bind", str(etc), "/etc"]
     roots = _python_roots(toolbox)
     for root in roots:
         arguments += ["--ro-bind", str(root), str(root)]
     for root in [Path("/usr"), *roots]:
         if data.resolve().is_relative_to(root.resolve()):
             arguments += ["--tmpfs", str(data.resolve())]
-    return System(tuple(arguments), "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", executable)
+    return System(tuple(arguments), "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", executable, etc)
+
+
+def _copy(etc: Path) -> None:
+    """What `_COPIED` names, links as links, anew only where the machine's own has changed."""
+    for path in map(Path, _COPIED):
+        target = etc / path.relative_to("/etc")
+        mark = target.with_name(f".{target.name}.of")
+        if not path.exists():
+            continue
+        made = str(path.stat().st_mtime_ns)
+        if mark.is_file() and mark.read_text() == made and target.exists():
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(target, ignore_errors=True)
+        if path.is_dir():
+            shutil.copytree(path, target, symlinks=True, copy_function=_copied)
+        else:
+            _copied(str(path), str(target))
+        mark.write_text(made)
+
+
+def _copied(source: str, target: str) -> None:
+    """The content alone; a file that this user cannot read is left out, as the step could not read it either."""
+    with contextlib.suppress(PermissionError):
+        shutil.copyfile(source, target)
 
 
 def _local(bin_folder: Path, executable: Path) -> list[str]:
-    """/usr/local with ``interlock-toolbox`` in its bin; the machine's own programs stay reachable there."""
+    """``interlock-toolbox`` in /usr/local/bin; the machine's own programs stay reachable there.
+
+    The folder holds links to where the machine's /usr/local is seen once more: two mounts, and relative links of it
+    (``npm``) still lead where they did.
+    """
     bin_folder.mkdir(parents=True, exist_ok=True)
     wanted = {} if executable.parent == bin_folder else {"interlock-toolbox": str(executable)}
     own = Path("/usr/local/bin")
     if own.is_dir():
         names = {item.name for item in own.iterdir()} - {"interlock-toolbox"}
-        wanted |= {name: f"/usr/local/.host-bin/{name}" for name in sorted(names)}
+        wanted |= {name: f"{_HOST_LOCAL}/bin/{name}" for name in sorted(names)}
     for item in bin_folder.iterdir():
         if item.is_symlink() and str(item.readlink()) != wanted.get(item.name):
             item.unlink()
     for name, target in wanted.items():
         if not (bin_folder / name).is_symlink():
             (bin_folder / name).symlink_to(target)
-    arguments = ["--tmpfs", "/usr/local", "--ro-bind", str(bin_folder), "/usr/local/bin"]
-    for path in sorted(Path("/usr/local").iterdir()):
-        if path.is_symlink():
-            arguments += ["--symlink", str(path.readlink()), str(path)]
-        elif path.name == "bin":
-            arguments += ["--ro-bind", str(path), "/usr/local/.host-bin"]
-        elif path.is_dir():
-            arguments += ["--ro-bind", str(path), str(path)]
-    return [*arguments, "--remount-ro", "/usr/local"]
+    bound = ["--ro-bind", str(bin_folder), "/usr/local/bin"]
+    if not own.is_dir():
+        return ["--tmpfs", "/usr/local", *bound, "--remount-ro", "/usr/local"]
+    return ["--ro-bind", "/usr/local", _HOST_LOCAL, *bound]
 
 
 def _toolbox(bin_folder: Path) -> Path:

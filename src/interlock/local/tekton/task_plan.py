@@ -19,12 +19,14 @@ from interlock.formats.tekton import (
 from interlock.formats.tekton.downward import PodFacts
 from interlock.formats.tekton.model import parse
 from interlock.formats.tekton.runs import PodTemplate, TaskRun, WorkspaceBinding
+from interlock.formats.tekton.substitution import Replacements
 from interlock.formats.tekton.task import Sidecar, Step, TaskSpec, WorkspaceDeclaration, step_name
 from interlock.local.tekton.images import Root
 from interlock.local.tekton.inputs import Inputs
 from interlock.local.tekton.masking import Masker
 from interlock.local.tekton.services import Services
-from interlock.local.tekton.task_source import Refusal, Source
+from interlock.local.tekton.task_source import Refusal as Refusal
+from interlock.local.tekton.task_source import Source
 from interlock.local.tekton.volumes import Places, Volume
 
 
@@ -59,6 +61,10 @@ class Plan:
     masker: Masker
     hermetic: bool
     not_enforced: Sequence[str] = field(default=())
+
+    @property
+    def hostname(self) -> str:
+        return self.pod.name[:63].rstrip("-.")
 
     @property
     def containers(self) -> Iterator[Container]:
@@ -161,7 +167,7 @@ def _build(
     return replace(plan, masker=Masker([*inputs.maskable(), *_secret_values(origin, answers)]))
 
 
-def _secret_values(origin: Source, answers: variables.Replacements) -> list[bytes]:
+def _secret_values(origin: Source, answers: Replacements) -> list[bytes]:
     """Values of the params that the Task declares secret."""
     wanted = (origin.annotations.get(names.ANNOTATION_SECRET_PARAMS) or "").replace(",", " ").split()
     found: list[bytes] = []

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from interlock.clients.kubernetes import Object
 from interlock.errors import InputError, InterlockError, NotFoundError
-from interlock.formats.tekton import conditions, names, task
+from interlock.formats.tekton import conditions, names, task, versions
 from interlock.formats.tekton.conditions import Condition
 from interlock.formats.tekton.model import parse
 from interlock.formats.tekton.runs import TaskRun
-from interlock.local.tekton import process, storage
+from interlock.local.tekton import record, storage
 from interlock.local.tekton.attempt import Attempt
 from interlock.local.tekton.process import Stop
 from interlock.local.tekton.services import Services, Written
@@ -29,6 +29,7 @@ class TaskRunExecution:
         self._services = services
         self._written = Written.of(services, value)
         self._stop = stop
+        self._capabilities: str | None = None
 
     def execute(self) -> None:
         """Run to the end, or until the engine itself stops, which leaves the run to be resumed.
@@ -40,7 +41,7 @@ class TaskRunExecution:
         except InputError as error:
             self._finish(conditions.failed(conditions.TASK_VALIDATION_FAILED, error.message))
             return
-        if run.spec.status == "TaskRunPending":
+        if run.spec.status == "TaskRunPending" and self._services.behaviour.task_run_pending:
             pending = Condition("Unknown", conditions.TASK_PENDING, f'TaskRun "{run.metadata.name}" is pending')
             self._written.write(conditions.written(self._written.status, pending, self._services.now()))
             return
@@ -63,21 +64,41 @@ class TaskRunExecution:
     def _ignored(self, condition: Condition) -> Condition:
         """A failed step of a task with ``onError: continue`` is reported as ignored (updateCompletedTaskRunStatus)."""
         annotations = self._written.object["metadata"].get("annotations") or {}
-        if condition.reason == conditions.STEP_FAILED and annotations.get(names.ANNOTATION_ON_ERROR) == "continue":
+        if condition.reason in versions.SPECIFIC_FAILURES and annotations.get(names.ANNOTATION_ON_ERROR) == "continue":
             return conditions.failed(conditions.FAILURE_IGNORED, condition.message)
         return condition
 
     def _finish(self, condition: Condition) -> None:
+        """Write the last status, and before it the engine's signed record of the run."""
         now = self._services.now()
         status = {"startTime": conditions.timestamp(now), "podName": "", **self._written.status}
         status["completionTime"] = conditions.timestamp(now)
-        self._written.write(conditions.written(status, condition, now))
+        status = conditions.written(status, self._named(condition), now)
+        key = self._services.record_key
+        self._written.annotate({}, record.signed(self._written.object, status, self._capabilities, key))
+        self._written.write(status)
+
+    def _named(self, condition: Condition) -> Condition:
+        """The condition in the words of the version of Tekton that is asked for."""
+        reason = self._services.behaviour.task_failure(condition.reason)
+        message = condition.message
+        before = conditions.of(self._written.status)
+        ended_from_outside = condition.reason in (conditions.TASK_CANCELLED, conditions.TASK_TIMEOUT)
+        if (
+            ended_from_outside
+            and self._services.behaviour.previous_status_in_message
+            and before is not None
+            and before.message
+            and before.reason not in ("Started", conditions.RUNNING, conditions.TASK_PENDING)
+        ):
+            message += f"\nPrevious status: [{before.reason}] {before.message}"
+        return Condition(condition.status, reason, message)
 
     def _archive(self, condition: Condition) -> None:
         """tr/taskrun.go retryTaskRun: the attempt goes to retriesStatus, and the next one starts afresh."""
         now = self._services.now()
         status = {**self._written.status, "completionTime": conditions.timestamp(now)}
-        archived = conditions.written(status, condition, now)
+        archived = conditions.written(status, self._named(condition), now)
         earlier = archived.pop("retriesStatus", [])
         kept = {key: value for key, value in archived.items() if key in ("taskSpec", "provenance")}
         again = Condition("Unknown", conditions.TO_BE_RETRIED, condition.message)
@@ -92,20 +113,20 @@ class TaskRunExecution:
         if self._stop.reason == "cancelled" or run.spec.status == "TaskRunCancelled":
             return self._cancelled(run)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if self._services.isolation.level == "none":
-            process.kill_marked(self._written.uid)
         with _Lock(folder / "lock") as lock:
             attempt = Attempt(self._services, self._written, run, folder, retries, self._stop, lock)
             try:
                 condition = attempt.run()
             except Refusal as refusal:
                 condition = conditions.failed(refusal.reason, attempt.masked(refusal.message))
+                self._services.pods.end(self._written.object, retries=retries, reason=refusal.reason)
             except InterlockError:
                 raise
             except Exception as error:
                 # A fault of ours must not leave the run open for ever, nor the engine dead.
                 _log.exception("TaskRun %s/%s", self._written.namespace, self._written.name)
                 condition = conditions.failed(conditions.FAILED, f"a fault of interlock.local: {type(error).__name__}")
+        self._capabilities = attempt.capabilities
         if condition is not None and condition.reason == conditions.TASK_CANCELLED:
             return self._cancelled(run)
         return condition
@@ -118,6 +139,8 @@ class TaskRunExecution:
             )["spec"].get("statusMessage", "")
         except NotFoundError:
             message = current.get("statusMessage", "")
+        retries = len(self._written.status.get("retriesStatus", []))
+        self._services.pods.end(self._written.object, retries=retries, reason=conditions.TASK_CANCELLED)
         text = f'TaskRun "{run.metadata.name}" was cancelled. {message}'
         return conditions.failed(conditions.TASK_CANCELLED, text)
 

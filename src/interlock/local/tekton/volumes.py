@@ -1,4 +1,4 @@
-"""What volumes and workspaces of a TaskRun are on this machine: folders that the engine keeps, or files from the cluster."""
+"""What volumes and workspaces of a TaskRun are here: folders that the engine keeps, or files from the cluster."""
 
 from __future__ import annotations
 

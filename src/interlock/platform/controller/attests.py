@@ -45,6 +45,7 @@ class Attests:
                         run,
                         registry=world.connections.registry(PLATFORM),
                         key=world.attest_key,
+                        record_key=world.record_key,
                         store=world.store,
                         ledger=world.ledger,
                         source=world.context.clusters["hub"].name,

@@ -31,6 +31,7 @@ class World:
     def __post_init__(self) -> None:
         context = self.context
         self.attest_key = keys.load(context.keys.attest, context.keys.attest_secret)
+        self.record_key = keys.load(context.keys.record).public if context.keys.record else None
         self.seal_secret = context.secret(context.keys.seal_secret, what="the seal key")
         self.seal_certificate = context.keys.seal.read_text()
         self.store = EvidenceStore(context.stores.evidence)

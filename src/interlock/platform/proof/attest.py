@@ -13,7 +13,7 @@ from typing import Any
 from interlock.clients.registry import RegistryClient
 from interlock.errors import IntegrityError, RefusedError
 from interlock.formats.oci import Descriptor, reference
-from interlock.formats.sigstore import Statement, referrers, statement, verify
+from interlock.formats.sigstore import PublicKey, Statement, referrers, statement, verify
 from interlock.formats.sigstore.verify import Signed
 from interlock.platform.domain.ids import Digest
 from interlock.platform.domain.image import StatementKind
@@ -44,13 +44,15 @@ def attest(
     reader: str,
     now: Callable[[], datetime],
     builder: str = provenance.BUILDER,
+    record_key: PublicKey | None = None,
 ) -> Entry:
     """Sign provenance, SBOM and scan of the run's image; the ledger's entry ``attested``.
 
-    ``source`` is the stable address of the cluster, ``reader`` the account that read the run. Raises RefusedError
-    ``run-unfinished`` or ``run-failed``; NotFoundError ``run-result-missing`` or the registry's; IntegrityError
-    ``digest-mismatch`` when a document is not what the run's result names, ``attest-subject`` when the run's results
-    do not name its image; UnreachableError.
+    ``source`` is the stable address of the cluster, ``reader`` the account that read the run. With ``record_key``, the
+    engine's, every TaskRun must carry the engine's valid record. Raises RefusedError ``run-unfinished`` or
+    ``run-failed``; NotFoundError ``run-result-missing`` or the registry's; IntegrityError ``digest-mismatch`` when a
+    document is not what the run's result names, ``attest-subject`` when the run's results do not name its image, and
+    ``record-missing``, ``record-malformed``, ``record-signature``, ``record-mismatch``; UnreachableError.
     """
     if not run.finished:
         raise RefusedError("run-unfinished", "a run that has not ended cannot be attested", where=run.name)
@@ -66,7 +68,7 @@ def attest(
     texts = {name: run.digest(result) for name, result in _RESULTS.items()}
     bodies = {name: registry.blob(repository, text) for name, text in texts.items()}
     statements = {
-        StatementKind.PROVENANCE: _provenance(run, digest, builder),
+        StatementKind.PROVENANCE: _provenance(run, digest, provenance.Options(builder=builder, record_key=record_key)),
         StatementKind.SBOM: documents.sbom(image, digest, bodies[StatementKind.SBOM]),
         StatementKind.SCAN: documents.scan(image, digest, bodies[StatementKind.SCAN], run, builder=builder),
     }
@@ -93,8 +95,8 @@ def attest(
 _RESULTS = {StatementKind.SBOM: "SBOM_DIGEST", StatementKind.SCAN: "SCAN_DIGEST"}
 
 
-def _provenance(run: FinishedRun, digest: Digest, builder: str) -> Statement:
-    value = provenance.provenance(run, builder=builder)
+def _provenance(run: FinishedRun, digest: Digest, options: provenance.Options) -> Statement:
+    value = provenance.provenance(run, options)
     subjects = tuple(statement.Subject(item["digest"], item["name"]) for item in value["subject"])
     made = Statement(value["predicateType"], subjects, value["predicate"])
     if not made.about(digest):

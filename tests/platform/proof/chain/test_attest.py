@@ -164,3 +164,11 @@ def test_what_the_gate_reads_of_an_image(world: Any) -> None:
         StatementKind, Verdict.VALID
     )
     assert facts.provenance is not None and facts.scan is not None and facts.signature is not None
+
+
+def test_with_the_engines_key_a_run_without_its_records_is_not_attested(world: Any) -> None:
+    ledger = fresh(world)
+    with pytest.raises(IntegrityError) as error:
+        attested(world, world.run, ledger=ledger, record_key=world.attest.public)
+    assert error.value.code == "record-missing"
+    assert list(ledger.find(kinds.ATTESTED, world.run.digest("IMAGE_DIGEST"))) == []

@@ -6,11 +6,13 @@ import json
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
-from interlock.errors import InputError, RefusedError
-from interlock.formats.sigstore import Statement, statement
+from interlock.errors import InputError, IntegrityError, RefusedError
+from interlock.formats.sigstore import PrivateKey, Statement, statement
+from interlock.formats.tekton import record as records
 from interlock.platform.proof.statements import capabilities, documents, hints, reading
-from interlock.platform.proof.statements.provenance import BUILDER, provenance
+from interlock.platform.proof.statements.provenance import BUILDER, Options, provenance, task_provenance
 from interlock.platform.proof.statements.run import FinishedRun
 
 STEP = "registry.acme.test/platform/toolbox@sha256:" + "7" * 64
@@ -180,3 +182,53 @@ def test_a_document_that_is_no_sbom_is_refused(data: bytes) -> None:
     with pytest.raises(InputError) as error:
         documents.sbom("registry.acme.test/x", Digest("sha256:" + "1" * 64), data)
     assert error.value.code == "document-invalid"
+
+
+# The engine's signed record
+
+ENGINE = PrivateKey(ec.generate_private_key(ec.SECP256R1()))
+DEMANDED = Options(record_key=ENGINE.public)
+
+
+def signed(name: str, record: dict[str, Any] | None, key: PrivateKey = ENGINE) -> dict[str, Any]:
+    made = task(name, record)
+    made["spec"] = {}
+    made["status"]["conditions"] = [{"type": "Succeeded", "status": "True"}]
+    made["metadata"]["annotations"][records.ANNOTATION] = records.sign(made, record, key)
+    return made
+
+
+def test_what_the_engine_signed_is_said_as_before() -> None:
+    value = run(signed("build", RECORD), signed("skipped", None))
+    assert provenance(value, DEMANDED) == provenance(value)
+    assert task_provenance(value.task_runs[0], DEMANDED) == task_provenance(value.task_runs[0])
+
+
+def test_without_its_record_nothing_that_a_task_run_says_is_used() -> None:
+    unsigned = task("build", RECORD)
+    for value in (run(unsigned), run(signed("test", RECORD), unsigned)):
+        with pytest.raises(IntegrityError) as error:
+            provenance(value, DEMANDED)
+        assert error.value.code == "record-missing" and str(error.value.where) == "taskruns//build"
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (lambda made: made["status"]["steps"][0].update(imageID=STEP.replace("7", "8")), "record-mismatch"),
+        (lambda made: made["metadata"]["annotations"].update({capabilities.ANNOTATION: "{}"}), "record-mismatch"),
+        (lambda made: made["metadata"]["annotations"].update({records.ANNOTATION: "{}"}), "record-malformed"),
+        (
+            lambda made: made["metadata"]["annotations"].update(
+                signed("build", RECORD, PrivateKey(ec.generate_private_key(ec.SECP256R1())))["metadata"]["annotations"]
+            ),
+            "record-signature",
+        ),
+    ],
+)
+def test_an_altered_or_foreign_record_is_an_error(change: Any, code: str) -> None:
+    made = signed("build", RECORD)
+    change(made)
+    with pytest.raises(IntegrityError) as error:
+        provenance(run(made), DEMANDED)
+    assert error.value.code == code

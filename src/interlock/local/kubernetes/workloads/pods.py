@@ -19,7 +19,7 @@ _WORKERS = 4
 
 
 class PodController:
-    """Pods of ReplicaSets and pods on their own; a pod that another controller owns is left to it."""
+    """Pods of ReplicaSets and pods on their own; one that another controller owns, or a node has, is left to it."""
 
     def __init__(self, api: Api, check: Check) -> None:
         self._cluster = api.cluster
@@ -128,6 +128,8 @@ def _images(pod: Object) -> list[str]:
 
 
 def _ours(pod: Object) -> bool:
+    if pod["spec"].get("nodeName"):
+        return False  # there is no node here: the one that is named runs it, and reports
     owners = pod["metadata"].get("ownerReferences") or []
     controller = next((owner for owner in owners if owner.get("controller")), None)
     return controller is None or controller["kind"] == "ReplicaSet"

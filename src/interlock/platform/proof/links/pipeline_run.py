@@ -107,5 +107,5 @@ def _same(walk: Walk, run: FinishedRun) -> bool:
         return True
     signed = [item.statement.predicate for item in bundles]
     of_run = [item for item in signed if item.get("runDetails", {}).get("metadata", {}).get("invocationId") == run.uid]
-    expected = provenance.provenance(run, builder=walk.estate.platform.builder)["predicate"]
+    expected = provenance.provenance(run, provenance.Options(walk.estate.platform.builder))["predicate"]
     return not of_run or any(canonical.encode(item) == canonical.encode(expected) for item in of_run)

@@ -1,6 +1,7 @@
 """What an engine recorded about how it ran a TaskRun (annotation ``interlock.dev/capabilities``).
 
-Provenance claims only what is recorded: without the annotation the isolation is ``none`` and no tool is named.
+Provenance claims only what is recorded: without the annotation the isolation is ``none`` and no tool is named. Where
+the engine's key is known, the annotation counts only with the signed record (`interlock.formats.tekton.record`).
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from interlock.errors import InputError
+from interlock.errors import InputError, IntegrityError
+from interlock.formats.sigstore import PublicKey
+from interlock.formats.tekton import record
 
 ANNOTATION = "interlock.dev/capabilities"
 STRENGTH = ("none", "unshare", "container", "bubblewrap")
@@ -42,13 +45,21 @@ class Capabilities:
         return tuple(sorted(image for image, by in self.stood_in.items() if by == executor))
 
 
-def read(task_run: Mapping[str, Any]) -> Capabilities:
-    """Raises InputError ``capabilities-invalid``."""
-    text = (task_run["metadata"].get("annotations") or {}).get(ANNOTATION)
-    if text is None:
-        return Capabilities("none")
+def read(task_run: Mapping[str, Any], key: PublicKey | None = None) -> Capabilities:
+    """``key`` is the engine's: with it, what no valid record vouches for is an error and not merely unsaid.
+
+    Raises InputError ``capabilities-invalid``; IntegrityError ``record-missing``, ``record-malformed``,
+    ``record-signature``, ``record-mismatch``.
+    """
+    value: Any
     try:
-        value = json.loads(text)
+        if key is not None:
+            value = record.verify(task_run, key)
+        else:
+            text = (task_run["metadata"].get("annotations") or {}).get(ANNOTATION)
+            value = None if text is None else json.loads(text)
+        if value is None:
+            return Capabilities("none")
         isolation = value.get("isolation", "none")
         if isolation not in STRENGTH:
             raise ValueError(f"isolation {isolation!r}")
@@ -58,6 +69,8 @@ def read(task_run: Mapping[str, Any]) -> Capabilities:
             tuple(dict(item) for item in value.get("tools") or ()),
             {str(image): str(entry["executed-by"]) for image, entry in (value.get("images") or {}).items()},
         )
+    except IntegrityError:
+        raise
     except (ValueError, AttributeError, TypeError, KeyError) as error:
         name = task_run["metadata"]["name"]
         raise InputError(

@@ -1,7 +1,7 @@
 """Chains' type hints: which results and parameters name what was built and what it was built from.
 
-Source: tektoncd/chains pkg/artifacts/signable.go, structured.go and pkg/chains/formats/slsa/internal/material
-(11abad1), for a PipelineRun without deep inspection.
+Source: tektoncd/chains pkg/artifacts/{signable,structured}.go, pkg/chains/formats/slsa/extract and internal/material
+(e44b60f). Results are read as strings without surrounding white space, also where Chains keeps it (git URLs).
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from interlock.platform.proof.statements.run import FinishedRun
-
 Descriptor = dict[str, Any]
+Object = Mapping[str, Any]
 _HEX = {"sha1": 40, "sha256": 64, "sha384": 96, "sha512": 128}
 
 
@@ -41,21 +40,34 @@ def subjects(results: Iterable[Mapping[str, Any]]) -> list[Descriptor]:
     return found
 
 
-def materials(run: FinishedRun) -> list[Descriptor]:
-    """What it was built from: ``*ARTIFACT_INPUTS``, then ``CHAINS-GIT_URL`` + ``CHAINS-GIT_COMMIT``."""
+def merged(*groups: Iterable[Descriptor]) -> list[Descriptor]:
+    """Subjects of several sources: one of the same name and a common digest is told once (artifact.AppendSubjects)."""
+    found: list[Descriptor] = []
+    for item in (item for group in groups for item in group):
+        for algorithm, value in item["digest"].items():
+            _merge(found, item["name"], algorithm, value)
+    return found
+
+
+def inputs(results: Iterable[Object]) -> list[Descriptor]:
+    """What it was built from: ``*ARTIFACT_INPUTS``."""
     found = []
-    for item in run.results:
+    for item in results:
         if item["name"].endswith("ARTIFACT_INPUTS") and _structured(item["value"]):
             algorithm, _, value = item["value"]["digest"].partition(":")
-            found.append({"uri": item["value"]["uri"], "digest": {algorithm: value}})
-    parameters = (run.status.get("pipelineSpec") or {}).get("params") or []
-    # Later ones win: defaults, then what the run was given, then what it found.
-    values = {item["name"]: item.get("default") for item in parameters if isinstance(item.get("default"), str)}
-    values |= {item["name"]: item["value"] for item in (run.run["spec"].get("params") or []) + run.results}
-    url, commit = str(values.get("CHAINS-GIT_URL", "")).strip(), str(values.get("CHAINS-GIT_COMMIT", "")).strip()
-    if url and commit:
-        found.append({"uri": git_uri(url), "digest": {"sha1": commit}})
+            found.append({"uri": item["value"]["uri"], "digest": {algorithm.strip().lower(): value.strip()}})
     return found
+
+
+def source(*levels: Iterable[Object]) -> list[Descriptor]:
+    """``CHAINS-GIT_URL`` with ``CHAINS-GIT_COMMIT``: of defaults, given params and results the last one wins."""
+    values: dict[str, str] = {}
+    for item in (item for level in levels for item in level):
+        value = item.get("value", item.get("default"))
+        if item["name"] in ("CHAINS-GIT_URL", "CHAINS-GIT_COMMIT") and value is not None:
+            values[item["name"]] = value.strip() if isinstance(value, str) else ""
+    url, commit = values.get("CHAINS-GIT_URL"), values.get("CHAINS-GIT_COMMIT")
+    return [{"uri": git_uri(url), "digest": {"sha1": commit}}] if url and commit else []
 
 
 def is_build_artifact(result: Mapping[str, Any]) -> bool:
@@ -86,11 +98,8 @@ def git_url(uri: str) -> str:
 
 def image_descriptor(image_id: str) -> Descriptor | None:
     """``oci://`` descriptor of a step's ``imageID``; None when that is not pinned by a digest."""
-    name, at, digest = image_id.removeprefix("docker-pullable://").partition("@")
-    algorithm, colon, value = digest.partition(":")
-    if not (name and at and colon and value):
-        return None
-    return {"uri": f"oci://{name}", "digest": {algorithm: value}}
+    match = re.fullmatch(r"(?:docker-pullable://)?([^@]+)@([^@:]+):([^@:]+)", image_id)
+    return {"uri": f"oci://{match[1]}", "digest": {match[2]: match[3]}} if match else None
 
 
 def repository_name(name: str) -> str:

@@ -78,11 +78,11 @@ class FinishedRun:
     @property
     def succeeded(self) -> bool:
         """Whether the run has ended and all that mattered in it succeeded."""
-        return self.finished and _condition(self.run).get("status") == "True"
+        return self.finished and condition(self.run).get("status") == "True"
 
     @property
     def finished(self) -> bool:
-        return bool(self.status.get("completionTime")) and _condition(self.run).get("status") in ("True", "False")
+        return bool(self.status.get("completionTime")) and condition(self.run).get("status") in ("True", "False")
 
     def executed(self) -> Iterator[Object]:
         """TaskRuns that ended, in the order of the pipeline's tasks and then its ``finally``."""
@@ -94,6 +94,7 @@ class FinishedRun:
                     yield item
 
 
-def _condition(item: Object) -> Object:
+def condition(item: Object) -> Object:
+    """The condition ``Succeeded``; empty while there is none."""
     conditions = (item.get("status") or {}).get("conditions") or []
     return next((condition for condition in conditions if condition.get("type") == "Succeeded"), {})

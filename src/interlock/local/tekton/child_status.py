@@ -1,0 +1,71 @@
+"""What a PipelineRun reads of its children's statuses, and what its own status says about them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from interlock.clients.kubernetes import Object
+from interlock.formats.tekton import conditions, results, scheduling, substitution
+from interlock.formats.tekton.model import param_value
+from interlock.formats.tekton.pipeline import PipelineTask
+from interlock.formats.tekton.progress import Child
+from interlock.formats.tekton.scheduling import Schedule
+
+
+def child(value: Object) -> Child:
+    """A TaskRun, CustomRun or child PipelineRun, as far as it decides what its PipelineRun does next."""
+    status = value.get("status") or {}
+    return Child(
+        conditions.of(status),
+        results.of_status(status) if value["kind"] != "PipelineRun" else {},
+        value.get("spec", {}).get("statusMessage", ""),
+        name=value["metadata"]["name"],
+        kind=value["kind"],
+        artifacts=status.get("artifacts") or {},
+    )
+
+
+def reference(task: PipelineTask, value: Object) -> dict[str, Any]:
+    """An entry of status.childReferences (getChildRefForTaskRun, getDisplayName)."""
+    found: dict[str, Any] = {
+        "apiVersion": value["apiVersion"],
+        "kind": value["kind"],
+        "name": value["metadata"]["name"],
+        "pipelineTaskName": task.name,
+    }
+    if shown := _display_name(task, value):
+        found["displayName"] = shown
+    if task.when:
+        found["whenExpressions"] = [condition.to_object() for condition in task.when]
+    return found
+
+
+def _display_name(task: PipelineTask, value: Object) -> str:
+    """The task's name to show, or of a matrix those of the includes that the run's params hold."""
+    if not task.display_name and task.matrix is None:
+        return ""
+    given = {item["name"]: param_value(item["value"]) for item in value.get("spec", {}).get("params") or []}
+    strings = {f"params.{name}": text for name, text in given.items() if isinstance(text, str)}
+    shown = substitution.replace(task.display_name, strings)
+    included = [
+        substitution.replace(include.name, strings)
+        for include in (task.matrix.include if task.matrix else None) or []
+        if include.name
+        and all(
+            f"params.{param.name}" in strings
+            and not (isinstance(param.value, str) and strings[f"params.{param.name}"] != param.value)
+            for param in include.params or []
+        )
+    ]
+    return " ".join(included).strip() or shown
+
+
+def skipped(schedule: Schedule) -> list[dict[str, Any]]:
+    """status.skippedTasks; a finally task says its conditions only where they are the reason (GetSkippedTasks)."""
+    found = []
+    for skip in schedule.skipped():
+        entry: dict[str, Any] = {"name": skip.name, "reason": skip.reason}
+        if skip.task.when and (skip.name not in schedule.graph.finals or skip.reason == scheduling.WHEN_FALSE):
+            entry["whenExpressions"] = [condition.to_object() for condition in skip.task.when]
+        found.append(entry)
+    return found
