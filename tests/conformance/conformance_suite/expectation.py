@@ -91,6 +91,13 @@ class Run(_Strict):
         return self
 
 
+class Reply(_Strict):
+    """What a person says to an ApprovalTask of the file."""
+
+    who: str
+    said: Literal["approve", "reject"]
+
+
 class Expectation(_Strict):
     """One example file. Classes as in research/tekton.md section 2.2: only those of class a are run."""
 
@@ -101,6 +108,8 @@ class Expectation(_Strict):
     flags: Literal["stable", "beta", "alpha"] | None = None
     """Upstream's flags for the folder, where None."""
     workspace_binding: str = ""
+    answers: list[Reply] = []
+    """Given one after the other, each to the next ApprovalTask that waits."""
     needs: list[str] = []
     """Programs that the machine must have."""
 

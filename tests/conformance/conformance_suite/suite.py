@@ -11,6 +11,7 @@ from conformance_suite import corpus, expectation
 from conformance_suite.comparison import condition, differences
 from conformance_suite.expectation import Expectation
 from conformance_suite.stage import Settings, Stage, Submitted
+from interlock.errors import InputError
 
 UPSTREAM = Path(__file__).parents[1] / "expected"
 OWN = Path(__file__).parents[1] / "own"
@@ -39,12 +40,15 @@ class Suite:
         self._expected = {name: expectation.load(name, expectations) for name in names if name in written}
         self._not_run = {name: _not_run(expected) for name, expected in self._expected.items()}
         examples = [corpus.load(folder, name) for name in names if not self._not_run.get(name)]
-        self._stage = Stage(work, {image for example in examples for image in example.images()} | {"ubuntu"})
+        self._stage = Stage(work)
         self._verdicts: dict[str, Verdict] = {}
         self._submitted: dict[str, Submitted] = {}
         for example in examples:
             settings = _settings(example.name, self._expected.get(example.name))
-            self._submitted[example.name] = self._stage.submit(example, settings)
+            try:
+                self._submitted[example.name] = self._stage.submit(example, settings)
+            except InputError as error:
+                self._verdicts[example.name] = Verdict(example.name, "a", differences=(error.message,))
 
     def verdict(self, name: str) -> Verdict:
         """When every run of the file is done. A file without an expectation is judged by its runs' conditions."""
@@ -58,6 +62,8 @@ class Suite:
         if reason := self._not_run.get(name):
             return Verdict(name, kind, reason)
         try:
+            for answer in expected.answers if expected else ():
+                self._submitted[name].answer(answer.who, answer.said)
             runs = self._submitted[name].finished()
         except TimeoutError as error:
             return Verdict(name, kind, differences=(str(error),))
