@@ -48,7 +48,11 @@ class Suite:
             try:
                 self._submitted[example.name] = self._stage.submit(example, settings)
             except InputError as error:
-                self._verdicts[example.name] = Verdict(example.name, "a", differences=(error.message,))
+                expected = self._expected.get(example.name)
+                wanted = bool(expected and expected.refused and expected.refused in error.message)
+                self._verdicts[example.name] = Verdict(
+                    example.name, "a", differences=() if wanted else (error.message,)
+                )
 
     def verdict(self, name: str) -> Verdict:
         """When every run of the file is done. A file without an expectation is judged by its runs' conditions."""
@@ -67,6 +71,8 @@ class Suite:
             runs = self._submitted[name].finished()
         except TimeoutError as error:
             return Verdict(name, kind, differences=(str(error),))
+        if expected is not None and expected.refused:
+            return Verdict(name, kind, differences=("the webhook does not refuse it",))
         if expected is not None:
             return Verdict(name, kind, differences=tuple(differences(runs, expected.runs)))
         ended = ((condition(run.object), run) for run in runs)
