@@ -70,6 +70,8 @@ class _Running:
             server="http://unused",
             data=folder,
             parallel=PARALLEL,
+            # Upstream's examples print their environment; that none may is a rule of ours.
+            refuse_environment_leaks=False,
             flags=self.flags,
             tekton_version=settings.tekton_version,
             default_task_run_workspace_binding=binding,

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from interlock.local.tekton import approvals
+
 SHELL = "test/shell"
 SEED = Path(__file__).parents[4] / "shared/seed/pipeline-build-ace-flow.yaml"
 
@@ -280,11 +282,11 @@ REFUSED: list[tuple[list[dict[str, Any]], dict[str, Any], dict[str, Any], str, s
         'pipeline requires workspace with name "w" be provided by pipelinerun',
     ),
     (
-        [{"name": "a", "taskRef": {"apiVersion": "example.dev/v1", "kind": "Wait", "name": "w"}}],
+        [embedded("a", "true", spec={"volumes": [{"name": "v", "hostPath": {"path": "/"}}]})],
         {},
         {},
         "PipelineValidationFailed",
-        "interlock.local does not execute custom tasks (example.dev/v1 Wait) yet",
+        "interlock.local does not execute hostPath volumes yet",
     ),
     (
         [ANY, embedded("b", "true", params=[{"name": "x", "value": "$(tasks.a.results.none)"}])],
@@ -326,7 +328,7 @@ def test_a_missing_pipeline_is_named(rig: Any, condition: Any) -> None:
     assert condition(rig.finished("PipelineRun", "pr"))[1:] == (
         "CouldntGetPipeline",
         "Error retrieving pipeline for pipelinerun ci/pr: error when getting Pipeline for PipelineRun pr: "
-        'pipelines.tekton.dev "gone" not found',
+        'tekton client cannot get pipeline gone from local cluster: pipelines.tekton.dev "gone" not found',
     )
 
 
@@ -348,3 +350,60 @@ def test_an_unreachable_api_delays_and_loses_nothing(rig: Any, condition: Any) -
     run = rig.finished("PipelineRun", "pr")
     released.join()
     assert condition(run)[:2] == ("True", "Succeeded")
+
+
+def test_a_matrix_runs_side_by_side_and_its_results_are_gathered(rig: Any, condition: Any) -> None:
+    fan = embedded(
+        "fan",
+        "printf '%s' $(params.a)$(params.b) > $(results.r.path)",
+        matrix={"params": [{"name": "a", "value": ["1", "2"]}, {"name": "b", "value": ["x", "y"]}]},
+        spec={"params": [{"name": "a"}, {"name": "b"}], "results": [{"name": "r"}]},
+    )
+    use = embedded("use", "echo $@", params=[{"name": "l", "value": "$(tasks.fan.results.r[*])"}])
+    use["taskSpec"] |= {"params": [{"name": "l", "type": "array"}]}
+    use["taskSpec"]["steps"][0]["args"] = ["$(params.l[*])"]
+    start(rig, fan, use)
+    run = rig.finished("PipelineRun", "pr")
+    assert condition(run)[:2] == ("True", "Succeeded"), run["status"]
+    assert rig.log("pr-use") == "1x 2x 1y 2y\n"
+
+
+def test_a_child_pipeline_runs_within_its_parent(idle_rig: Any, condition: Any) -> None:
+    rig = idle_rig
+    rig.start(flags={"enable-api-fields": "alpha"})
+    child = {
+        "name": "sub",
+        "pipelineSpec": {"params": [{"name": "p"}], "tasks": [embedded("deep", "echo $(params.p)")]},
+        "params": [{"name": "p", "value": "handed down"}],
+    }
+    start(rig, child, embedded("last", "echo end", runAfter=["sub"]))
+    assert condition(rig.finished("PipelineRun", "pr"))[:2] == ("True", "Succeeded")
+    assert rig.log("pr-sub-deep") == "handed down\n"
+
+
+def test_a_run_waits_for_an_approval(rig: Any, condition: Any) -> None:
+    ask = {
+        "name": "ask",
+        "taskRef": {"apiVersion": "openshift-pipelines.org/v1alpha1", "kind": "ApprovalTask"},
+        "params": [{"name": "approvers", "value": ["ada"]}],
+    }
+    start(rig, ask, embedded("after", "echo live", runAfter=["ask"]))
+    key = ("ApprovalTask", "ci", "pr-ask")
+    rig.cluster.wait(lambda: rig.cluster.objects.get(key, {}).get("status", {}).get("state") == "pending")
+    [task] = approvals.waiting(rig.client, "ci", "pr")
+    approvals.answer(rig.client, task, "ada", (), "approve", "go")
+    assert condition(rig.finished("PipelineRun", "pr"))[:2] == ("True", "Succeeded")
+    assert rig.log("pr-after") == "live\n"
+    assert rig.get("ApprovalTask", "pr-ask")["status"]["approversResponse"][0]["message"] == "go"
+
+
+def test_an_unanswered_approval_ends_with_its_time_limit(rig: Any, condition: Any) -> None:
+    ask = {
+        "name": "ask",
+        "timeout": "1200ms",
+        "taskRef": {"apiVersion": "openshift-pipelines.org/v1alpha1", "kind": "ApprovalTask"},
+        "params": [{"name": "approvers", "value": ["ada"]}],
+    }
+    start(rig, ask)
+    assert condition(rig.finished("PipelineRun", "pr"))[:2] == ("False", "Failed")
+    assert condition(rig.get("CustomRun", "pr-ask"))[2] == "Approval task pr-ask is failed because of timeout"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -48,13 +48,13 @@ def resolve(
     With --event only the runs that the event starts, and on standard error why each did or did not match.
     """
     from interlock.formats.tekton import pac
-    from interlock.formats.tekton.pac import documents, templates
+    from interlock.formats.tekton.pac import documents, expressions, templates
 
     if output not in ("yaml", "json"):
         raise InputError("option-invalid", "unknown output format", got=output, expected="yaml or json")
     text = documents.joined([file.read_text() for file in _files(filename or [path])])
     values = {**_of_git(Path.cwd()), **remote.pairs(param, "-p")}
-    text = templates.substituted(text, values)
+    text = templates.substituted(text, values, _told(expressions.evaluator(values)))
     found = pac.read(text, file=str((filename or [path])[0]))
     _report(found)
     options = pac.Options(not no_generate_name, not no_remote_tasks, skip or ())
@@ -68,6 +68,20 @@ def resolve(
         runs = _matching(runs, happened)
     _note_placeholders(runs)
     _print(runs, output)
+
+
+def _told(evaluate: Callable[[str], Any]) -> Callable[[str], Any]:
+    """``evaluate``, its failures said: in the text they leave nothing, or the placeholder as it is."""
+
+    def answer(expression: str) -> Any:
+        try:
+            return evaluate(expression)
+        except InputError as error:
+            line = error.message.splitlines()[0]
+            typer.echo(f"not evaluated: {expression}: {line}", err=True)
+            raise
+
+    return answer
 
 
 def _files(paths: list[Path]) -> list[Path]:

@@ -84,6 +84,10 @@ class Repository(Objects):
             Path(lock[1]).unlink(missing_ok=True)
             self._remote(*words)
 
+    def forget_token(self) -> None:
+        """Remove the token that `clone` or `clone_mirror` wrote down: the next fetch is without one."""
+        self._credentials.unlink(missing_ok=True)
+
     def update_ref(self, ref: str, new: str | None, old: str | None = None) -> None:
         """Move (or with None delete) a local ref. ``old``: what it must be now, ``""`` for absent.
 

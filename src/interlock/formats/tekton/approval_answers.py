@@ -43,7 +43,10 @@ def answered(
 
 
 def admit(old: Mapping[str, Any] | None, new: Mapping[str, Any], user: str, groups: Collection[str] = ()) -> str | None:
-    """Why the webhook refuses to store ``new`` over ``old`` for ``user``; None if it does not. Not for the status."""
+    """Why the webhook refuses to store ``new`` over ``old`` for ``user``; None if it does not. Not for the status.
+
+    Stricter than upstream's, which lets an approver lower the number of approvals that are required.
+    """
     approvers = (new.get("spec") or {}).get("approvers") or []
     if old is None:
         wrong = [item["name"] for item in approvers if item.get("input") != PENDING]
@@ -57,7 +60,8 @@ def admit(old: Mapping[str, Any] | None, new: Mapping[str, Any], user: str, grou
         return "User does not exist in the approval list"
     if said := _decided(old, approvers, user, groups):
         return said
-    if len(before) != len(approvers):
+    rest = [{key: item for key, item in value["spec"].items() if key != "approvers"} for value in (old, new)]
+    if len(before) != len(approvers) or rest[0] != rest[1]:
         return "User can only update their own approval input"
     pairs = list(zip(before, approvers, strict=True))
     for was, now in pairs:

@@ -42,8 +42,8 @@ Object = dict[str, Any]
 def to_v1(value: Mapping[str, Any]) -> Object:
     """``value`` as a v1 object; a v1 object, and a kind that has no v1, comes back as it is (a copy).
 
-    A param without type becomes a string param, as upstream's ConvertTo does: call `typed` before where upstream has
-    set defaults. Raises UnsupportedError ``tekton-version`` for an API version that is neither.
+    A status stays as it is. A param without type becomes a string param, as upstream's ConvertTo does: call `typed`
+    before where upstream has set defaults. Raises UnsupportedError ``tekton-version`` for a version that is neither.
     """
     found: Object = _copy(value)
     version, kind = found.get("apiVersion"), found.get("kind")

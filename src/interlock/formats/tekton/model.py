@@ -136,7 +136,10 @@ def marked(
     model: Model, marker: type[NotExecuted] | type[NotEnforced], path: yaml.Path = ()
 ) -> Iterator[tuple[yaml.Path, str]]:
     """Every set field below ``model`` that carries ``marker``, as (path, construct)."""
+    held = model.model_fields_set
     for name, field in type(model).model_fields.items():
+        if name not in held:
+            continue
         value = getattr(model, name)
         if value is None or value == [] or value == {} or value == "" or value is False:
             continue

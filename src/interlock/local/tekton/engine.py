@@ -93,7 +93,7 @@ class Engine:
         store = Storage(config.data)
         store.prepare()
         view = system.build(config.data / "system", config.data, toolbox=config.toolbox)
-        isolation = sandbox.probe(view, allow_weaker=config.allow_weaker_isolation)
+        isolation = sandbox.probe(view, allow_weaker=config.allow_weaker_isolation, choice=config.isolation)
         _log.info("isolation: %s", isolation.level)
         self._services = Services(
             client=client,
@@ -156,6 +156,7 @@ class Engine:
             self._services.poster.close()
             self._services.pump.close()
             self._services.forwarder.close()
+            self._services.isolation.close()
         if self.failure is not None:
             raise self.failure
 

@@ -17,6 +17,7 @@ from interlock.errors import RefusedError
 from interlock.local.tekton import inside
 
 _GO = b"\n"
+_MOST = 4096
 
 
 @dataclass(slots=True)
@@ -54,9 +55,12 @@ class Launch:
 
     def first_process(self) -> int | None:
         """Process id, seen from here, of the sandbox's first process; None when it failed before it had one."""
-        with os.fdopen(self.status, "rb") as pipe:
-            self.status = -1
-            text = pipe.read()
+        text = b""
+        # Not up to the pipe's end: unshare(1) keeps its copy of it.
+        while b"}" not in text and (data := os.read(self.status, _MOST)):
+            text += data
+        os.close(self.status)
+        self.status = -1
         try:
             return int(json.loads(text)["child-pid"])
         except (ValueError, KeyError):

@@ -1,4 +1,4 @@
-"""What a step may use up: CPU time, memory, processes, file size, output; by cgroup where one can be made, else rlimit."""
+"""What a step may use up of CPU time, memory, processes, files and output; by cgroup where one can be made."""
 
 from __future__ import annotations
 

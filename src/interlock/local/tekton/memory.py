@@ -8,7 +8,6 @@ checked them.
 from __future__ import annotations
 
 import builtins
-import copy
 import itertools
 import random
 import threading
@@ -26,7 +25,11 @@ _SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
 
 @dataclass
 class Cluster:
-    """The objects by (kind, namespace, name), and every event in order. ``now`` and ``names`` are the outside world."""
+    """The objects by (kind, namespace, name), and every event in order. ``now`` and ``names`` are the outside world.
+
+    A stored object is never changed, only replaced: what a write returns and what watches bring are the same object,
+    and readers must leave it as it is. `get` and `list` give copies.
+    """
 
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     names: random.Random = field(default_factory=random.Random)
@@ -42,16 +45,16 @@ class Cluster:
 
     def put(self, event: str, value: Object) -> Object:
         """Store (or with ``DELETED`` remove) an object and tell the watches. Hold `changed`."""
-        metadata = value["metadata"]
-        metadata["resourceVersion"] = str(next(self._versions))
+        metadata = {**value["metadata"], "resourceVersion": str(next(self._versions))}
+        value = {**value, "metadata": metadata}
         key = (value["kind"], metadata.get("namespace", ""), metadata["name"])
         if event == "DELETED":
             self.objects.pop(key)
         else:
             self.objects[key] = value
-        self.history.append(WatchEvent(event, copy.deepcopy(value)))  # type: ignore[arg-type]
+        self.history.append(WatchEvent(event, value))  # type: ignore[arg-type]
         self.changed.notify_all()
-        return copy.deepcopy(value)
+        return value
 
     def wait(self, condition: Callable[[], Any], *, timeout: float | None = None) -> Any:
         """What ``condition`` returns as soon as that is true, tried at every change; None after ``timeout`` seconds."""
@@ -80,7 +83,7 @@ class MemoryClient:
         """Raises NotFoundError ``kubernetes-not-found``."""
         with self.cluster.changed:
             self._reach()
-            return copy.deepcopy(self._held(kind, name, namespace))
+            return copied(self._held(kind, name, namespace))  # type: ignore[no-any-return]
 
     def _held(self, kind: str, name: str, namespace: str | None) -> Object:
         try:
@@ -102,7 +105,7 @@ class MemoryClient:
         with self.cluster.changed:
             self._reach()
             found = [
-                copy.deepcopy(value)
+                copied(value)
                 for (held, where, _), value in self.cluster.objects.items()
                 if held == kind
                 and namespace in (None, where)
@@ -117,7 +120,7 @@ class MemoryClient:
         """Raises ConflictError ``kubernetes-already-exists``."""
         with self.cluster.changed:
             self._reach()
-            value = copy.deepcopy(obj)
+            value = copied(obj)
             metadata = value["metadata"]
             if not metadata.get("name"):
                 suffix = "".join(self.cluster.names.choice(_SUFFIX) for _ in range(5))
@@ -143,9 +146,9 @@ class MemoryClient:
         """A merge patch (RFC 7386); with ``subresource="status"`` of the status alone, else of all but it."""
         with self.cluster.changed:
             self._reach()
-            value = copy.deepcopy(self._held(kind, name, namespace))
+            value = self._held(kind, name, namespace)
             wanted = {key: item for key, item in patch.items() if (key == "status") == (subresource == "status")}
-            return self.cluster.put("MODIFIED", merged(value, wanted))
+            return self.cluster.put("MODIFIED", merged(value, copied(wanted)))
 
     def delete(
         self, api_version: str, kind: str, name: str, *, namespace: str | None = None, **options: object
@@ -185,7 +188,14 @@ class MemoryWatch:
                 cluster.changed.wait_for(lambda: len(cluster.history) > self._position or closed.is_set())
                 events = cluster.history[self._position :]
                 self._position = len(cluster.history)
-            yield from (copy.deepcopy(event) for event in events if event.object["kind"] == self._kind)
+            yield from (event for event in events if event.object["kind"] == self._kind)
+
+
+def copied(value: Any) -> Any:
+    """A JSON value of one's own; several times as fast as `copy.deepcopy`, which knows more kinds of values."""
+    if isinstance(value, dict):
+        return {key: copied(item) for key, item in value.items()}
+    return [copied(item) for item in value] if isinstance(value, list) else value
 
 
 def merged(value: Any, patch: Any) -> Any:

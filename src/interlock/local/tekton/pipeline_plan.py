@@ -23,6 +23,7 @@ from interlock.formats.tekton import (
 )
 from interlock.formats.tekton.graph import Graph
 from interlock.formats.tekton.pipeline import EmbeddedTask, PipelineSpec, PipelineTask
+from interlock.formats.tekton.progress import Child
 from interlock.formats.tekton.runs import PipelineRun, WorkspaceBinding
 from interlock.formats.tekton.substitution import Replacements
 from interlock.formats.tekton.task import TaskSpec
@@ -82,6 +83,8 @@ class Plan:
     annotations: Mapping[str, str]
     origin: Mapping[str, Any] | None = None
     verified: Mapping[str, Any] | None = None
+    seen: dict[str, tuple[str, Child]] = field(default_factory=dict, compare=False)
+    """By uid: a child at the version that was last read."""
 
     @cached_property
     def status_spec(self) -> dict[str, Any]:
@@ -150,7 +153,8 @@ def refusal(error: InterlockError, run: PipelineRun, pipeline: str) -> Refusal:
 def _build(services: Services, run: PipelineRun, source: PipelineSource, started: PipelineSpec | None) -> Plan:
     spec, given = source.spec, run.spec.params
     unexecuted.refuse(run.spec)
-    unexecuted.refuse(spec)
+    if run.spec.pipeline_spec is not spec:
+        unexecuted.refuse(spec)
     if started is None:
         _check(services, run, spec)
     values = params.pipeline_values(spec.params, given)
@@ -226,7 +230,7 @@ def _check_tasks(services: Services, spec: PipelineSpec, resolved: PipelineSpec,
         found = tasks.get(task.name)
         if found is None:
             continue
-        if id(found) not in checked:
+        if task.task_ref is not None and id(found) not in checked:
             unexecuted.refuse(found)
             validation.task(found)
             checked.add(id(found))

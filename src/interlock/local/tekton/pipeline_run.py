@@ -15,7 +15,7 @@ from interlock.formats.tekton import conditions, matrix, names, params, pipeline
 from interlock.formats.tekton.conditions import Condition
 from interlock.formats.tekton.model import parse
 from interlock.formats.tekton.pipeline import PipelineSpec, PipelineTask
-from interlock.formats.tekton.progress import Children
+from interlock.formats.tekton.progress import Child, Children
 from interlock.formats.tekton.runs import (
     CANCELLED_BY_PIPELINE,
     CANCELLED_BY_TIMEOUT,
@@ -175,7 +175,7 @@ class PipelineRuns:
             run=written.name,
             graph=plan.graph,
             children={
-                name: Children(tuple(child_status.child(value) for value in found), _matrixed(plan, name))
+                name: Children(tuple(_child(plan, value) for value in found), _matrixed(plan, name))
                 for name, found in objects.items()
                 if name in plan.graph.all
             },
@@ -347,6 +347,14 @@ class PipelineRuns:
             except NotFoundError:
                 continue
             self._services.published(patched)
+
+
+def _child(plan: Plan, value: Object) -> Child:
+    uid, version = value["metadata"]["uid"], value["metadata"].get("resourceVersion", "")
+    held = plan.seen.get(uid)
+    if held is None or held[0] != version:
+        held = plan.seen[uid] = (version, child_status.child(value))
+    return held[1]
 
 
 def _matrixed(plan: Plan, name: str) -> bool:

@@ -97,7 +97,10 @@ def _pipeline(
         try:
             found = resolved(services, run, reference, reference.params or [], "Pipeline", what or name)
         except _UNRESOLVED as error:
-            raise InputError(error.code, f"resolver failed to get Pipeline {name}: {error.message}") from error
+            # What was brought and is no Pipeline is not the resolver's failure (resolvePipeline).
+            brought = error.message.startswith("failed to read runtime object")
+            prefix = "" if brought else f"resolver failed to get Pipeline {name}: "
+            raise InputError(error.code, prefix + error.message) from error
     else:
         try:
             found = Verified(services.client.get(API_VERSION, "Pipeline", name, namespace), None, None)

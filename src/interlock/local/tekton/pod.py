@@ -1,6 +1,6 @@
 """The namespaces that steps and sidecars of one TaskRun share: network, ipc, uts, as the containers of a Pod do.
 
-Descriptors keep them alive and nothing else: they are gone when the last is closed, so also after kill -9 of the engine.
+Descriptors keep them alive and nothing else: they are gone when the last is closed, also after a kill of the engine.
 """
 
 from __future__ import annotations
@@ -8,17 +8,20 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from interlock.errors import InternalError
 from interlock.local.tekton.forwarding import Forwarder, Served
-from interlock.local.tekton.sandbox import Isolation
-from interlock.local.tekton.unshare import program
+from interlock.local.tekton.programs import find
+
+if TYPE_CHECKING:
+    from interlock.local.tekton.sandbox import Isolation
 
 _SPACES = ("user", "net", "ipc", "uts")
 
 
 class Pod:
-    """``network``: endpoint name -> host:port that answers on the loopback inside, carried by ``forwarder``."""
+    """Made by `open`; a context manager that closes it. What runs in it keeps its namespaces until that ends."""
 
     def __init__(self, isolation: Isolation, spaces: Sequence[int], served: Sequence[Served]) -> None:
         self._isolation = isolation
@@ -34,21 +37,25 @@ class Pod:
         network: Mapping[str, str] | None = None,
         forwarder: Forwarder | None = None,
     ) -> Pod:
-        """Raises InternalError ``pod-not-made``."""
+        """A Pod on whose loopback the addresses of ``network`` (name -> host:port) answer, carried by ``forwarder``.
+
+        At level ``none`` it is the machine's own network. Raises InternalError ``pod-not-made``.
+        """
         if isolation.level == "none":
             return cls(isolation, (), ())
-        addresses = list((network or {}).values())
-        ports = list(dict.fromkeys(int(address.rpartition(":")[2]) for address in addresses))
+        addresses = {int(address.rpartition(":")[2]): address for address in (network or {}).values()}
+        if forwarder is None:
+            addresses = {}
         try:
-            made = isolation.helper.ask({"do": "make", "hostname": hostname, "ports": ports})
+            made = isolation.helper.ask({"do": "make", "hostname": hostname, "ports": list(addresses)})
         except OSError as error:
             raise InternalError("pod-not-made", "the Pod's network cannot be made", got=str(error)) from error
-        listening = dict(zip(ports, made[len(_SPACES) :], strict=True))
-        served = []
-        for address in dict.fromkeys(addresses):
-            descriptor = listening.pop(int(address.rpartition(":")[2]), None)
-            if descriptor is not None and forwarder is not None:
-                served.append(forwarder.serve(socket.socket(fileno=descriptor), address))
+        listening = [socket.socket(fileno=descriptor) for descriptor in made[len(_SPACES) :]]
+        served = [
+            forwarder.serve(server, address)
+            for server, address in zip(listening, addresses.values(), strict=True)
+            if forwarder is not None
+        ]
         return cls(isolation, made[: len(_SPACES)], served)
 
     def entry(self) -> tuple[list[str], list[int]]:
@@ -57,7 +64,7 @@ class Pod:
             return [], []
         copies = {name: os.dup(descriptor) for name, descriptor in self._spaces.items()}
         options = [f"--{name}=/proc/self/fd/{descriptor}" for name, descriptor in copies.items()]
-        return [program("nsenter"), *options, "--preserve-credentials", "--"], list(copies.values())
+        return [find("nsenter"), *options, "--preserve-credentials", "--"], list(copies.values())
 
     def connect(self, host: str, port: int, seconds: float) -> socket.socket:
         """A connection from inside. Raises OSError."""
@@ -65,7 +72,9 @@ class Pod:
             return socket.create_connection((host, port), seconds)
         request = {"do": "connect", "host": host, "port": port, "seconds": seconds}
         found = self._isolation.helper.ask(request, [self._spaces["user"], self._spaces["net"]])
-        return socket.socket(fileno=found[0])
+        connection = socket.socket(fileno=found[0])
+        connection.settimeout(seconds)
+        return connection
 
     def close(self) -> None:
         for served in self._served:

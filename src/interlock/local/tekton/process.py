@@ -1,4 +1,4 @@
-"""A step's or sidecar's process: started, its output masked into the log, ended by itself, a limit or a cancellation."""
+"""A step's or sidecar's process: started, its output masked into a log, ended by itself, a limit or a stop."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import fcntl
 import os
 import selectors
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -19,7 +20,7 @@ from interlock.local.tekton.cgroups import Group
 from interlock.local.tekton.launch import Launch, memory
 from interlock.local.tekton.masking import Masker
 from interlock.local.tekton.pump import Pump
-from interlock.local.tekton.streams import Log, Output, Sink, Streams, open_copy
+from interlock.local.tekton.streams import NO_COPIES, Log, Output, Sink, Streams, open_copy
 
 Ending = Literal["exited", "timeout", "stopped"]
 Reason = Literal["Completed", "Error", "OOMKilled"]
@@ -53,9 +54,12 @@ class Stop:
 
 
 class Process:
-    """One that runs. Made by `start`; its end is seen by whoever serves its ``handlers``: `run`, or a Pump."""
+    """One that runs. Its end is seen by whoever serves its ``handlers``: `run`, or a Pump."""
 
-    def __init__(self, popen: subprocess.Popen[bytes], launch: Launch, outputs: Sequence[Output]) -> None:
+    def __init__(
+        self, popen: subprocess.Popen[bytes], launch: Launch, outputs: Sequence[Output], pod: sandbox.Pod | None
+    ) -> None:
+        self._pod = pod
         self._popen = popen
         self._launch = launch
         self._outputs = outputs
@@ -84,10 +88,34 @@ class Process:
                 self.ending = ending
                 self._launch.kill(self._first, self._popen.pid)
 
-    def wait(self, seconds: float | None = None) -> Outcome | None:
-        """How it ended; None when it has not within ``seconds``."""
-        self._done.wait(seconds)
+    def poll(self) -> Outcome | None:
+        """How it ended, if it has."""
         return self.outcome
+
+    def wait(self, stop: Stop | None = None) -> Outcome:
+        """How it ends. When ``stop`` is set before that, it is killed."""
+        if stop is not None:
+            self._kill_at(stop)
+        self._done.wait()
+        assert self.outcome is not None  # noqa: S101 - set before `_done`
+        return self.outcome
+
+    def _kill_at(self, stop: Stop) -> None:
+        ended = os.eventfd(0, os.EFD_CLOEXEC)
+        called = threading.Event()
+
+        def call() -> None:
+            os.eventfd_write(ended, 1)
+            called.set()
+
+        self.on_end(call)
+        with selectors.DefaultSelector() as selector:
+            selector.register(ended, selectors.EVENT_READ)
+            selector.register(stop.descriptor, selectors.EVENT_READ)
+            if all(key.fd != ended for key, _ in selector.select()):
+                self.kill()
+        called.wait()
+        os.close(ended)
 
     def on_end(self, call: Callable[[], None]) -> None:
         """``call`` when it has ended, or now if it has; in the thread that serves it."""
@@ -137,6 +165,12 @@ class Process:
         if not in_time:
             return None
         return code if code >= 0 else 128 - code
+
+    def connect(self, host: str, port: int, seconds: float) -> socket.socket:
+        """A connection from inside its Pod. Raises OSError."""
+        if self._pod is None:
+            raise ConnectionRefusedError("it has no network that another could reach")
+        return self._pod.connect(host, port, seconds)
 
     def finish(self) -> None:
         """Every handler has said that there is no more: reap it, and let go of all that it held."""
@@ -197,13 +231,14 @@ def start(
     *,
     pump: Pump | None,
     lock: int | None = None,
-    streams: Streams = Streams(),
+    streams: Streams = NO_COPIES,
     released: Callable[[], None] | None = None,
 ) -> Process:
-    """Start ``view``; ``pump`` serves it, or with None whoever called.
+    """Start ``view``; ``pump`` serves it, or with None the caller does, by `serve`.
 
     ``released`` is called after the sandbox has its process and before the step's command starts, so that what must be
-    durable before that is written while the sandbox is set up. A step must be started by a thread that lives as long as it: bubblewrap's dies with that.
+    durable before that is written while the sandbox is set up. The calling thread must live as long as the process:
+    bubblewrap's dies with it.
 
     Raises OSError when it cannot be started at all; RefusedError and UnsupportedError for paths.
     """
@@ -213,7 +248,7 @@ def start(
             if path:
                 copies[name] = descriptor = open_copy(view, path)
                 undo.callback(os.close, descriptor)
-        launch = undo.enter_context(isolation.launch(view, lock=lock))
+        launch = undo.enter_context(isolation.launch(view, lock=lock, held=True))
         apart = any(copy is not None for copy in copies.values())
         popen = subprocess.Popen(
             launch.argv,
@@ -228,16 +263,15 @@ def start(
         undo.pop_all()
     launch.started()
     file = Log(log, view.limits.output_bytes)
-    pipes = [(popen.stdout, copies["stdout"]), (popen.stderr, copies["stderr"])]
     outputs = []
-    for pipe, copy in pipes:
+    for pipe, copy in ((popen.stdout, copies["stdout"]), (popen.stderr, copies["stderr"])):
         if pipe is not None:
             with contextlib.suppress(OSError):  # More than a user may have in pipes is a matter of speed alone.
                 fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE)
             descriptor = os.dup(pipe.fileno())
             pipe.close()
             outputs.append(Output(descriptor, file, masker.fresh() if apart else masker, copy))
-    process = Process(popen, launch, outputs)
+    process = Process(popen, launch, outputs, view.network_of)
     try:
         process.stand(isolation, view.limits, released)
     except BaseException:
@@ -290,7 +324,7 @@ def run(
     stop: Stop,
     seconds: float | None,
     lock: int | None = None,
-    streams: Streams = Streams(),
+    streams: Streams = NO_COPIES,
     released: Callable[[], None] | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Outcome:

@@ -25,7 +25,7 @@ class Pump:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._new: deque[Served] = deque()
-        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._wake = -1
         self._thread: threading.Thread | None = None
         self._closing = False
 
@@ -33,6 +33,7 @@ class Pump:
         with self._lock:
             self._new.append(process)
             if self._thread is None:
+                self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
                 self._thread = threading.Thread(target=self._serve, name="pump", daemon=True)
                 self._thread.start()
         os.eventfd_write(self._wake, 1)
@@ -41,10 +42,11 @@ class Pump:
         """Returns when every process that was added has ended."""
         with self._lock:
             self._closing = True
-        os.eventfd_write(self._wake, 1)
         if self._thread is not None:
+            os.eventfd_write(self._wake, 1)
             self._thread.join()
-        os.close(self._wake)
+            os.close(self._wake)
+            self._thread = None
 
     def _serve(self) -> None:
         left: dict[Served, int] = {}

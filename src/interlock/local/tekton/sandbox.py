@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -20,11 +20,12 @@ from interlock.errors import UnsupportedError
 from interlock.local.tekton.cgroups import Cgroups
 from interlock.local.tekton.limits import Limits
 from interlock.local.tekton.namespaces import Helper
+from interlock.local.tekton.pod import Pod
+from interlock.local.tekton.programs import bubblewrap
 from interlock.local.tekton.system import System
 
 if TYPE_CHECKING:
     from interlock.local.tekton.launch import Launch
-    from interlock.local.tekton.pod import Pod
 
 Level = Literal["bubblewrap", "unshare", "none"]
 Choice = Literal["auto", "bubblewrap", "unshare", "rewriting"]
@@ -106,8 +107,8 @@ class Isolation:
     level: Level
     system: System
     nested: bool = False
-    helper: Helper = field(default_factory=Helper, compare=False)
     cgroups: Cgroups = field(default_factory=Cgroups, compare=False)
+    helper: Helper = field(default_factory=Helper, compare=False)
 
     def close(self) -> None:
         """End what was started for Pods."""
@@ -119,13 +120,22 @@ class Isolation:
         user = ("user namespaces of a step's own",) if self.nested else ()
         return (*_NOT_ENFORCED[self.level], *user)
 
-    def launch(self, view: View, *, lock: int | None = None) -> Launch:
-        """``lock`` is a descriptor that stays open until every process of the sandbox is gone."""
-        return launchers()[self.level](self, view, lock)
+    def launch(self, view: View, *, lock: int | None = None, held: bool = False) -> Launch:
+        """``lock`` is a descriptor that stays open until every process of the sandbox is gone.
+
+        ``held``: the command starts with `Launch.release`, and not at once.
+        """
+        launch = launchers()[self.level](self, view, lock)
+        if not held:
+            launch.release()
+        return launch
+
+
+__all__ = ["Bind", "Isolation", "Level", "Limits", "Pod", "Tree", "View", "bubblewrap", "probe"]
 
 
 def launchers() -> Mapping[Level, _Launcher]:
-    """What starts a view at each level."""
+    """What starts a view at each level; they know of views, and views nothing of them."""
     from interlock.local.tekton import bubblewrap, rewriting, unshare
 
     return {"bubblewrap": bubblewrap.launch, "unshare": unshare.launch, "none": rewriting.launch}
@@ -153,10 +163,10 @@ def probe(system: System, *, allow_weaker: bool, choice: Choice = "auto") -> Iso
             isolation = Isolation(level, system, nested)
             problem = _problem(isolation)
             if problem is None:
-                return isolation
+                return replace(isolation, cgroups=Cgroups.here())
         problems.append(f"{level}: {problem}")
     if allow_weaker and choice in ("auto", "rewriting"):
-        return Isolation("none", system)
+        return Isolation("none", system, cgroups=Cgroups.here())
     raise UnsupportedError(
         "no-sandbox",
         "neither bubblewrap nor unshare can make a sandbox on this machine"
@@ -171,7 +181,6 @@ def _problem(isolation: Isolation) -> str | None:
     """Why a step cannot be started so; None when it can."""
     try:
         with isolation.launch(View(command=["/usr/bin/true"], environment={}, binds=[])) as launch:
-            launch.release()
             done = subprocess.run(
                 launch.argv,
                 env=launch.environment,

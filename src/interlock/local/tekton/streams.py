@@ -23,6 +23,9 @@ class Streams:
     stderr: str = ""
 
 
+NO_COPIES = Streams()
+
+
 class Sink(Protocol):
     """What takes a log's bytes: a file, or `logs.LogWriter`."""
 

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import os
-import shutil
 
-from interlock.errors import UnsupportedError
 from interlock.local.tekton import inside, mounts
 from interlock.local.tekton.launch import Launch, memory
+from interlock.local.tekton.programs import find
 from interlock.local.tekton.sandbox import Isolation, View
 from interlock.local.tekton.system import UID
 
 
-def program(name: str) -> str:
-    """Path of a program of util-linux. Raises UnsupportedError ``program-missing``."""
-    found = shutil.which(name, path="/usr/bin:/bin:/usr/local/bin")
-    if found is None:
-        raise UnsupportedError("program-missing", f"{name} (util-linux) is not on this machine")
-    return found
-
-
 def launch(isolation: Isolation, view: View, lock: int | None, /) -> Launch:
-    unshare = program("unshare")
+    unshare = find("unshare")
     made = mounts.of(view, isolation.system)
     pod = view.network_of
     shared = () if pod is not None else ("--net", "--ipc", "--uts")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import io
 import json
 import tarfile
@@ -17,7 +18,7 @@ from interlock.errors import InputError, IntegrityError, NotFoundError
 from interlock.formats.oci import Content, Descriptor, ImageManifest, Index, layout, media
 from interlock.formats.oci.digest import sha256
 from interlock.formats.oci.image import content
-from interlock.formats.oci.manifest import EMPTY
+from interlock.formats.oci.manifest import EMPTY, parse_manifest
 from interlock.formats.tekton.resolution import RefSource, Resolved
 
 Get = Callable[..., Resolved]
@@ -131,6 +132,27 @@ def test_credentials_of_the_named_secret(world: Any, get: Get, image: Content) -
     assert {authorization for _, authorization in world.server.asked} == {f"Basic {auth}"}
     with pytest.raises(InputError, match='secrets "none" not found'):
         get(world.resolvers(), "bundles", bundle=f"{host}/team/greet", name="greet", secret="none")
+
+
+def test_a_layout_is_verified_and_not_read_as_a_whole(world: Any, get: Get, image: Content) -> None:
+    store(world.folder / "layout", "v1", image)
+    task, pipeline = (item.digest for item in parse_manifest(image.manifest).layers)
+    (world.folder / "layout/blobs" / pipeline.replace(":", "/")).unlink()
+    resolvers = world.resolvers(mirrors={"quay.io/team/greet": str(world.folder / "layout")})
+    get(resolvers, "bundles", bundle="quay.io/team/greet:v1", name="greet")
+    (world.folder / "layout/blobs" / task.replace(":", "/")).write_bytes(b"other")
+    with pytest.raises(IntegrityError):
+        get(resolvers, "bundles", bundle="quay.io/team/greet:v1", name="greet")
+    with pytest.raises(NotFoundError, match="MANIFEST_UNKNOWN"):
+        get(resolvers, "bundles", bundle="quay.io/team/greet:v2", name="greet")
+
+
+def test_a_layer_that_unpacks_to_too_much(world: Any, get: Get) -> None:
+    bomb = gzip.compress(b"\0" * (9 * 1024 * 1024))
+    store(world.folder / "layout", "latest", bundle(("task", "greet", bomb)))
+    resolvers = world.resolvers(mirrors={"quay.io/team/greet": str(world.folder / "layout")})
+    with pytest.raises(InputError, match="failed to read image layer: more than 8388608 bytes"):
+        get(resolvers, "bundles", bundle="quay.io/team/greet", name="greet")
 
 
 @pytest.mark.parametrize(

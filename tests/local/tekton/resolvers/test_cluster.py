@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from interlock.errors import InputError, NotFoundError
+from interlock.formats.tekton import trusted
 from interlock.formats.tekton.resolution import RefSource, Resolved
 
 Get = Callable[..., Resolved]
@@ -30,7 +29,8 @@ def uid(world: Any) -> str:
 
 def test_an_object_of_another_namespace(world: Any, get: Get, uid: str) -> None:
     found = get(world.resolvers(), "cluster", name="greet", namespace="shared")
-    checksum = hashlib.sha256(json.dumps(SPEC, sort_keys=True).encode()).hexdigest()
+    signed = {"apiVersion": "tekton.dev/v1", "kind": "Task", "metadata": {"name": "greet", "namespace": "shared"}}
+    checksum = trusted.checksum({**signed, "spec": SPEC}).hex()
     assert found.object["spec"] == SPEC
     assert "ownerReferences" not in found.object["metadata"]
     assert found.source == RefSource(f"/apis/tekton.dev/v1/namespaces/shared/task/greet@{uid}", {"sha256": checksum})
@@ -73,7 +73,7 @@ def test_refusals(world: Any, get: Get, uid: str, values: dict[str, str], config
 def test_an_explicitly_allowed_namespace(world: Any, get: Get, uid: str) -> None:
     config = {"allowed-namespaces": "shared", "blocked-namespaces": "*"}
     resolvers = world.resolvers(config_maps={"cluster-resolver-config": config})
-    assert get(resolvers, "cluster", name="greet", namespace="shared")
+    assert get(resolvers, "cluster", name="greet", namespace="shared").object["kind"] == "Task"
 
 
 def test_what_is_not_there(world: Any, get: Get) -> None:

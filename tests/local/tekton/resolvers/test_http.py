@@ -36,8 +36,17 @@ def test_what_is_not_there(world: Any, get: Get) -> None:
 
 
 def test_nobody_listens(world: Any, get: Get) -> None:
-    with pytest.raises(UnreachableError, match="error fetching URL"):
+    with pytest.raises(InputError, match="error fetching URL") as caught:
         get(world.resolvers(), "http", url="http://127.0.0.1:9/x")
+    assert isinstance(caught.value.__cause__, UnreachableError)
+
+
+def test_a_cluster_that_does_not_answer_is_not_a_failed_resolution(world: Any, get: Get) -> None:
+    world.client.cluster.unreachable = True
+    given = {"http_username": "git", "http_password_secret": "login"}
+    with pytest.raises(UnreachableError) as caught:
+        get(world.resolvers(), "http", url=f"{world.server.url}/t", **given)
+    assert caught.value.code == "kubernetes-unreachable"
 
 
 def test_one_mebibyte_is_the_limit(world: Any, get: Get) -> None:
@@ -126,6 +135,18 @@ def test_params_are_checked_in_upstreams_words(world: Any, get: Get, values: dic
         ("apiVersion: v1\nkind: Secret\n", 'no kind "Secret" is registered for version "v1"'),
         ("apiVersion: tekton.dev/v1\nkind: Pipeline\nmetadata: {name: p}\n", "resource is not a task"),
         (b"\xff", "invalid runtime object: not UTF-8"),
+        ("a: " + "[" * 100_000, "invalid runtime object: nested too deeply"),
+        ("a: {b: 1, b: 2}\n", "invalid runtime object: key 'b' appears twice"),
+        ("", "invalid runtime object: Object 'Kind' is missing"),
+        (
+            "apiVersion: tekton.dev/v1\nkind: Task\nmetadata: {name: t}\nspec: {steps: [{name: s, imge: i}], foo: 1}\n",
+            'invalid runtime object: strict decoding error: unknown field "spec.steps[0].imge", '
+            'unknown field "spec.foo"',
+        ),
+        (
+            "apiVersion: tekton.dev/v1\nkind: Task\nmetadata: {name: t}\nspec: {steps: {name: s}}\n",
+            "json: cannot unmarshal object into Go struct field TaskSpec.spec.steps of type []v1.Step",
+        ),
     ],
 )
 def test_what_is_not_a_task(world: Any, get: Get, body: str | bytes, message: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from interlock.errors import IntegrityError, RefusedError
+from interlock.errors import IntegrityError, NotFoundError, RefusedError
 from interlock.formats.tekton.resolution import Resolved, lock
 from interlock.formats.tekton.task import Param
 
@@ -83,7 +83,7 @@ def test_credentials_do_not_tell_references_apart_but_caches(world: Any, get: Ge
     resolvers = mirrored(world)
     get(resolvers, "git", run_namespace="private", gitToken="git-token", **given)
     offline = mirrored(world, offline=True)
-    assert get(offline, "git", run_namespace="private", gitToken="git-token", **given)
+    assert get(offline, "git", run_namespace="private", gitToken="git-token", **given).object["kind"] == "Task"
     with pytest.raises(RefusedError, match="offline"):
         get(offline, "git", **given)  # whoever has no token gets nothing from the cache either
     assert lock.key("git", params({**given, "gitToken": "git-token"})) == lock.key("git", params(given))
@@ -112,7 +112,9 @@ def test_the_lock_file_of_the_configuration(world: Any, get: Get, task_text: str
     world.server.put("/t", task_text)
     given = {"url": f"{world.server.url}/t"}
     path = world.folder / lock.NAME
+    with pytest.raises(NotFoundError, match="the lock file that is configured is not there"):
+        world.resolvers(lock=str(path))
     path.write_text(locked(world.resolvers(), "http", given).dump())
-    assert get(world.resolvers(lock=str(path)), "http", **given)
+    assert get(world.resolvers(lock=str(path)), "http", **given).object["kind"] == "Task"
     with pytest.raises(RefusedError, match="the lock file does not name this reference"):
         get(world.resolvers(lock=str(path)), "http", url=f"{world.server.url}/other")

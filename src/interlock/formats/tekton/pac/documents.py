@@ -8,27 +8,16 @@ from __future__ import annotations
 
 import itertools
 import re
-import types
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Final, Union, get_args, get_origin
+from typing import Any, Final
 
 from interlock.errors import InputError, InterlockError, Location
 from interlock.formats import yaml
-from interlock.formats.tekton import conversion
-from interlock.formats.tekton.model import Model
-from interlock.formats.tekton.pipeline import Pipeline
-from interlock.formats.tekton.runs import PipelineRun, TaskRun
-from interlock.formats.tekton.task import Task
+from interlock.formats.tekton import conversion, decoding
 
 Object = dict[str, Any]
 
-_MODELS: Final[Mapping[str, type[Model]]] = {
-    "Task": Task,
-    "Pipeline": Pipeline,
-    "TaskRun": TaskRun,
-    "PipelineRun": PipelineRun,
-}
+_KINDS: Final = ("Task", "Pipeline", "TaskRun", "PipelineRun")
 _VERSIONS: Final = (conversion.V1, conversion.V1BETA1)
 
 
@@ -72,11 +61,11 @@ def read(text: str, *, file: str = "") -> Documents:
         try:
             value = _load(body, file)
             kind = str(value.get("kind"))
-            if kind not in _MODELS or value.get("apiVersion") not in _VERSIONS:
+            if kind not in _KINDS or value.get("apiVersion") not in _VERSIONS:
                 skipped += 1
                 continue
-            _check_types(value, kind)
-            converted = pruned(conversion.to_v1(value), _MODELS[kind])
+            decoding.check_types(value)
+            converted = decoding.pruned(conversion.to_v1(value))
         except InterlockError as error:
             name, schema = _named(body, file)
             where = error.where and Location(error.where.file, error.where.line + start, error.where.column)
@@ -104,8 +93,8 @@ def decoded(text: str, kind: str, uri: str) -> Object:
     try:
         value = _load(text, uri)
         found = str(value.get("kind"))
-        if found in _MODELS:
-            _check_types(value, found)
+        if found in _KINDS:
+            decoding.check_types(value)
     except InterlockError as error:
         message = f"remote {name} from URI {uri} cannot be parsed as a Kubernetes resource: {error.message}"
         raise InputError("pac-remote", message, where=error.where) from error
@@ -113,75 +102,7 @@ def decoded(text: str, kind: str, uri: str) -> Object:
         what = f"{value.get('apiVersion')} {found}"
         message = f"remote {name} from URI {uri} has not been recognized as a Tekton {name}: {what}"
         raise InputError("pac-remote", message)
-    return pruned(conversion.to_v1(value), _MODELS[kind])
-
-
-def pruned(value: Any, model: type[Model]) -> Object:
-    """``value`` without fields that ``model`` does not have, at every depth: lenient decoding."""
-    result: Object = _pruned(value, model)
-    return result
-
-
-def _pruned(value: Any, annotation: Any) -> Any:
-    annotation = _bare(annotation)
-    if isinstance(annotation, type) and issubclass(annotation, Model) and isinstance(value, Mapping):
-        known = {info.alias or name: info.annotation for name, info in annotation.model_fields.items()}
-        return {key: _pruned(item, known[key]) for key, item in value.items() if key in known}
-    if get_origin(annotation) is list and isinstance(value, list):
-        return [_pruned(item, get_args(annotation)[0]) for item in value]
-    return value
-
-
-def _bare(annotation: Any) -> Any:
-    """Without Annotated, and without None or other scalars of a union."""
-    if get_origin(annotation) is Annotated:
-        return _bare(get_args(annotation)[0])
-    if get_origin(annotation) in (Union, types.UnionType):
-        parts = [_bare(part) for part in get_args(annotation) if part is not type(None)]
-        # A value of several shapes (a param's) has no fields to drop.
-        return parts[0] if len(parts) == 1 else Any
-    return annotation
-
-
-def _check_types(value: Object, kind: str) -> None:
-    """Raise InputError ``pac-decode`` where a list or object stands for the other, in the words of Go's decoder."""
-    package = str(value.get("apiVersion")).rpartition("/")[2]
-    _check(value, _MODELS[kind], (), kind, package)
-
-
-def _check(value: Any, annotation: Any, path: tuple[str, ...], owner: str, package: str) -> None:
-    annotation = _bare(annotation)
-    if value is None:
-        return
-    if isinstance(annotation, type) and issubclass(annotation, Model):
-        if not isinstance(value, Mapping):
-            raise _unmarshal(value, owner, path, f"{package}.{annotation.__name__}")
-        for name, info in annotation.model_fields.items():
-            key = info.alias or name
-            if key in value:
-                _check(value[key], info.annotation, (*path, key), annotation.__name__, package)
-    elif get_origin(annotation) is list:
-        item = _bare(get_args(annotation)[0])
-        named = item.__name__ if isinstance(item, type) else "interface {}"
-        prefix = f"{package}." if isinstance(item, type) and issubclass(item, Model) else ""
-        if not isinstance(value, list):
-            raise _unmarshal(value, owner, path, f"[]{prefix}{'string' if named == 'str' else named}")
-        for element in value:
-            _check(element, item, path, owner, package)
-    elif annotation is str and isinstance(value, Mapping | list):
-        raise _unmarshal(value, owner, path, "string")
-
-
-def _unmarshal(value: Any, owner: str, path: tuple[str, ...], expected: str) -> InputError:
-    got = "object" if isinstance(value, Mapping) else "array" if isinstance(value, list) else "string"
-    if isinstance(value, bool):
-        got = "bool"
-    elif isinstance(value, int | float):
-        got = "number"
-    field_name = ".".join((owner, *path))
-    return InputError(
-        "pac-decode", f"json: cannot unmarshal {got} into Go struct field {field_name} of type {expected}"
-    )
+    return decoding.pruned(conversion.to_v1(value))
 
 
 def _load(text: str, file: str) -> Object:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import copy
 import posixpath
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -216,18 +217,11 @@ def absolute(pipeline_url: str, tasks: Sequence[str]) -> list[str]:
     return found
 
 
-class _prefixed:  # noqa: N801 - reads as a statement
+@contextmanager
+def _prefixed(prefix: str) -> Iterator[None]:
     """Puts upstream's words before an error's message."""
-
-    def __init__(self, prefix: str) -> None:
-        self._prefix = prefix
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, InterlockError):
-            again = type(error)(
-                error.code, self._prefix + error.message, got=error.got, where=error.where, todo=error.todo
-            )
-            raise again from error
+    try:
+        yield
+    except InterlockError as error:
+        message = prefix + error.message
+        raise type(error)(error.code, message, got=error.got, where=error.where, todo=error.todo) from error

@@ -10,6 +10,7 @@ from typing import Any, Final
 from interlock.errors import InputError, InterlockError
 from interlock.formats.tekton import cel
 from interlock.formats.tekton.pac import glob, keys
+from interlock.formats.tekton.resolution.request import go_quoted
 
 Evaluate = Callable[[str, Mapping[str, Any]], Any]
 """(CEL expression, its variables) -> its value. Raises InterlockError for an expression that has none."""
@@ -175,7 +176,8 @@ def _cel(expression: str, event: Event, evaluate: Evaluate) -> tuple[bool, str]:
     try:
         value = evaluate(expression, variables)
     except InterlockError as error:
-        return False, f"CEL expression evaluation error: {error.message}"
+        text = error.message.replace("\n", " ").replace("\r", " ")
+        return False, f"CEL expression evaluation error: {text}"
     return value is True, f"on-cel-expression {expression} is {str(value).lower() if value in (True, False) else value}"
 
 
@@ -186,7 +188,17 @@ def evaluate_cel(expression: str, variables: Mapping[str, Any]) -> Any:
         "pathChanged", ("string",), "bool", lambda pattern: any(glob.matches(pattern, path) for path in changed), True
     )
     types: dict[str, cel.Type] = {name: "map" if name in _MAPS else "string" for name in variables}
-    return cel.evaluate(expression, variables, types=types, functions=[path_changed])
+    quoted = go_quoted(expression)
+    try:
+        program = cel.compile(expression, types, [path_changed])
+    except InputError as error:
+        syntax = "Syntax error" in error.message
+        prefix = f"failed to parse expression {quoted}: " if syntax else f"expression {quoted} check failed: "
+        raise InputError(error.code, prefix + error.message) from error
+    try:
+        return program.evaluate(variables)
+    except InputError as error:
+        raise InputError(error.code, f"expression {quoted} failed to evaluate: {error.message}") from error
 
 
 _MAPS: Final = ("body", "headers", "files")

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from interlock.errors import InputError
 from interlock.formats import yaml
-from interlock.formats.tekton import conversion
+from interlock.formats.tekton import conversion, decoding
 from interlock.formats.tekton.resolution import failure
 from interlock.formats.tekton.resolution.source import Fetched, Resolved
 
@@ -36,8 +36,15 @@ def resolved(fetched: Fetched, kind: str, *, where: str) -> Resolved:
     value["metadata"] = {key: item for key, item in value["metadata"].items() if key != "ownerReferences"}
     if expected == "StepAction":
         # v1alpha1 and v1beta1 have the same fields.
-        return Resolved({**value, "apiVersion": conversion.V1BETA1}, fetched.source, value, fetched.data)
-    return Resolved(conversion.to_v1(conversion.typed(value)), fetched.source, value, fetched.data)
+        converted = {**value, "apiVersion": conversion.V1BETA1}
+    else:
+        converted = conversion.to_v1(conversion.typed(value))
+    try:
+        decoding.check_types(value)
+        decoding.check_strict(converted)
+    except InputError as error:
+        raise failure.invalid(f"invalid runtime object: {error.message}") from error
+    return Resolved(converted, fetched.source, value, fetched.data)
 
 
 def _decode(data: bytes, where: str) -> dict[str, Any]:

@@ -19,6 +19,9 @@ CODE: Final = "resolution-failed"
 NAMES: Final = {"git": "Git", "http": "Http", "cluster": "Cluster", "hub": "Hub", "bundles": "bundleresolver"}
 """Resolver as references write it -> as it calls itself in messages (each resolver.go GetName)."""
 
+REQUESTING: Final = "error requesting remote resource: "
+"""What the run puts before the message of its ResolutionRequest."""
+
 TASK_REASON: Final = "TaskRunResolutionFailed"
 PIPELINE_REASON: Final = "CouldntGetPipeline"
 PIPELINE_TASK_REASON: Final = "CouldntGetTask"
@@ -41,9 +44,6 @@ def failed(resolver: str, key: str, error: InterlockError) -> InterlockError:
     """``error`` of a fetch as the run sees it."""
     name = NAMES.get(resolver, resolver)
     return _again(error, f"{REQUESTING}error getting {go_quoted(name)} {go_quoted(key)}: {error.message}")
-
-
-REQUESTING: Final = "error requesting remote resource: "
 
 
 def unknown(resolver: str) -> InputError:

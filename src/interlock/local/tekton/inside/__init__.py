@@ -16,5 +16,5 @@ _SOURCE = str(Path(__file__).resolve().parents[4])
 
 def program(name: str, *arguments: str) -> list[str]:
     """The argument list that runs one of them, apart from site packages and the caller's environment."""
-    code = f"import sys; sys.path.insert(0, {_SOURCE!r}); from interlock.local.tekton.inside import {name} as it; it.main()"
+    code = f"import sys; sys.path.insert(0, {_SOURCE!r}); from {__name__} import {name} as it; it.main()"
     return [sys.executable, "-I", "-S", "-c", code, *arguments]

@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 
 from interlock.clients.registry import RegistryClient
 from interlock.errors import InterlockError, NotFoundError
-from interlock.formats.oci import ImageManifest, Index, layout
-from interlock.formats.oci.manifest import parse_manifest
+from interlock.formats.oci import ImageManifest, Index, check_digest, media
+from interlock.formats.oci.digest import parse_digest
+from interlock.formats.oci.manifest import parse, parse_index, parse_manifest
 from interlock.formats.oci.reference import Reference
 from interlock.formats.tekton.resolution import bundles, failure
 from interlock.formats.tekton.resolution.bundles import BundleRequest
@@ -93,20 +94,28 @@ def _of_layout(place: Folder, reference: Reference, bundle: str) -> Image:
 
     def read(path: str) -> bytes:
         file = Folder(folder, path).file()
-        if file.stat().st_size > _MAX_FILE:
-            raise failure.invalid(f"cannot retrieve the oci image: {path} has more than {_MAX_FILE} bytes")
-        return file.read_bytes()
+        try:
+            if file.stat().st_size > _MAX_FILE:
+                raise failure.invalid(f"cannot retrieve the oci image: {path} has more than {_MAX_FILE} bytes")
+            return file.read_bytes()
+        except OSError as error:
+            message = f"cannot retrieve the oci image: {path}: {error.strerror}"
+            raise NotFoundError(failure.CODE, message, where=str(file)) from error
 
-    try:
-        contents = layout.read(read)
-    except OSError as error:
-        raise failure.invalid(f"cannot retrieve the oci image: {error.strerror}: {error.filename}") from error
-    for name, content in contents.items():
-        if reference.digest == content.descriptor.digest or (
-            reference.digest is None and name in (reference.tag or "latest", str(reference))
-        ):
-            manifest = parse_manifest(content.manifest, content.descriptor.media_type)
-            return Image(content.descriptor.digest, manifest, content.blobs.__getitem__)
+    def blob(digest: str) -> bytes:
+        path = "blobs/" + parse_digest(digest).replace(":", "/")
+        return check_digest(read(path), digest, where=path)
+
+    names = (reference.tag or "latest", str(reference))
+    for entry in parse_index(read("index.json")).manifests:
+        tagged = reference.digest is None and entry.annotations.get(media.REF_NAME) in names
+        if not tagged and entry.digest != reference.digest:
+            continue
+        found = parse(blob(entry.digest), entry.media_type)
+        if isinstance(found, Index):
+            entry = bundles.platform(found.manifests, bundle)
+            found = parse_manifest(blob(entry.digest), entry.media_type)
+        return Image(entry.digest, found, blob)
     raise NotFoundError(
         failure.CODE, f"cannot retrieve the oci image: MANIFEST_UNKNOWN: manifest unknown: {bundle}", where=str(folder)
     )

@@ -79,7 +79,10 @@ class Git:
         try:
             with own:
                 # A folder asks nobody for a token, and git must not write one down for it.
-                return Repository.clone_mirror(remote, path, None if isinstance(place, Folder) else token)
+                repository = Repository.clone_mirror(remote, path, None if isinstance(place, Folder) else token)
+                # The Secret keeps the token, not a clone that outlives it.
+                repository.forget_token()
+                return repository
         except RefusedError as error:
             raise RefusedError(
                 failure.CODE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,8 +41,10 @@ class Mirrors:
     def find(self, address: str) -> Folder | str:
         """Where ``address`` is to be asked: in a folder, or at an http(s) address (itself, if it is loopback).
 
-        Raises RefusedError ``resolution-failed`` with what to configure.
+        Raises RefusedError ``resolution-failed`` with what to configure, InputError for what is no address.
         """
+        if re.search(r"[\x00-\x20\x7f]", address):
+            raise failure.invalid(f"not an address: {address!r}")
         prefixes = [prefix for prefix in self.places if _covers(prefix, address)]
         if prefixes:
             prefix = max(prefixes, key=len)
@@ -60,8 +63,11 @@ class Mirrors:
 
 
 def is_loopback(address: str) -> bool:
+    """Whether ``address`` is this machine's by everybody's reading: what parsers read differently is not."""
     try:
-        return urlsplit(address if "://" in address else f"//{address}").hostname in _LOOPBACK
+        parts = urlsplit(address if "://" in address else f"//{address}")
+        unambiguous = "@" not in parts.netloc and "\\" not in address and (parts.port is None or parts.port > 0)
+        return unambiguous and parts.hostname in _LOOPBACK
     except ValueError:
         return False
 

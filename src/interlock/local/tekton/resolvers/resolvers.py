@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from interlock.errors import InterlockError, RefusedError
+from interlock.errors import InputError, InterlockError, NotFoundError, RefusedError, UnreachableError
+from interlock.formats.tekton import trusted
 from interlock.formats.tekton.durations import parse as parse_duration
 from interlock.formats.tekton.resolution import (
     bundles,
@@ -54,8 +55,7 @@ class Resolvers:
 
     ``client`` reads the cluster's objects and Secrets; ``data`` is a folder of their own; ``names`` are stable
     addresses of this machine's engines, as the engine's configuration has them; ``pinned`` is the lock file's content
-    (default: the one that the configuration names). ``checksum`` is `interlock.formats.tekton.trusted.checksum`;
-    without it nothing is resolved from the cluster.
+    (default: the one that the configuration names).
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Resolvers:
         config: ResolverConfig,
         data: Path,
         *,
-        checksum: Checksum | None = None,
+        checksum: Checksum = trusted.checksum,
         names: Mapping[str, str] | None = None,
         pinned: Lock | None = None,
     ) -> None:
@@ -77,7 +77,7 @@ class Resolvers:
         self._git = Git(client, mirrors, data / "git", config.ca_file)
         self._hub = Hub(self._web)
         self._bundles = Bundles(client, mirrors, config.ca_file)
-        self._cluster = Cluster(client, checksum) if checksum is not None else None
+        self._cluster = Cluster(client, checksum)
 
     def resolve(
         self, resolver: str, params: Sequence[Param], *, namespace: str, kind: str, owner: str = "", url: str = ""
@@ -86,9 +86,16 @@ class Resolvers:
 
         ``namespace`` and ``owner`` are the run's (they name the ResolutionRequest in messages); ``url`` is the ref's
         name in concise syntax, which no resolver of upstream's reads yet. Raises InterlockError ``resolution-failed``
-        with upstream's message; RefusedError ``lock-missing``, IntegrityError ``lock-mismatch``.
+        with upstream's message; RefusedError ``lock-missing``, IntegrityError ``lock-mismatch``; UnreachableError
+        ``kubernetes-*`` where the cluster itself does not answer, and then only.
         """
-        fetched = self.fetch(resolver, params, namespace=namespace, owner=owner, url=url)
+        try:
+            fetched = self.fetch(resolver, params, namespace=namespace, owner=owner, url=url)
+        except UnreachableError as error:
+            if error.code != failure.CODE:
+                raise
+            # Upstream's ResolutionRequest has failed for good: the run ends, nobody tries again.
+            raise InputError(error.code, error.message, got=error.got, where=error.where, todo=error.todo) from error
         return content.resolved(fetched, kind, where=fetched.source.uri if fetched.source else resolver)
 
     def fetch(
@@ -123,6 +130,8 @@ class Resolvers:
         try:
             return how(asked)
         except InterlockError as error:
+            if isinstance(error, UnreachableError) and error.code.startswith("kubernetes-"):
+                raise
             raise failure.failed(resolver, name, error) from error
 
     def _checked(self, resolver: str, params: Sequence[Param], namespace: str) -> _Asked:
@@ -174,8 +183,6 @@ class Resolvers:
     def _fresh(self, asked: _Asked) -> Fetched:
         config, found = self._conf(asked.resolver), asked.request
         if isinstance(found, cluster.ClusterRequest):
-            if self._cluster is None:
-                raise failure.invalid("there is no cluster here")
             return self._cluster.fetch(found)
         if self._config.offline:
             raise RefusedError(
@@ -227,4 +234,9 @@ def _scope(asked: _Asked) -> str:
 
 
 def _read_lock(path: Path | None) -> Lock | None:
-    return lock.parse(path.read_bytes(), file=str(path)) if path is not None and path.is_file() else None
+    if path is None:
+        return None
+    if not path.is_file():
+        todo = "run: interlock pipeline lock FILE --lock PATH"
+        raise NotFoundError("file-missing", "the lock file that is configured is not there", where=str(path), todo=todo)
+    return lock.parse(path.read_bytes(), file=str(path))

@@ -7,7 +7,7 @@ import json
 from typing import Protocol
 
 from interlock.clients.kubernetes import Object
-from interlock.errors import InterlockError, NotFoundError
+from interlock.errors import InterlockError, NotFoundError, UnreachableError
 from interlock.formats.tekton.credentials import Secret
 from interlock.formats.tekton.resolution import failure
 from interlock.formats.tekton.resolution.git import SecretKey
@@ -28,6 +28,8 @@ def read(client: Reader, wanted: SecretKey, namespace: str) -> str:
         message = f"cannot get API token, secret {wanted.name} not found in namespace {where}"
         raise failure.invalid(message) from None
     except InterlockError as error:
+        if isinstance(error, UnreachableError):
+            raise
         message = f"error reading API token from secret {wanted.name} in namespace {where}: {error.message}"
         raise failure.invalid(message) from None
     if wanted.key not in data:

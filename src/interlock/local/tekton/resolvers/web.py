@@ -49,7 +49,7 @@ class Web:
                         if answer.status_code != 200:
                             return None
                         return _read(answer, limit)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise UnreachableError(
                 failure.CODE, f'error fetching URL: Get "{url}": {type(error).__name__}', got=str(error) or None
             ) from error
