@@ -19,9 +19,9 @@ from interlock.clients.kubernetes import Object
 from interlock.local.tekton import memory
 
 SHELL = "test/shell"
-PATIENCE = 20.0
-EVERY = 6
-"""An engine is killed at every sixth transition, in six runs that begin with another one: at each in one of them."""
+PATIENCE = 30.0
+EVERY = 4
+"""An engine is killed at every fourth transition, in four runs that begin with another one: at each in one of them."""
 
 TASKS = {
     "checkout": [],
