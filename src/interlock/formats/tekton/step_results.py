@@ -43,10 +43,20 @@ class Produced:
         try:
             document = json.loads(self.artifacts[step])
             listed = document.get(kind) or []
-            return next(results.go_json(item["values"]) for item in listed if item.get("name") == name)
+            return next(
+                results.go_json([_artifact_value(value) for value in item["values"]])
+                for item in listed
+                if item.get("name") == name
+            )
         except (KeyError, ValueError, AttributeError, TypeError, StopIteration):
             template = f"$(steps.{step}.{kind}.{name})"
             raise InputError("step-artifact-missing", f"values for template {template} not found") from None
+
+
+def _artifact_value(value: dict[str, Any]) -> dict[str, Any]:
+    """In the order in which Go writes it (v1/artifact_types.go ArtifactValue)."""
+    digest = {"digest": dict(sorted(value["digest"].items()))} if value.get("digest") else {}
+    return {**digest, **({"uri": value["uri"]} if value.get("uri") else {})}
 
 
 def used(text: str) -> bool:

@@ -276,7 +276,9 @@ class Attempt:
             self._log(container, f"{error.message}\n")
             return self._after(container, step, Outcome("exited", 1), by_step=False)
         if not allowed:
-            self._log(container, "Step was skipped due to when expressions were evaluated to false.\n")
+            self._log(
+                container, "[interlock.local] Step was skipped due to when expressions were evaluated to false.\n"
+            )
             return self._skipped(container)
         try:
             pod = self._sidecars.pod if self._sidecars is not None else None

@@ -146,7 +146,6 @@ class Engine:
         finally:
             self._stopping.set()
             self._client.close()
-            self._services.pods.close()
             with self._lock:
                 stops = list(self._executing.values())
             for stop in stops:
@@ -157,6 +156,7 @@ class Engine:
             self._services.pump.close()
             self._services.forwarder.close()
             self._services.isolation.close()
+            self._services.images.close()
         if self.failure is not None:
             raise self.failure
 

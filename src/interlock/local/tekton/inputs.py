@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 from interlock.clients.kubernetes import KubernetesClient
 from interlock.errors import InputError, NotFoundError
@@ -22,6 +22,19 @@ from interlock.formats.tekton.task import (
     TokenSource,
 )
 from interlock.formats.tekton.validation import climbing
+
+
+class File(NamedTuple):
+    """A file of a volume that comes from the cluster."""
+
+    content: bytes
+    mode: int
+
+
+Files: TypeAlias = dict[str, File]
+"""By path below the volume."""
+_MODE = 0o644
+"""Kubernetes' default of ``defaultMode``."""
 
 
 class Inputs:
@@ -89,41 +102,46 @@ class Inputs:
         elif not optional:
             raise NotFoundError("input-missing", f"couldn't find key {key} in {what}")
 
-    def secret_files(self, source: SecretSource) -> dict[str, bytes]:
-        """Path -> content of a Secret volume."""
-        return _selected(self._secret(source.secret_name, optional=source.optional), source.items, source.optional)
+    def secret_files(self, source: SecretSource) -> Files:
+        """A Secret volume."""
+        held = self._secret(source.secret_name, optional=source.optional)
+        return _selected(held, source.items, source.optional, source.default_mode)
 
-    def config_map_files(self, source: ConfigMapSource) -> dict[str, bytes]:
-        """Path -> content of a ConfigMap volume."""
-        return _selected(self._config_map(source.name, optional=source.optional), source.items, source.optional)
+    def config_map_files(self, source: ConfigMapSource) -> Files:
+        """A ConfigMap volume."""
+        held = self._config_map(source.name, optional=source.optional)
+        return _selected(held, source.items, source.optional, source.default_mode)
 
-    def downward_files(self, source: DownwardSource) -> dict[str, bytes]:
-        """Path -> content of a downwardAPI volume."""
-        found: dict[str, bytes] = {}
+    def downward_files(self, source: DownwardSource) -> Files:
+        """A downwardAPI volume."""
+        found: Files = {}
         for item in source.items or []:
             climbing(item.path, "items[].path")
+            mode = item.mode or source.default_mode or _MODE
             if item.field_ref is not None:
-                found[item.path] = self._pod.field(item.field_ref.field_path).encode()
+                found[item.path] = File(self._pod.field(item.field_ref.field_path).encode(), mode)
             elif item.resource_field_ref is not None:
                 asked = item.resource_field_ref
-                found[item.path] = self._pod.resource(asked.container_name, asked.resource, asked.divisor).encode()
+                text = self._pod.resource(asked.container_name, asked.resource, asked.divisor)
+                found[item.path] = File(text.encode(), mode)
         return found
 
-    def projected_files(self, source: ProjectedSource) -> dict[str, bytes]:
-        """Path -> content of a projected volume: its sources in one folder, a later one over an earlier one."""
-        found: dict[str, bytes] = {}
+    def projected_files(self, source: ProjectedSource) -> Files:
+        """A projected volume: its sources in one folder, a later one over an earlier one."""
+        found: Files = {}
+        mode = source.default_mode
         for part in source.sources or []:
             if part.secret is not None:
                 held = self._secret(part.secret.name, optional=part.secret.optional)
-                found |= _selected(held, part.secret.items, part.secret.optional)
+                found |= _selected(held, part.secret.items, part.secret.optional, mode)
             if part.config_map is not None:
                 held = self._config_map(part.config_map.name, optional=part.config_map.optional)
-                found |= _selected(held, part.config_map.items, part.config_map.optional)
+                found |= _selected(held, part.config_map.items, part.config_map.optional, mode)
             if part.downward_api is not None:
                 found |= self.downward_files(part.downward_api)
             if part.service_account_token is not None:
                 climbing(part.service_account_token.path, "sources[].serviceAccountToken.path")
-                found[part.service_account_token.path] = self._token(part.service_account_token)
+                found[part.service_account_token.path] = File(self._token(part.service_account_token), mode or _MODE)
         return found
 
     def _token(self, source: TokenSource) -> bytes:
@@ -205,14 +223,17 @@ def _literal(text: str) -> str:
     return text.replace("$", "$$")
 
 
-def _selected(data: Mapping[str, bytes], items: Sequence[KeyToPath] | None, optional: bool) -> dict[str, bytes]:
+def _selected(
+    data: Mapping[str, bytes], items: Sequence[KeyToPath] | None, optional: bool, default_mode: int | None
+) -> Files:
+    mode = default_mode or _MODE
     if items is None:
-        return dict(data)
-    found: dict[str, bytes] = {}
+        return {key: File(content, mode) for key, content in data.items()}
+    found: Files = {}
     for item in items:
         climbing(item.path, "items[].path")
         if item.key in data:
-            found[item.path] = data[item.key]
+            found[item.path] = File(data[item.key], item.mode or mode)
         elif not optional:
             raise NotFoundError("input-missing", f"references non-existent secret key: {item.key}")
     return found

@@ -41,7 +41,13 @@ class Mounts:
         self.arguments += ["--tmpfs", target]
         for name, content in tree.files.items():
             self.descriptors.append(memory(content))
-            self.arguments += ["--perms", f"{tree.mode:04o}", "--file", str(self.descriptors[-1]), f"{target}/{name}"]
+            self.arguments += [
+                "--perms",
+                f"{tree.mode_of(name):04o}",
+                "--file",
+                str(self.descriptors[-1]),
+                f"{target}/{name}",
+            ]
 
 
 def of(view: View, system: System) -> Mounts:

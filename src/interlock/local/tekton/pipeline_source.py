@@ -139,7 +139,7 @@ def resolved(
     Refusal with reason ResourceVerificationFailed.
     """
     meta = run.metadata
-    found = services.resolvers.resolve(reference.resolver, params, namespace=meta.namespace, kind=kind)
+    found = services.resolvers.resolve(reference.resolver, params, namespace=meta.namespace, kind=kind, owner=meta.name)
     verdict = services.policies.evaluate(found, meta.namespace)
     if not verdict.ok:
         what = f"pipelineRun {meta.namespace}/{meta.name} referred resource {resource} failed signature verification: "

@@ -70,7 +70,7 @@ def _written(tree: Tree, view: View) -> Path:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).unlink(missing_ok=True)
         (folder / name).write_bytes(content)
-        (folder / name).chmod(tree.mode)
+        (folder / name).chmod(tree.mode_of(name))
     return folder
 
 

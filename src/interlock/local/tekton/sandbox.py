@@ -75,6 +75,11 @@ class Tree:
     target: str
     files: Mapping[str, bytes]
     mode: int = 0o444
+    modes: Mapping[str, int] = field(default_factory=dict)
+    """Of files that have another one."""
+
+    def mode_of(self, name: str) -> int:
+        return self.modes.get(name, self.mode)
 
 
 @dataclass(frozen=True, slots=True)

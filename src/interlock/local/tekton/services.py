@@ -27,7 +27,9 @@ from interlock.local.tekton.storage import Storage
 class Resolver(Protocol):
     """Brings Tasks, Pipelines and StepActions from elsewhere (`interlock.local.tekton.resolvers`)."""
 
-    def resolve(self, resolver: str, params: Sequence[Param], *, namespace: str, kind: str) -> Resolved:
+    def resolve(
+        self, resolver: str, params: Sequence[Param], *, namespace: str, kind: str, owner: str = ""
+    ) -> Resolved:
         """An object and its source. Raises InputError, NotFoundError, RefusedError with upstream's words."""
 
 

@@ -25,8 +25,7 @@ _CONFIG_PROBLEM = "Failed to create pod due to config error: "
 
 
 class Sidecars:
-    """A context: on leaving it no sidecar runs any more. ``states`` are those of ``status.sidecars``.
-
+    """A context: on leaving it no sidecar runs any more.
     ``pod`` is the network that they share with the steps; None where a step needs none.
     """
 
@@ -38,7 +37,12 @@ class Sidecars:
         self._running: dict[str, Process] = {}
         self._resources = contextlib.ExitStack()
         self.pod: Pod | None = None
-        self.states: list[State] = [step_states.waiting(plan, container) for container in plan.sidecars]
+        self._states: list[State] = [step_states.waiting(plan, container) for container in plan.sidecars]
+
+    @property
+    def states(self) -> list[State]:
+        """``status.sidecars``: those of sidecars with a name; upstream knows the others by no prefix."""
+        return [state for state in self._states if state["container"].startswith("sidecar-")]
 
     def __enter__(self) -> Sidecars:
         return self
@@ -89,7 +93,7 @@ class Sidecars:
             pump=self._services.pump,
             lock=self._lock,
         )
-        self.states[container.index] = step_states.running(self._plan, container, self._services.now())
+        self._states[container.index] = step_states.running(self._plan, container, self._services.now())
 
     def _await(self, deadline: datetime | None) -> Condition | None:
         for container in self._plan.sidecars:
@@ -115,13 +119,13 @@ class Sidecars:
     def _note_end(self, container: Container) -> None:
         """The state of a sidecar that has ended by itself."""
         outcome = self._running[container.name].outcome
-        before = self.states[container.index]
+        before = self._states[container.index]
         if outcome is None or "terminated" in before:
             return
         reason = outcome.reason if outcome.exit_code or outcome.reason == "OOMKilled" else step_states.COMPLETED
         state = step_states.ended(self._plan, container, before, outcome.exit_code, reason, "", self._services.now())
         state.pop("terminationReason")
-        self.states[container.index] = state
+        self._states[container.index] = state
 
     def _end(self) -> None:
         """End those that still run; the others keep the state of their own end."""
@@ -131,12 +135,12 @@ class Sidecars:
                 continue
             self._running[container.name] = running
             self._note_end(container)
-            if "terminated" not in self.states[container.index]:
+            if "terminated" not in self._states[container.index]:
                 running.kill()
                 running.wait()
-                before = self.states[container.index]
+                before = self._states[container.index]
                 now = self._services.now()
-                self.states[container.index] = step_states.stopped_sidecar(self._plan, container, before, now)
+                self._states[container.index] = step_states.stopped_sidecar(self._plan, container, before, now)
             self._running.pop(container.name)
 
     def blamed(self, condition: Condition) -> Condition:
@@ -147,7 +151,7 @@ class Sidecars:
             return condition
         ended = [
             (container, state["terminated"])
-            for container, state in zip(self._plan.sidecars, self.states, strict=True)
+            for container, state in zip(self._plan.sidecars, self._states, strict=True)
             if "terminated" in state
         ]
         failed = [item for item in ended if item[1]["exitCode"] or item[1]["reason"] == "OOMKilled"]

@@ -16,6 +16,7 @@ from interlock.formats.tekton import (
     validation,
     variables,
 )
+from interlock.formats.tekton import pod as pods
 from interlock.formats.tekton.downward import PodFacts
 from interlock.formats.tekton.model import parse
 from interlock.formats.tekton.runs import PodTemplate, TaskRun, WorkspaceBinding
@@ -197,7 +198,7 @@ def _substituted(declared: Sequence[WorkspaceDeclaration], resolved: TaskSpec) -
 
 
 def _sidecar_name(sidecar: Sidecar, index: int) -> str:
-    return f"sidecar-{sidecar.name}" if sidecar.name else f"sidecar-unnamed-{index}"
+    return pods.sidecar_name(sidecar.name)
 
 
 def _containers(services: Services, specs, name) -> list[Container]:  # type: ignore[no-untyped-def]

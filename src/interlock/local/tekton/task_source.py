@@ -100,7 +100,9 @@ def resolved(
 ) -> tuple[dict[str, Any], Mapping[str, Any] | None, Mapping[str, Any] | None]:
     """(object, refSource, condition TrustedResourcesVerified) of what a resolver brings. Raises Refusal."""
     try:
-        found = services.resolvers.resolve(reference.resolver, params, namespace=run.metadata.namespace, kind=kind)
+        found = services.resolvers.resolve(
+            reference.resolver, params, namespace=run.metadata.namespace, kind=kind, owner=run.metadata.name
+        )
     except (InputError, NotFoundError, RefusedError, UnsupportedError, IntegrityError) as error:
         raise Refusal(conditions.TASK_RESOLUTION_FAILED, error.message) from error
     origin = found.source.to_object() if found.source is not None else None

@@ -9,7 +9,7 @@ from pathlib import Path
 from interlock.errors import InputError
 from interlock.formats.tekton import names, task, validation
 from interlock.formats.tekton.runs import WorkspaceBinding
-from interlock.local.tekton.inputs import Inputs
+from interlock.local.tekton.inputs import File, Inputs
 from interlock.local.tekton.sandbox import Bind, Tree
 from interlock.local.tekton.storage import Storage, checked
 
@@ -22,7 +22,7 @@ class Volume:
     """
 
     folder: Path | None = None
-    files: Mapping[str, bytes] | None = None
+    files: Mapping[str, File] | None = None
     shared: bool = False
     sub_path: str = ""
     read_only: bool = False
@@ -36,8 +36,9 @@ class Volume:
             return Bind(self.folder, target, read_only or self.read_only, below, self.shared)
         held = self.files or {}
         if below:
-            held = {name[len(below) + 1 :]: data for name, data in held.items() if name.startswith(below + "/")}
-        return Tree(target, held)
+            held = {name[len(below) + 1 :]: file for name, file in held.items() if name.startswith(below + "/")}
+        contents = {name: file.content for name, file in held.items()}
+        return Tree(target, contents, modes={name: file.mode for name, file in held.items()})
 
 
 @dataclass(frozen=True)
