@@ -396,6 +396,8 @@ class Attempt:
     def _first_line(self, container: Container) -> str:
         plan, level = self.plan, str(self._services.isolation.level)
         reach = ", ".join(f"{name} ({address})" for name, address in sorted(plan.network.items())) or "none"
+        if level == "none":
+            reach = "not limited"
         if self._services.isolation.not_enforced:
             level += f" (not enforced: {', '.join(self._services.isolation.not_enforced)})"
         notes = "".join(f"; {note}" for note in container.root.notes)

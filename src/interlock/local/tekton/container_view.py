@@ -11,7 +11,7 @@ from interlock.errors import InternalError
 from interlock.formats.tekton import environment, step_results
 from interlock.formats.tekton.step_results import Produced
 from interlock.formats.tekton.task import Sidecar, Step
-from interlock.local.tekton import beneath, volumes
+from interlock.local.tekton import beneath, limits, volumes
 from interlock.local.tekton.pod import Pod
 from interlock.local.tekton.sandbox import SCRIPTS, TMP, Bind, Tree, View
 from interlock.local.tekton.services import Services
@@ -93,6 +93,7 @@ def view(
         working_dir=working_dir,
         hostname=plan.hostname,
         root=container.root,
+        limits=limits.of(spec.compute_resources),
         network_of=None if alone else network_of,
     )
 
