@@ -10,6 +10,7 @@ Three levels, the strongest that works or the one that the configuration names:
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from interlock.errors import UnsupportedError
 from interlock.local.tekton.cgroups import Cgroups
-from interlock.local.tekton.limits import Limits
+from interlock.local.tekton.limits import PROCESSES, Limits
 from interlock.local.tekton.namespaces import Helper
 from interlock.local.tekton.pod import Pod
 from interlock.local.tekton.programs import bubblewrap, find
@@ -116,8 +117,16 @@ class Isolation:
     helper: Helper = field(default_factory=Helper, compare=False)
 
     def close(self) -> None:
-        """End what was started for Pods."""
+        """End what was started for Pods, and remove the cgroups of threads."""
         self.helper.close()
+        self.cgroups.close()
+
+    def bounded(self, limits: Limits) -> Limits:
+        """The limits that are still to be set for a process that this thread starts now."""
+        by_thread = limits.processes == PROCESSES and os.geteuid() == 0 and self.cgroups.bound_thread(PROCESSES)
+        # For every other user an rlimit does it, where it counts the sandbox alone.
+        by_rlimit = limits.processes == PROCESSES and os.geteuid() != 0
+        return replace(limits, processes=None) if by_thread else replace(limits, grouped_processes=not by_rlimit)
 
     @property
     def not_enforced(self) -> tuple[str, ...]:
