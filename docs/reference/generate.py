@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from interlock import cli
 from interlock.formats.tekton import images
+from interlock.formats.tekton.admission import RULES
 from interlock.platform.checks import reasons
 
 HERE = Path(__file__).resolve().parent
@@ -22,7 +23,8 @@ HEADER = "<!-- Written by docs/reference/generate.py (make docs): edit the code,
 
 
 def pages() -> dict[str, str]:
-    return {"cli.md": HEADER + _cli(), "reason-codes.md": HEADER + _reasons(), "images.md": HEADER + _images()}
+    found = {"cli.md": _cli(), "reason-codes.md": _reasons(), "pipeline-rules.md": _rules(), "images.md": _images()}
+    return {name: HEADER + text for name, text in found.items()}
 
 
 def _cli() -> str:
@@ -51,6 +53,16 @@ def _reasons() -> str:
     return (
         "# Reason codes\n\nWhat a check or a link of the proof answers. Codes are stable: match on them.\n\n"
         f"| code | meaning | what to do |\n|---|---|---|\n{rows}\n"
+    )
+
+
+def _rules() -> str:
+    rows = "\n".join(f"| `{name}` | {rule.summary} | {rule.remedy} |" for name, rule in RULES.items())
+    return (
+        "# Rules of `interlock pipeline validate`\n\nRules are stable: match on them. They are those of Tekton's "
+        "webhooks; `call-…` are those of its controllers,\nand `object-size`, `nul-byte`, `path-climbs` and "
+        "`script-injection` are what breaks or betrays a run later.\n\n"
+        f"| rule | what holds | what to do |\n|---|---|---|\n{rows}\n"
     )
 
 

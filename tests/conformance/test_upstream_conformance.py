@@ -228,9 +228,9 @@ def test_sidecar_script_success(run: Run) -> None:
 
 @pytest.mark.parametrize("version", ["1.15", "1.9"])
 def test_sidecar_script_failure(run: Run, version: Any) -> None:
-    """The step fails for what the sidecar did not write; since v1.12 the reason says that it was a step."""
+    """The step fails for what the sidecar did not write; since v1.12 the reason names the sidecar (getFailureInfo)."""
     found = run(task_run(MESSAGE + "      script: exit 1\n" + SHARED), Settings(tekton_version=version))
-    assert condition(found.object) == ("False StepFailed" if version == "1.15" else "False Failed")
+    assert condition(found.object) == ("False SidecarFailed" if version == "1.15" else "False Failed")
     assert len(found.object["spec"]["taskSpec"]["sidecars"]) == 1
 
 

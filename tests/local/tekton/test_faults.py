@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import resource
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +14,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from fault_world.mortal import Mortal, Zygote
+
 from interlock.clients.kubernetes import Object
 from interlock.local.tekton import memory
 
