@@ -102,7 +102,7 @@ class _Marks(shell.Reader):
         return shell.commands(script, line=line, depth=self.depth + 1)
 
     def mark(self, start: int, end: int, context: str) -> None:
-        for at in range(start, end):
+        for at in range(start, min(end, len(self.text))):  # what is not closed may claim to go on
             if PRIVATE <= self.text[at] <= "\uf8ff":
                 self._decide(ord(self.text[at]) - ord(PRIVATE), at, context, (start, end))
 
