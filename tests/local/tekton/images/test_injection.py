@@ -1,4 +1,5 @@
 """Fixed scripts, run: the same for harmless values, and nothing of a hostile value runs."""
+# ruff: noqa: E501 - tables of pieces
 
 from __future__ import annotations
 
