@@ -286,7 +286,7 @@ class Attempt:
             return self._after(container, step, Outcome("exited", 1), by_step=False)
         if not allowed:
             self._log(
-                container, "[interlock.local] Step was skipped due to when expressions were evaluated to false.\n"
+                container, "Step was skipped due to when expressions were evaluated to false.\n"
             )
             return self._skipped(container)
         try:
@@ -350,7 +350,10 @@ class Attempt:
         if outcome.ending == "timeout" and not by_step:
             return self._timed_out()
         code, reason, ending = _verdict(step, outcome)
-        found = leavings.emission(self.plan, self._folder, container)
+        try:
+            found = leavings.emission(self.plan, self._folder, container)
+        except InputError as error:
+            return conditions.failed(conditions.TASK_VALIDATION_FAILED, conditions.USER_ERROR + error.message)
         large = results.too_large(found, self._services.config.flags)
         if large is not None and self._services.config.flags.results_from == "sidecar-logs":
             message = f'{conditions.USER_ERROR} TaskRun ""{self._run.metadata.name}"" failed: {large}'

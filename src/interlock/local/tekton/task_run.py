@@ -13,7 +13,7 @@ from interlock.formats.tekton import conditions, names, task, versions
 from interlock.formats.tekton.conditions import Condition
 from interlock.formats.tekton.model import parse
 from interlock.formats.tekton.runs import TaskRun
-from interlock.local.tekton import record, storage
+from interlock.local.tekton import orphans, record, storage
 from interlock.local.tekton.attempt import Attempt
 from interlock.local.tekton.process import Stop
 from interlock.local.tekton.services import Services, Written
@@ -159,7 +159,12 @@ class _Lock:
 
     def __enter__(self) -> int:
         self.descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self.descriptor, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            # An engine that was killed while it started a sandbox could not take that one with it.
+            orphans.kill_holders(self._path)
+            fcntl.flock(self.descriptor, fcntl.LOCK_EX)
         return self.descriptor
 
     def __exit__(self, *_: object) -> None:
