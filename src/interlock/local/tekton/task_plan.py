@@ -21,8 +21,8 @@ from interlock.formats.tekton import pod as pods
 from interlock.formats.tekton.downward import PodFacts
 from interlock.formats.tekton.model import parse
 from interlock.formats.tekton.runs import PodTemplate, TaskRun, WorkspaceBinding
-from interlock.formats.tekton.substitution import Replacements
 from interlock.formats.tekton.task import Sidecar, Step, TaskSpec, WorkspaceDeclaration, step_name
+from interlock.local.tekton import secret_values
 from interlock.local.tekton.images import Root
 from interlock.local.tekton.inputs import Inputs
 from interlock.local.tekton.masking import Masker
@@ -172,7 +172,9 @@ def _build(
     _refuse_unknown_volumes(run, plan)
     for container in plan.containers:
         inputs.environment(container.spec, {}, container=container.name, extra=template.env or [])
-    return replace(plan, masker=Masker([*inputs.maskable(), *_secret_values(origin, answers)]))
+    return replace(
+        plan, masker=Masker([*inputs.maskable(), *secret_values.of(services.client, run, origin.annotations, answers)])
+    )
 
 
 def _refuse_unknown_volumes(run: TaskRun, plan: Plan) -> None:
@@ -191,18 +193,6 @@ def pod_problem(run: TaskRun, problem: str) -> str:
     named = run.spec.task_ref.name if run.spec.task_ref is not None else ""
     maybe = f"missing or invalid Task {run.metadata.namespace}/{named}" if named else "invalid TaskSpec"
     return f'failed to create task run pod "{run.metadata.name}": {problem}. Maybe {maybe}'
-
-
-def _secret_values(origin: Source, answers: Replacements) -> list[bytes]:
-    """Values of the params that the Task declares secret."""
-    wanted = (origin.annotations.get(names.ANNOTATION_SECRET_PARAMS) or "").replace(",", " ").split()
-    found: list[bytes] = []
-    for name in wanted:
-        key = f"params.{name}"
-        found += [text.encode() for text in ([answers.strings[key]] if key in answers.strings else [])]
-        found += [text.encode() for text in answers.arrays.get(key, ())]
-        found += [text.encode() for text in answers.objects.get(key, {}).values()]
-    return found
 
 
 def _bindings(services: Services, run: TaskRun, origin: Source) -> list[WorkspaceBinding]:
