@@ -40,7 +40,7 @@ def test_a_custom_run_as_upstream_creates_it(driver: Any) -> None:
         "customRef": {"apiVersion": "example.dev/v1", "kind": "Wait", "name": "w"},
         "params": [{"name": "p", "value": "pr"}],
         "retries": 3,
-        "timeout": "7m",
+        "timeout": "7m0s",
         "workspaces": [{"name": "w", "emptyDir": {}}],
     }
     assert b["spec"]["customSpec"] == {
