@@ -291,8 +291,10 @@ class Engine:
             self._execute(value)
         elif kind == "CustomRun":
             self._alarm(kind, value, self._approvals.reconcile)
-        for owner in value["metadata"].get("ownerReferences") or []:
-            self._owner_is_due(owner)
+        # What a child does before it ends changes nothing for its PipelineRun.
+        if kind == "ApprovalTask" or _done(value):
+            for owner in value["metadata"].get("ownerReferences") or []:
+                self._owner_is_due(owner)
 
     def _owner_is_due(self, owner: Mapping[str, str]) -> None:
         """Look at the owner after what has already come in: children that end together are judged together."""
