@@ -20,6 +20,7 @@ from typing import Literal
 from interlock.clients.kubernetes import KubernetesClient, Object, Synced, follow
 from interlock.errors import InterlockError, NotFoundError, UnreachableError
 from interlock.formats.tekton import conditions, pod, versions
+from interlock.formats.tekton.trusted import checksum
 from interlock.local.tekton import capabilities, record, sandbox, storage, system
 from interlock.local.tekton.approvals import Approvals
 from interlock.local.tekton.config import Config
@@ -94,7 +95,12 @@ class Engine:
             isolation=isolation,
             forwarder=Forwarder(),
             images=Images.of(
-                config, view, config.data / "images", toolbox=toolbox, path=os.environ.get("PATH", os.defpath)
+                config,
+                view,
+                config.data / "images",
+                toolbox=toolbox,
+                path=os.environ.get("PATH", os.defpath),
+                mounts=isolation.level != "none",
             ),
             pods=Pods(
                 client,
@@ -108,7 +114,9 @@ class Engine:
             ),
             poster=Poster(),
             pump=Pump(),
-            resolvers=Resolvers(client, config.resolvers, config.data / "resolvers", names=config.names),
+            resolvers=Resolvers(
+                client, config.resolvers, config.data / "resolvers", checksum=checksum, names=config.names
+            ),
             policies=Policies(client, config.flags),
             toolbox=toolbox,
             record_key=record.load(config.record_key),

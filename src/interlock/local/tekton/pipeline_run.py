@@ -86,6 +86,8 @@ class PipelineRuns:
         try:
             return self._advance(written)
         except Refusal as refusal:
+            if refusal.verified is not None:
+                written.status = conditions.added(written.status, refusal.verified, self._services.now())
             self._finish(written, conditions.failed(refusal.reason, refusal.message))
         except InterlockError:
             raise

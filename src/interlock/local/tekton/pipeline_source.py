@@ -141,7 +141,7 @@ def task(services: Services, run: PipelineRun, pipeline: str, reference: Resolve
 def resolved(
     services: Services, run: PipelineRun, reference: ResolverRef, params: Sequence[Param], kind: str, resource: str
 ) -> Verified:
-    """What a resolver brings for ``resource``, if the namespace's policies let it pass.
+    """What a resolver brings for ``resource`` (default: the name of what it brings), if the policies let it pass.
 
     The one place where a PipelineRun asks a resolver and a VerificationPolicy. Raises the resolver's errors, and
     Refusal with reason ResourceVerificationFailed.
@@ -149,9 +149,11 @@ def resolved(
     meta = run.metadata
     found = services.resolvers.resolve(reference.resolver, params, namespace=meta.namespace, kind=kind, owner=meta.name)
     verdict = services.policies.evaluate(found, meta.namespace)
+    verdict = verdict.in_pipeline_run(
+        meta.namespace, meta.name, resource or str(found.object["metadata"].get("name", ""))
+    )
     if not verdict.ok:
-        what = f"pipelineRun {meta.namespace}/{meta.name} referred resource {resource} failed signature verification: "
-        raise Refusal(conditions.VERIFICATION_FAILED, what + verdict.message)
+        raise Refusal(conditions.VERIFICATION_FAILED, verdict.message, verdict.condition)
     origin = found.source.to_object() if found.source is not None else None
     return Verified(found.object, origin, verdict.condition)
 
