@@ -42,14 +42,14 @@ def climbing() -> dict[str, Any]:
 
 CASES: dict[str, tuple[str, dict[str, Any], str]] = {
     "a cycle": ("PipelineRun", cycle(), 'cycle detected; task "t'),
-    "ten thousand tasks": ("PipelineRun", tasks(10_000), "10000"),
+    "ten thousand tasks": ("PipelineRun", tasks(10_000), "with its 10000 tasks"),
     "a param of ten megabytes": (
         "TaskRun",
         {
             "params": [{"name": "p", "value": "x" * 10_000_000}],
             "taskSpec": {"params": [{"name": "p"}], "steps": [step()]},
         },
-        "param",
+        "an API server stores 1572864",
     ),
     "a workspace path that climbs out": (
         "TaskRun",
