@@ -117,7 +117,9 @@ def test_names_and_subresources_are_told_apart(
 ) -> None:
     runs = "tekton.dev/v1"
     for name in ("mine", "other"):
-        client.create({"apiVersion": runs, "kind": "PipelineRun", "metadata": {"name": name, "namespace": namespace}})
+        metadata = {"name": name, "namespace": namespace}
+        spec = {"pipelineRef": {"name": "build"}}
+        client.create({"apiVersion": runs, "kind": "PipelineRun", "metadata": metadata, "spec": spec})
     grant(
         client,
         namespace,

@@ -284,7 +284,12 @@ def test_a_pod_of_its_own_is_simulated_and_anothers_is_left_alone(
     image = name(registry.image("one")[0])
     spec = {"containers": [{"name": "a", "image": image}]}
     owner = client.create(
-        {"apiVersion": "tekton.dev/v1", "kind": "TaskRun", "metadata": {"name": "t", "namespace": "default"}}
+        {
+            "apiVersion": "tekton.dev/v1",
+            "kind": "TaskRun",
+            "metadata": {"name": "t", "namespace": "default"},
+            "spec": {"taskRef": {"name": "build"}},
+        }
     )
     reference = {
         "apiVersion": "tekton.dev/v1",

@@ -28,6 +28,7 @@ def validate(
     ] = None,
     alpha: Annotated[bool, typer.Option("--alpha", help="All flags as upstream's alpha tests set them.")] = False,
     tekton_version: Annotated[Literal["1.9", "1.15"], typer.Option(help="The Tekton whose rules hold.")] = "1.15",
+    fix: Annotated[bool, typer.Option("--fix", help="Rewrite files: values move from scripts into env.")] = False,
 ) -> None:
     """Find everything that Tekton's webhooks refuse in Tasks, Pipelines, runs and the other kinds, all at once.
 
@@ -41,7 +42,7 @@ def validate(
     unreadable: list[InterlockError] = []
     for file in files(paths):
         try:
-            documents += yaml.load_all(read(file), file=file)
+            documents += yaml.load_all(_fixed(file, read(file)) if fix else read(file), file=file)
         except InputError as error:
             unreadable.append(error)
     outcome = admission.judge(documents, flags(feature_flag or [], alpha=alpha), tekton_version)
@@ -81,6 +82,27 @@ def read(file: str) -> bytes:
         return Path(file).read_bytes()
     except OSError as error:
         raise InputError("file-unreadable", error.strerror or str(error), where=file) from error
+
+
+def _fixed(file: str, text: bytes) -> bytes:
+    """The text of a file whose scripts were mended in place. Raises InputError ``fix-standard-input``, ``yaml-*``."""
+    from interlock.formats.tekton import injection
+
+    if file == "-":
+        raise InputError("fix-standard-input", "standard input cannot be rewritten", todo="name a file")
+    if not file.endswith((".yaml", ".yml")):
+        return text
+    fixed = injection.fix(_decoded(text, file), file=file).text.encode()
+    if fixed != text:
+        Path(file).write_bytes(fixed)
+    return fixed
+
+
+def _decoded(text: bytes, file: str) -> str:
+    try:
+        return text.decode()
+    except UnicodeDecodeError as error:
+        raise InputError("yaml-encoding", "not UTF-8", got=str(error), where=file) from error
 
 
 def flags(given: Sequence[str], *, alpha: bool) -> Flags:

@@ -22,7 +22,7 @@ from interlock.formats.tekton.shell_words import (
     WordReader,
 )
 
-__all__ = ["HOLE", "Command", "Redirect", "TooDeepError", "Word", "commands"]
+__all__ = ["HOLE", "Command", "Reader", "Redirect", "TooDeepError", "Word", "commands"]
 
 _RESERVED = frozenset(
     ["if", "then", "elif", "else", "fi", "while", "until", "do", "done", "{", "}", "!", "time", "coproc"]
@@ -31,16 +31,28 @@ _RESERVED = frozenset(
 
 def commands(script: str, *, line: int = 1, depth: int = 0) -> list[Command]:
     """Every simple command of ``script``, in order of appearance. Raises TooDeepError."""
-    reader = _Reader(script, line, depth)
+    reader = Reader(script, line, depth)
     reader.read("")
     return reader.found
 
 
-class _Reader(WordReader):
+class Reader(WordReader):
+    """Reads a script; `found` holds its commands. Subclasses are told of marks."""
+
     def __init__(self, text: str, line: int, depth: int) -> None:
         super().__init__(text, line, depth)
-        self.pending: list[tuple[Command, int, str, bool, bool]] = []
-        """Here-documents announced on this line: command, index of its redirect, delimiter, ``<<-``, expands."""
+        self.pending: list[tuple[Command, int, str, bool, bool, int]] = []
+        """Here-documents announced on this line: command, index of its redirect, delimiter, ``<<-``, expands, where the
+        delimiter stands."""
+
+    def document(self, command: Command, start: int, end: int, delimiter: int, expands: bool) -> None:
+        """The text from ``start`` to ``end`` is a here-document of ``command``, announced at ``delimiter``."""
+        if expands:
+            inner = type(self)(self.text[start:end], self.first_line + self.text.count("\n", 0, start), self.depth + 1)
+            inner.base = self.base + start
+            inner.inside = [command]
+            inner.expansions("")
+            self.found += inner.found
 
     def nested(self, script: str, line: int) -> list[Command]:
         return commands(script, line=line, depth=self.depth + 1)
@@ -49,24 +61,22 @@ class _Reader(WordReader):
         """Step over a newline, and over the here-documents that were waiting for it."""
         self.at += 1
         waiting, self.pending = self.pending, []
-        for command, index, delimiter, strip, expands in waiting:
-            start = self.at
+        for command, index, delimiter, strip, expands, announced in waiting:
+            start = end = self.at
             lines: list[str] = []
             while self.at < len(self.text):
-                end = self.text.find("\n", self.at)
-                end = len(self.text) if end < 0 else end
-                row = self.text[self.at : end]
-                self.at = min(end + 1, len(self.text))
+                stop = self.text.find("\n", self.at)
+                stop = len(self.text) if stop < 0 else stop
+                row = self.text[self.at : stop]
+                end, self.at = self.at, min(stop + 1, len(self.text))
                 if (row.lstrip("\t") if strip else row) == delimiter:
                     break
                 lines.append(row)
+                end = self.at
             body = "\n".join(lines) + ("\n" if lines else "")
             old = command.redirects[index]
             command.redirects[index] = Redirect(old.operator, old.target, old.fd, body)
-            if expands:
-                inner = _Reader(body, self.first_line + self.text.count("\n", 0, start), self.depth + 1)
-                inner.expansions("")
-                self.found += inner.found
+            self.document(command, start, end, announced, expands)
 
     def read(self, closer: str) -> None:
         """Commands up to ``closer`` (``)``, ``esac``, ``;;`` or the end), which is left unread."""
@@ -131,7 +141,9 @@ class _Reader(WordReader):
         for name in ("[[", "case", "for", "select", "function"):
             if self.word_is(name):
                 self.at += len(name)
+                self.inside.append(name)
                 self.compound(name)
+                self.inside.pop()
                 return None
         for name in _RESERVED:
             if self.word_is(name):
@@ -186,7 +198,9 @@ class _Reader(WordReader):
             while self.at < len(self.text) and self.peek() != ")":
                 self.word() if self.peek() not in META else self.skip()
             self.at += 1
+            self.inside.append("case-body")
             self.read(";;")
+            self.inside.pop()
             if self.peek() == ";":
                 while self.peek() in (";", "&") and self.peek():
                     self.at += 1
@@ -202,6 +216,13 @@ class _Reader(WordReader):
     def simple(self) -> Command | None:
         command = Command(self.line())
         self.found.append(command)
+        self.inside.append(command)
+        try:
+            return self.words(command)
+        finally:
+            self.inside.pop()
+
+    def words(self, command: Command) -> Command | None:
         while self.at < len(self.text):
             self.blanks()
             char = self.peek()
@@ -245,6 +266,6 @@ class _Reader(WordReader):
         command.redirects.append(Redirect(operator, target, digits))
         if operator in ("<<", "<<-"):
             quoted = any(char in "'\"\\" for char in self.text[raw : self.at])
-            entry = (command, len(command.redirects) - 1, target.text, operator == "<<-", not quoted)
+            entry = (command, len(command.redirects) - 1, target.text, operator == "<<-", not quoted, raw)
             self.pending.append(entry)
         return True

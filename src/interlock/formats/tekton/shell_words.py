@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 HOLE = "\0"
 """Stands in a word's text where an expansion would put something unknown."""
 
+PRIVATE = "\ue000"
+"""From here on characters are marks (Unicode's private use area): `WordReader.mark` is told where each stands."""
+
 MAX_DEPTH = 60
 BLANK = " \t"
 META = " \t\n;&|<>()"
@@ -57,6 +60,12 @@ class WordReader:
         self.first_line = line
         self.depth = depth
         self.found: list[Command] = []
+        self.base = 0
+        """Where ``text`` begins in the script that is read."""
+        self.double = 0
+        """In how many double quotes or here-documents the place is, since the last ``$(``."""
+        self.inside: list[Command | str] = []
+        """The commands and compound commands around the place, outermost first."""
         if depth > MAX_DEPTH:
             raise TooDeepError
 
@@ -71,6 +80,11 @@ class WordReader:
     def nested(self, script: str, line: int) -> list[Command]:
         """Commands of a script inside this one."""
         raise NotImplementedError
+
+    def mark(self, start: int, end: int, context: str) -> None:
+        """Text from ``start`` to ``end`` may hold marks, in this context: ``word``, ``double``, ``single``, ``ansi-c``,
+        ``brace``, ``arithmetic``, ``backticks``, ``comment``, ``document``, ``quoted-document``. For subclasses.
+        """
 
     def line(self) -> int:
         return self.first_line + self.text.count("\n", 0, self.at)
@@ -87,7 +101,9 @@ class WordReader:
                 self.at += 2
             elif self.text[self.at] == "#":
                 end = self.text.find("\n", self.at)
-                self.at = len(self.text) if end < 0 else end
+                end = len(self.text) if end < 0 else end
+                self.mark(self.at, end, "comment")
+                self.at = end
             else:
                 return
 
@@ -110,6 +126,7 @@ class WordReader:
                 if level == 0:
                     if self.text[position - 1] != ")":
                         return False
+                    self.mark(self.at, position, "arithmetic")
                     self.at = position + 1
                     return True
             elif char == "\n" and level < 2:
@@ -133,6 +150,7 @@ class WordReader:
                 end = self.text.find("'", self.at + 1)
                 end = len(self.text) if end < 0 else end
                 parts.append(self.text[self.at + 1 : end])
+                self.mark(self.at + 1, end, "single")
                 self.at = end + 1
             elif char == '"':
                 quoted = True
@@ -143,8 +161,7 @@ class WordReader:
                 parts.append(self.expansion())
             elif char in "<>" and self.text.startswith("(", self.at + 1):
                 self.at += 2
-                self.read(")")
-                self.at += 1
+                self.substituted()
                 parts.append(HOLE)
             elif char == "(" and parts and parts[-1].endswith("=") and not quoted:
                 self.array()
@@ -152,6 +169,8 @@ class WordReader:
             elif char in META:
                 break
             else:
+                if char >= PRIVATE:
+                    self.mark(self.at, self.at + 1, "word")
                 parts.append(char)
                 self.at += 1
         if self.at == start:
@@ -161,16 +180,19 @@ class WordReader:
     def array(self) -> None:
         """``name=(a b c)``: words, whose substitutions count."""
         self.at += 1
+        self.inside.append("array")
         while self.at < len(self.text):
             self.space()
             if self.peek() == ")":
                 self.at += 1
-                return
+                break
             self.word() if self.peek() not in "();&|<>" else self.skip()
+        self.inside.pop()
 
     def expansions(self, closer: str) -> str:
         """Text up to ``closer`` (or the end), with a hole for each expansion."""
         parts: list[str] = []
+        self.double += 1
         while self.at < len(self.text) and (not closer or self.text[self.at] != closer):
             char = self.text[self.at]
             if char == "\\" and self.peek(2)[1:] in ("$", "`", '"', "\\", "\n"):
@@ -179,9 +201,19 @@ class WordReader:
             elif char in "$`":
                 parts.append(self.expansion())
             else:
+                if char >= PRIVATE:
+                    self.mark(self.at, self.at + 1, "double" if closer else "document")
                 parts.append(char)
                 self.at += 1
+        self.double -= 1
         return "".join(parts)
+
+    def substituted(self) -> None:
+        """The commands of a ``$(``, and its ``)``."""
+        double, self.double = self.double, 0
+        self.read(")")
+        self.at += 1
+        self.double = double
 
     def expansion(self) -> str:
         """What starts with ``$`` or a backtick, as text: a hole, or a lone ``$``."""
@@ -193,8 +225,7 @@ class WordReader:
             if self.peek(2) == "((" and self.arithmetic():
                 return HOLE
             self.at += 1
-            self.read(")")
-            self.at += 1
+            self.substituted()
         elif following == "{":
             self.at += 2
             self.braces()
@@ -203,6 +234,7 @@ class WordReader:
             while end < len(self.text) and self.text[end] != "'":
                 end += 2 if self.text[end] == "\\" else 1
             text = self.text[self.at + 2 : end]
+            self.mark(self.at + 2, end, "ansi-c")
             self.at = end + 1
             return text.replace("\\n", "\n").replace("\\t", "\t").replace("\\'", "'")
         elif following.isalnum() or following == "_":
@@ -234,6 +266,8 @@ class WordReader:
             elif char in "$`":
                 self.expansion()
             else:
+                if char >= PRIVATE:
+                    self.mark(self.at, self.at + 1, "double" if self.double else "brace")
                 self.at += 1
         self.at += 1
         self.depth -= 1
@@ -245,6 +279,7 @@ class WordReader:
             end += 2 if self.text[end] == "\\" else 1
         inner = self.text[start:end].replace("\\`", "`").replace("\\\\", "\\").replace("\\$", "$")
         line = self.line()
+        self.mark(start, end, "backticks")
         self.at = end + 1
         self.found += self.nested(inner, line)
         return HOLE

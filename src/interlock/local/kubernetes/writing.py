@@ -9,7 +9,7 @@ from interlock.formats.kubernetes import apply, names, validation
 from interlock.formats.kubernetes.defaults import with_kind_defaults
 from interlock.formats.kubernetes.fields import FieldPath
 from interlock.formats.kubernetes.validation import Cause
-from interlock.local.kubernetes import answers, strategies
+from interlock.local.kubernetes import admission, answers, strategies
 from interlock.local.kubernetes.cluster import Call, Cluster, Object, in_version
 from interlock.local.kubernetes.kinds import Kind
 
@@ -206,6 +206,7 @@ def _checked(cluster: Cluster, call: Call, new: Object, old: Object | None) -> O
     if wrong:
         raise answers.invalid(kind.group, kind.name, new["metadata"].get("name", ""), wrong)
     new = with_kind_defaults(validation.with_defaults(new, kind.schema))
+    new = admission.mutate(cluster, call, new, old)
     strategy = strategies.of(kind)
     new = strategy.prepare(cluster, call, new, old)
     faults = [*names.metadata_faults(new["metadata"]), *validation.check(new, kind.schema)]
@@ -215,6 +216,7 @@ def _checked(cluster: Cluster, call: Call, new: Object, old: Object | None) -> O
         faults = list(strategy.faults(cluster, call, new, old))
     if faults:
         raise answers.invalid(kind.group, kind.name, new["metadata"].get("name", ""), faults)
+    admission.validate(cluster, call, new, old)
     return new
 
 

@@ -23,7 +23,7 @@ from interlock.formats.oci.digest import parse_digest
 from interlock.formats.tekton import images
 from interlock.formats.tekton.images import config as image_config
 from interlock.formats.tekton.images.config import ImageConfig
-from interlock.local.tekton import bubblewrap, layers
+from interlock.local.tekton import layers, programs
 from interlock.local.tekton.config import Config
 from interlock.local.tekton.layers import Limits
 from interlock.local.tekton.system import System
@@ -94,6 +94,7 @@ class Store:
         self._connect = client
         self._architecture = ARCHITECTURES.get(machine or platform.machine(), machine or platform.machine())
         self._lock = threading.Lock()
+        self._making: dict[str, threading.Lock] = {}
         self._client: RegistryClient | None = None
         self._made: dict[str, tuple[ImageConfig, tuple[str, ...], tuple[str, ...]]] = {}
 
@@ -134,6 +135,8 @@ class Store:
         document = source.document(source.digest, source.media_type)
         digest, found = self._platform(source, document)
         with self._lock:
+            making = self._making.setdefault(digest, threading.Lock())
+        with making:
             config, arguments, notes = self._made.get(digest) or self._make(source, digest, found)
             self._made[digest] = (config, arguments, notes)
         return ImageRoot(
@@ -232,7 +235,7 @@ class Store:
 
     def _overlays(self, folder: Path) -> bool:
         """Whether bubblewrap can lay a temporary layer over ``folder`` (Linux 5.11, and file systems that bear it)."""
-        command = [bubblewrap.program(), "--unshare-user", "--overlay-src", str(folder), "--tmp-overlay", "/"]
+        command = [programs.bubblewrap(), "--unshare-user", "--overlay-src", str(folder), "--tmp-overlay", "/"]
         done = subprocess.run(
             [*command, "--", "/.interlock-absent"], capture_output=True, env={}, cwd="/", timeout=20, check=False
         )

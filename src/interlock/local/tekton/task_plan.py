@@ -208,7 +208,7 @@ def _containers(services: Services, specs, name) -> list[Container]:  # type: ig
             index,
             name(spec, index),
             spec,
-            services.images.root(spec.image, script=spec.script, command=[*(spec.command or []), *(spec.args or [])]),
+            services.images.root(spec.image, script=spec.script, command=spec.command or (), args=spec.args or ()),
         )
         for index, spec in enumerate(specs)
     ]

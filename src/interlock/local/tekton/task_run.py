@@ -60,6 +60,8 @@ class TaskRunExecution:
             )
             if not retry:
                 self._finish(self._ignored(condition))
+                if condition.status == "True" and self._services.config.snapshots:
+                    self._services.storage.forget_snapshots(self._written.namespace, self._written.name)
                 break
             self._archive(condition)
         storage.remove(self._services.storage.run(self._written.namespace, self._written.uid))
@@ -122,6 +124,9 @@ class TaskRunExecution:
                 condition = attempt.run()
             except Refusal as refusal:
                 condition = conditions.failed(refusal.reason, attempt.masked(refusal.message))
+                if refusal.verified is not None:
+                    now = self._services.now()
+                    self._written.status = conditions.added(self._written.status, refusal.verified, now)
                 self._services.pods.end(self._written.object, retries=retries, reason=refusal.reason)
             except InterlockError:
                 raise

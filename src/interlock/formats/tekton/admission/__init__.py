@@ -1,12 +1,12 @@
 """What Tekton's webhooks refuse, offline: every fault of an object at once, each with its place, in upstream's words.
 
-Public interface: `check` (one object), `judge` (many documents), `defaulted`, `refusal`, `Finding`, `Refusal`, `RULES`.
+Public interface: `check` (one object), `judge` (many documents), `defaulted`, `examine`, `Finding`, `RULES`.
 Works on raw mappings; the object is not changed. Source: pkg/apis/pipeline/{v1,v1beta1,v1alpha1}/*_{validation,
 defaults}.go of tektoncd/pipeline 3ee1745, the definitions in config/300-crds, and the two webhooks of knative.dev/pkg.
 
 The upstream files are translated module by module. What differs, by decision: all unknown and misfit fields are told,
 not the first one; where upstream picks one of several faults by the order of a map, it is the first by name here; the
-text of a CEL or regular expression's error is the local library's; status is not read.
+error of a CEL or regular expression is that of the C++ libraries, and seldom in other words; status is not read.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from interlock.formats.tekton.admission import review
 from interlock.formats.tekton.admission.bundle import Outcome, Placed, judge
-from interlock.formats.tekton.admission.review import MUTATING, VALIDATING, Finding, Refusal, Severity, known
+from interlock.formats.tekton.admission.review import MUTATING, VALIDATING, Finding, Refusal, Review, Severity, known
 from interlock.formats.tekton.admission.rules import RULES, Rule
 from interlock.formats.tekton.flags import Flags, Version
 
@@ -28,13 +28,14 @@ __all__ = [
     "Outcome",
     "Placed",
     "Refusal",
+    "Review",
     "Rule",
     "Severity",
     "check",
     "defaulted",
+    "examine",
     "judge",
     "known",
-    "refusal",
 ]
 
 _DEFAULT_FLAGS = Flags()
@@ -54,15 +55,15 @@ def check(
     return review.of(value, flags, old, tekton).findings()
 
 
-def refusal(
+def examine(
     value: Mapping[str, Any],
     *,
     flags: Flags = _DEFAULT_FLAGS,
     old: Mapping[str, Any] | None = None,
     tekton: Version = "1.15",
-) -> Refusal | None:
-    """What the API server answers to a create or an update; None: it is admitted."""
-    return review.of(value, flags, old, tekton).refusal()
+) -> Review | None:
+    """All that the webhooks would say and do; None: they are not asked about the kind."""
+    return review.of(value, flags, old, tekton) if review.covered(value) else None
 
 
 def defaulted(value: Mapping[str, Any], *, old: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Many documents at once: what is wrong with each, and between them."""
+"""Many documents at once: what is wrong with each, and between them, and with their scripts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from interlock.errors import Location
 from interlock.formats import yaml
+from interlock.formats.tekton import injection
 from interlock.formats.tekton.admission import crossing, review
 from interlock.formats.tekton.admission.review import Finding
 from interlock.formats.tekton.flags import Flags, Version
@@ -45,10 +46,17 @@ def judge(documents: Sequence[yaml.Document], flags: Flags, tekton: Version = "1
         findings = item.findings()
         if not any(not misfit.unknown for misfit in item.misfits):
             findings += crossing.check(item.value, known)
+        findings += _injections(item.written)
         name = _name(item.written)
         found += [Placed(finding, document.where(*path, *finding.path), name) for finding in findings]
     found.sort(key=lambda placed: (placed.where.file, placed.where.line, placed.where.column))
     return Outcome(found, len(reviews), len(objects) - len(reviews))
+
+
+def _injections(value: Mapping[str, Any]) -> Iterator[Finding]:
+    """Values that are put into the text of a script. No webhook minds; who sets the value writes the script."""
+    for found in injection.findings(value):
+        yield Finding(found.rule, found.message, found.path, found.severity, found.remedy)
 
 
 def _objects(value: Any, path: yaml.Path) -> Iterator[tuple[yaml.Path, Mapping[str, Any]]]:

@@ -150,7 +150,7 @@ class _Reader:
                 found[known.name] = read
         for known in fields.values():
             if known.type == "param-value" and known.name not in value:
-                self._add((*path, known.name), NO_VALUE)
+                self._add(path, NO_VALUE)
         return found
 
     def _unknown(self, key: str, path: yaml.Path, loose: bool, candidates: tuple[str, ...]) -> None:

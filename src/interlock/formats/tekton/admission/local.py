@@ -12,16 +12,15 @@ from typing import Any
 from interlock.formats.tekton.admission.faults import Fault, Faults
 
 _TEXTS = ("script", "command", "args", "env")
-_PATHS = ("subPath", "mountPath")
 
 
 def check(spec: Mapping[str, Any]) -> Faults:
     for path, name, value in _fields(spec, "spec"):
         if "\0" in value and any(part in path for part in _TEXTS):
             yield Fault("nul-byte", "invalid value: a NUL byte", (path,), "No argument of a process holds one.")
-        if name in _PATHS and ".." in value.split("/"):
+        if name == "subPath" and ".." in value.split("/"):
             yield Fault("path-climbs", f"invalid value: {value}", (path,), "must not contain '..'")
-        if name == "subPath" and value.startswith("/"):
+        elif name == "subPath" and value.startswith("/"):
             yield Fault("path-climbs", f"invalid value: {value}", (path,), "must be a relative path")
 
 
@@ -31,7 +30,7 @@ def _fields(value: Any, path: str) -> Iterator[tuple[str, str, str]]:
     while open_values:
         found, where, name = open_values.pop()
         if isinstance(found, str):
-            if "\0" in found or (name in _PATHS and found):
+            if "\0" in found or name == "subPath":
                 yield where, name, found
         elif isinstance(found, Mapping):
             open_values += [(item, f"{where}.{key}", str(key)) for key, item in found.items()]

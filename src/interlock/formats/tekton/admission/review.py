@@ -54,6 +54,11 @@ _KINDS = {
 GROUPS = ("tekton.dev", "resolution.tekton.dev")
 
 
+def covered(value: Mapping[str, Any]) -> bool:
+    """Whether the webhooks are asked about the kind."""
+    return (str(value.get("apiVersion")), str(value.get("kind"))) in _KINDS
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that is wrong, in upstream's words, at a place in the document."""
@@ -95,6 +100,11 @@ class Review:
         place = locating.locate(self.written, fault.paths[0] if fault.paths else "", fault.near)
         return Finding(fault.rule, str(fault), place, "error", rules.RULES[fault.rule].remedy)
 
+    @property
+    def unknown(self) -> list[str]:
+        """Fields that the definition of the kind does not have: the API server drops them, no webhook sees them."""
+        return [decoding.dotted(item.path) for item in self.misfits if item.unknown and not item.schemaless]
+
     def refusal(self) -> Refusal | None:
         """The answer of the first webhook that refuses; unknown fields of definitions with a schema reach none."""
         for misfit in sorted(self.misfits, key=lambda item: item.order):
@@ -130,8 +140,9 @@ def of(
     if any(not misfit.unknown for misfit in misfits):
         return Review(value, read, misfits, [])
     context = Context(flags, short, old is None, tekton)
-    own = [*size.of_runs(str(kind), read), *local.check(read["spec"])]
-    return Review(value, read, misfits, list(_faults(context, str(kind), read, old)), own)
+    if too_large := list(size.of_runs(str(kind), read)):
+        return Review(value, read, misfits, [], too_large)
+    return Review(value, read, misfits, list(_faults(context, str(kind), read, old)), list(local.check(read["spec"])))
 
 
 def _faults(context: Context, kind: str, value: Object, old: Mapping[str, Any] | None) -> Faults:
