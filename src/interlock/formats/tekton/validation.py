@@ -27,8 +27,8 @@ def invalid(message: str, field: str, *, got: object = None) -> InputError:
     return InputError("tekton-invalid", f"{message}: {field}", got=got)
 
 
-def task(spec: TaskSpec) -> None:
-    """Raise for the first reason that a TaskSpec cannot run."""
+def task(spec: TaskSpec, more_volumes: Iterable[str] = ()) -> None:
+    """Raise for the first reason that a TaskSpec cannot run. ``more_volumes`` come with the run's podTemplate."""
     if not spec.steps:
         raise invalid("missing field(s)", "spec.steps")
     unique((volume.name for volume in spec.volumes or []), 'multiple volumes with same name "{}"', "spec.volumes")
@@ -42,7 +42,7 @@ def task(spec: TaskSpec) -> None:
     for result in spec.results or []:
         if not _RESULT_NAME.match(result.name):
             raise invalid(f'invalid key name "{result.name}"', "spec.results")
-    volumes = {volume.name for volume in spec.volumes or []}
+    volumes = {*more_volumes, *(volume.name for volume in spec.volumes or [])}
     workspaces = {item.name for item in spec.workspaces or []}
     merged = variables.merged_steps(spec)
     unique(
