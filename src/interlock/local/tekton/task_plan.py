@@ -117,8 +117,7 @@ def _build(
     spec, flags = run.spec, services.config.flags
     unexecuted.refuse(run.spec)
     unexecuted.refuse(origin.spec)
-    added = [item.name for item in (spec.pod_template.volumes if spec.pod_template else None) or []]
-    validation.task(origin.spec, added)
+    validation.task(origin.spec)
     validation.resource_requests(origin.spec)
     params.check_task(origin.name, origin.spec.params, spec.params)
     if flags.enable_param_enum:
@@ -145,7 +144,7 @@ def _build(
             declarations=declarations,
         )
         # What the variables brought in is held to the same rules.
-        validation.task(resolved, added)
+        validation.task(resolved)
     ready = variables.executable(resolved)
     if services.config.refuse_environment_leaks:
         environment_leak.refuse(ready)
