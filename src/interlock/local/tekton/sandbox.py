@@ -132,7 +132,9 @@ class Isolation:
     def not_enforced(self) -> tuple[str, ...]:
         """What this level cannot keep a step from, in words for the status and the log."""
         user = ("user namespaces of a step's own",) if self.nested else ()
-        return (*_NOT_ENFORCED[self.level], *user)
+        own = self.level != "none"
+        limits = Limits().not_enforced(self.cgroups.parents, own_processes=own, root=os.geteuid() == 0)
+        return (*_NOT_ENFORCED[self.level], *user, *limits)
 
     def launch(self, view: View, *, lock: int | None = None, held: bool = False) -> Launch:
         """``lock`` is a descriptor that stays open until every process of the sandbox is gone.
@@ -162,7 +164,8 @@ class _Launcher(Protocol):
 def probe(system: System, *, allow_weaker: bool, choice: Choice = "auto") -> Isolation:
     """The strongest level that works on this machine, or ``choice``.
 
-    Without ``allow_weaker`` only those with namespaces of a step's own. Raises UnsupportedError ``no-sandbox`` when
+    Without ``allow_weaker`` only those with namespaces of a step's own: ``unshare`` keeps steps apart as bubblewrap does,
+    and rules for environments tell them apart by name. Raises UnsupportedError ``no-sandbox`` when
     none of them works, with what each said.
     """
     levels: dict[Choice, tuple[Level, ...]] = {
