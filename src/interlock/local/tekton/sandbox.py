@@ -164,8 +164,8 @@ class _Launcher(Protocol):
 def probe(system: System, *, allow_weaker: bool, choice: Choice = "auto") -> Isolation:
     """The strongest level that works on this machine, or ``choice``.
 
-    Without ``allow_weaker`` only those with namespaces of a step's own: ``unshare`` keeps steps apart as bubblewrap does,
-    and rules for environments tell them apart by name. Raises UnsupportedError ``no-sandbox`` when
+    Without ``allow_weaker`` only those with namespaces of a step's own: ``unshare`` keeps steps apart as bubblewrap
+    does, and rules for environments tell them apart by name. Raises UnsupportedError ``no-sandbox`` when
     none of them works, with what each said.
     """
     levels: dict[Choice, tuple[Level, ...]] = {
