@@ -2,8 +2,9 @@
 
 knative.dev/pkg/webhook/json/decode.go and encoding/json: names of fields match exactly, or without regard to case
 where the definition (config/300-crds) has no schema and the API server so hands through what it got; `null` sets
-nothing; a param's value may be anything, and becomes text if it is no list or map of strings (ParamValue's
-UnmarshalJSON). Metadata is typed but not strict. Status is the controllers' and not read.
+nothing; durations are spelled as Go does (60s is 1m0s); a param's value may be anything, and becomes text if it is no
+list or map of strings (ParamValue.UnmarshalJSON). Metadata is typed but not strict. Status is the controllers' and not
+read.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 from interlock.errors import InputError
 from interlock.formats import yaml
 from interlock.formats.tekton import types
-from interlock.formats.tekton.admission.wording import nanoseconds, quoted
+from interlock.formats.tekton.admission.wording import duration, nanoseconds, quoted
 
 _SCHEMALESS = {
     ("PipelineTask", "taskSpec"),
@@ -197,10 +198,9 @@ class _Reader:
         if not isinstance(value, str):
             return self._wrong(value, path, struct, "string", fatal=True)
         try:
-            nanoseconds(value)
+            return duration(nanoseconds(value))
         except InputError as error:
             return self._add(path, error.message, fatal=True)
-        return value
 
     def _wrong(self, value: Any, path: yaml.Path, struct: str, expression: str, *, fatal: bool = False) -> None:
         fields = ".".join(self.names)
