@@ -14,6 +14,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from interlock import cli
+from interlock.formats.tekton import images
 from interlock.formats.tekton.admission import RULES
 from interlock.platform.checks import reasons
 
@@ -22,7 +23,8 @@ HEADER = "<!-- Written by docs/reference/generate.py (make docs): edit the code,
 
 
 def pages() -> dict[str, str]:
-    return {"cli.md": HEADER + _cli(), "reason-codes.md": HEADER + _reasons(), "pipeline-rules.md": HEADER + _rules()}
+    found = {"cli.md": _cli(), "reason-codes.md": _reasons(), "pipeline-rules.md": _rules(), "images.md": _images()}
+    return {name: HEADER + text for name, text in found.items()}
 
 
 def _cli() -> str:
@@ -61,6 +63,28 @@ def _rules() -> str:
         "webhooks; `call-…` are those of its controllers,\nand `object-size`, `nul-byte`, `path-climbs` and "
         "`script-injection` are what breaks or betrays a run later.\n\n"
         f"| rule | what holds | what to do |\n|---|---|---|\n{rows}\n"
+    )
+
+
+def _images() -> str:
+    rows = []
+    for name in images.names():
+        profile = images.profile(name)
+        references, tags = images.references(name)
+        written = ", ".join(f"`{item}`" for item in references) + (f" with tag `{tags}`" if tags else "")
+        runs = " ".join([*profile.entrypoint, *profile.command])
+        programs = len({program for found in profile.programs.values() for program in found})
+        rows.append(f"| {name} | {written} | {profile.shell} | {programs} | `{runs}` |")
+    return (
+        "# The image table\n\n"
+        "Images whose steps the local engine runs without having them: with a root that holds the programs that the "
+        "image has,\nno others, and its shell as `/bin/sh`. Mirrors (`mirror.gcr.io`, `index.docker.io`, "
+        "`public.ecr.aws/docker`,\n`registry.redhat.io`) count as the registry that they copy. The first row that fits "
+        "wins. What it means and what it\ndoes not do: [run a step with its image](../how-to/run-with-an-image.md). "
+        "The data, with every program's name:\n`src/interlock/formats/tekton/images/images.toml`.\n\n"
+        "| profile | images | shell | programs | runs without a command |\n|---|---|---|---:|---|\n"
+        + "\n".join(rows)
+        + "\n"
     )
 
 

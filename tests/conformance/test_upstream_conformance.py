@@ -18,7 +18,6 @@ from conformance_suite.stage import Finished, Settings, Stage
 ALPINE, BASH, BUSYBOX, DEBIAN = "alpine:3.21", "bash:5.2", "busybox:1.37", "debian:12"
 NODE, PERL, PYTHON = "node:22", "perl:5.40", "python:3.12"
 BY_DIGEST = "busybox@sha256:5b0a1c2d3e4f5a6b7c8d9e0f1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d"
-IMAGES = {ALPINE, BASH, BUSYBOX, DEBIAN, NODE, PERL, PYTHON, BY_DIGEST}
 SHARED = """
     volumes:
     - name: shared
@@ -30,7 +29,7 @@ Run = Callable[..., Finished]
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    made = Stage(tmp_path_factory.mktemp("stage"), IMAGES)
+    made = Stage(tmp_path_factory.mktemp("stage"))
     yield made
     made.close()
 
@@ -228,9 +227,9 @@ def test_sidecar_script_success(run: Run) -> None:
 
 @pytest.mark.parametrize("version", ["1.15", "1.9"])
 def test_sidecar_script_failure(run: Run, version: Any) -> None:
-    """The step fails for what the sidecar did not write; since v1.12 the reason says that it was a step."""
+    """The step fails for what the sidecar did not write; since v1.12 the reason names the sidecar as the cause."""
     found = run(task_run(MESSAGE + "      script: exit 1\n" + SHARED), Settings(tekton_version=version))
-    assert condition(found.object) == ("False StepFailed" if version == "1.15" else "False Failed")
+    assert condition(found.object) == ("False SidecarFailed" if version == "1.15" else "False Failed")
     assert len(found.object["spec"]["taskSpec"]["sidecars"]) == 1
 
 

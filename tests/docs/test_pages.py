@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted(
     [*(ROOT / "docs").rglob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "bench" / "README.md"]
 )
-GENERATED = {"cli.md", "reason-codes.md"}
+GENERATED = {"cli.md", "images.md", "reason-codes.md"}
 WRITTEN = [page for page in PAGES if page.name not in GENERATED]
 BLOCK = re.compile(r"^```sh[^\n]*\n(.*?)^```$", re.M | re.S)
 CALL = re.compile(r"(?:^|[|;(&]|\$\()\s*interlock((?: +[^\s|;()&\"'$]+)*)", re.M)

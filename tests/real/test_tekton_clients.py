@@ -311,6 +311,83 @@ def test_tkn_describes_and_lists(done: str, tkn: Callable[..., str]) -> None:
     assert "compiling" in tkn("taskrun", "logs", f"{done}-build", "--step", "compile")
 
 
+SEVERAL = f"""\
+apiVersion: tekton.dev/v1
+kind: Task
+metadata: {{name: several}}
+spec:
+  params: [{{name: code, default: "0"}}]
+  steps:
+    - {{name: first, image: {SHELL}, script: "echo try $(context.task.retry-count)"}}
+    - {{name: second, image: {SHELL}, script: "echo to fail; exit $(params.code)"}}
+    - {{name: third, image: {SHELL}, script: "echo third"}}
+  sidecars:
+    - {{name: beside, image: {SHELL}, script: "echo beside; sleep 600"}}
+---
+apiVersion: tekton.dev/v1
+kind: Pipeline
+metadata: {{name: retrying}}
+spec:
+  params: [{{name: code}}]
+  tasks:
+    - name: several
+      retries: 1
+      taskRef: {{name: several}}
+      params: [{{name: code, value: $(params.code)}}]
+"""
+
+
+@pytest.mark.real("tkn")
+def test_tkn_starts_a_pipeline_and_shows_its_log(
+    estate: Estate, namespace: str, tkn: Callable[..., str], kubectl: Callable[..., str]
+) -> None:
+    """A task with a sidecar; the log is asked for before there is a pod."""
+    kubectl("apply", "-f", "-", stdin=SEVERAL)
+    told = _plain(tkn("pipeline", "start", "retrying", "-p", "code=0", "--showlog"))
+    assert [line for line in told if "beside" not in line][-3:] == [
+        "[several : first] try 0",
+        "[several : second] to fail",
+        "[several : third] third",
+    ]
+    (name,) = kubectl("get", "pods", "-o", "name").split()
+    assert "beside" in kubectl("logs", name, "-c", "sidecar-beside")
+    assert kubectl("get", name, "--no-headers").split()[1] == "0/4"
+
+
+@pytest.mark.real("tkn")
+def test_tkn_shows_every_attempt_and_why_it_failed(
+    namespace: str, tkn: Callable[..., str], kubectl: Callable[..., str]
+) -> None:
+    kubectl("apply", "-f", "-", stdin=SEVERAL)
+    live = _plain(tkn("pipeline", "start", "retrying", "-p", "code=1", "--prefix-name=fails", "--showlog"))
+    kubectl("wait", "--for=condition=Succeeded=False", "--timeout=60s", "pipelinerun", "--all")
+    name = kubectl("get", "pr", "-o", "jsonpath={.items[0].metadata.name}")
+    told = _plain(tkn("pipelinerun", "logs", name))
+    for shown in (live, told):
+        assert {"[several : first] try 0", "[several : first] try 1", "[several : second] to fail"} <= set(shown)
+    assert not any("third]" in line for line in told)
+    pods = kubectl("get", "pods", "-o", 'jsonpath={range .items[*]}{.metadata.name} {.status.phase}{"\\n"}{end}')
+    assert pods.splitlines() == [f"{name}-several-pod Failed", f"{name}-several-pod-retry1 Failed"]
+    described = tkn("taskrun", "describe", f"{name}-several")
+    assert "Failed" in described and re.search(r"second\s+Error", described)
+    tkn("pipelinerun", "delete", name, "--force")
+    assert "no resources" in tkn("pr", "list").lower() or "no pipelineruns" in tkn("pr", "list").lower()
+
+
+@pytest.mark.real("tkn")
+def test_tkn_cancels(estate: Estate, namespace: str, run: str, tkn: Callable[..., str]) -> None:
+    _until(estate, "Pod", namespace, f"{run}-build-pod", _running)
+    tkn("pipelinerun", "cancel", run)
+    _until(
+        estate,
+        "PipelineRun",
+        namespace,
+        run,
+        lambda value: any(item["status"] == "False" for item in value.get("status", {}).get("conditions", [])),
+    )
+    assert re.search(r"once\s.*Cancelled", tkn("pr", "list"))
+
+
 @pytest.mark.real("kubectl")
 def test_kubectl_reads_logs(done: str, kubectl: Callable[..., str]) -> None:
     pod = f"{done}-build-pod"

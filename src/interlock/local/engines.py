@@ -89,6 +89,7 @@ def _tekton(home: Home, toolbox_images: Sequence[str]) -> dict[str, Any]:
         "token_file": str(home.credential("kubernetes", "tekton@hub")),
         "ca_file": str(home.tls / "ca.crt"),
         "data": str(home.engine("tekton")),
+        "record_key": str(home.keys / "record.secret.pem"),
         "names": _names(home),
         "endpoints": {name: f"127.0.0.1:{home.port(name)}" for name in ("forge", "registry")},
         "images": dict.fromkeys(toolbox_images, "installed-toolbox"),

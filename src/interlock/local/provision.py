@@ -101,7 +101,7 @@ def _keys(home: Home) -> None:
         armored, certificate = keys.generate_openpgp("Interlock <interlock@acme.test>")
         files.write_durably(home.keys / "seal.asc", certificate)
         files.write_durably(seal, armored, mode=0o600)
-    for role in ("release", "attest"):
+    for role in ("release", "attest", "record"):
         secret = home.keys / f"{role}.secret.pem"
         if not secret.exists():
             key = sigstore.PrivateKey(ec.generate_private_key(ec.SECP256R1()))
@@ -232,6 +232,7 @@ def _context(home: Home) -> Context:
             release_secret=home.keys / "release.secret.pem",
             attest=home.keys / "attest.pem",
             attest_secret=home.keys / "attest.secret.pem",
+            record=home.keys / "record.pem",
         ),
         stores=Stores(
             evidence=home.controller / "evidence",

@@ -35,6 +35,7 @@ def manifests() -> list[dict[str, Any]]:
                 _rule(["*"], _READ, _READABLE),
                 _rule([""], _READ, _CORE),
                 _rule(["tekton.dev"], ["create"], ["pipelineruns"]),
+                _rule(["tekton.dev"], ["patch"], ["pipelineruns", "taskruns"]),
                 _rule(["coordination.k8s.io"], ["create", "update", "patch"], ["leases"]),
             ],
         ),

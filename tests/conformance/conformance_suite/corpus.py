@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import copy
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,10 +42,6 @@ class Example:
     def runs(self) -> tuple[Mapping[str, Any], ...]:
         return tuple(item for item in self.documents if item["kind"] in RUN_KINDS)
 
-    def images(self) -> set[str]:
-        """Every image that a step or sidecar of the file names, variables and all."""
-        return set(_images(self.documents))
-
 
 def names(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*.yaml"))
@@ -68,14 +64,3 @@ def _stored(value: Mapping[str, Any]) -> dict[str, Any]:
     for key, text in (value.get("stringData") or {}).items():
         stored.setdefault("data", {})[key] = base64.b64encode(str(text).encode()).decode()
     return stored
-
-
-def _images(value: Any) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        if isinstance(value.get("image"), str):
-            yield value["image"]
-        for item in value.values():
-            yield from _images(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _images(item)

@@ -91,6 +91,13 @@ class Run(_Strict):
         return self
 
 
+class Reply(_Strict):
+    """What a person says to an ApprovalTask of the file."""
+
+    who: str
+    said: Literal["approve", "reject"]
+
+
 class Expectation(_Strict):
     """One example file. Classes as in research/tekton.md section 2.2: only those of class a are run."""
 
@@ -100,14 +107,18 @@ class Expectation(_Strict):
     """Why the file is not run, or what is peculiar about it."""
     flags: Literal["stable", "beta", "alpha"] | None = None
     """Upstream's flags for the folder, where None."""
+    refused: str = ""
+    """What the webhook says of the file, which upstream refuses too; part of the message."""
     workspace_binding: str = ""
+    answers: list[Reply] = []
+    """Given one after the other, each to the next ApprovalTask that waits."""
     needs: list[str] = []
     """Programs that the machine must have."""
 
     @model_validator(mode="after")
     def _reasoned(self) -> Expectation:
-        if self.kind == "a" and not self.runs:
-            raise ValueError("a file of class a names its runs")
+        if self.kind == "a" and bool(self.runs) == bool(self.refused):
+            raise ValueError("a file of class a names its runs, or why the webhook refuses it")
         if self.kind != "a" and (self.runs or not self.reason):
             raise ValueError("a file that is not run has a reason, and no runs")
         return self

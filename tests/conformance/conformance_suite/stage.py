@@ -6,17 +6,21 @@ import copy
 import itertools
 import re
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from conformance_suite.corpus import RUN_KINDS, Example
 from interlock.clients.kubernetes import Object
+from interlock.errors import InputError
+from interlock.formats.tekton import admission
+from interlock.formats.tekton.approvals import KIND, PENDING, Answer
 from interlock.formats.tekton.flags import ALPHA, Flags, Version
-from interlock.local.tekton import memory
+from interlock.local.tekton import approvals, memory
 from interlock.local.tekton.config import Config
 from interlock.local.tekton.engine import Engine
+from interlock.local.tekton.logs import path_of
 
 PATIENCE = 120.0
 """Seconds after which a run counts as hanging; nothing is paced by it."""
@@ -57,8 +61,9 @@ class Finished:
 class _Running:
     """One engine in a thread."""
 
-    def __init__(self, folder: Path, settings: Settings, images: Iterable[str]) -> None:
+    def __init__(self, folder: Path, settings: Settings) -> None:
         self.cluster = memory.Cluster()
+        self.flags = FLAGS[settings.flags]
         self.client = self.cluster.client()
         binding = {settings.workspace_binding: {}} if settings.workspace_binding else None
         config = Config(
@@ -67,7 +72,7 @@ class _Running:
             parallel=PARALLEL,
             # Upstream's examples print their environment; that none may is a rule of ours.
             refuse_environment_leaks=False,
-            flags=FLAGS[settings.flags],
+            flags=self.flags,
             tekton_version=settings.tekton_version,
             default_task_run_workspace_binding=binding,
         )
@@ -88,6 +93,14 @@ class Submitted:
     def __init__(self, running: _Running, namespace: str, runs: list[Object]) -> None:
         self._running, self._namespace, self._runs = running, namespace, runs
 
+    def answer(self, who: str, said: Answer) -> None:
+        """Answer the file's next ApprovalTask that waits for ``who``. Raises TimeoutError if none comes."""
+        cluster = self._running.cluster
+        task = cluster.wait(lambda: next(filter(_waits, list(cluster.objects.values())), None), timeout=PATIENCE)
+        if task is None:
+            raise TimeoutError(f"nothing waits for an answer of {who}")
+        approvals.answer(self._running.client, task, who, (), said)  # type: ignore[arg-type]
+
     def finished(self) -> list[Finished]:
         """Every run of the file, in its order, when all are done. Raises TimeoutError with what hangs."""
         return [self._finished(run["kind"], run["metadata"]["name"]) for run in self._runs]
@@ -105,7 +118,7 @@ class Submitted:
         storage = self._running.engine.services.storage
         logs = {}
         for step in status.get("steps", []) if kind == "TaskRun" else []:
-            path = storage.log(self._namespace, name, step["container"].removeprefix("step-"))
+            path = path_of(storage, self._namespace, name, step["container"], len(status.get("retriesStatus", [])))
             logs[step["name"]] = _without_notes(path.read_text(errors="replace")) if path.is_file() else ""
         children = {
             item["name"]: self._gather(item["kind"], item["name"]) for item in status.get("childReferences", [])
@@ -116,18 +129,17 @@ class Submitted:
 class Stage:
     """Submits examples, each in a namespace of its own. ``folder`` is the engines'."""
 
-    def __init__(self, folder: Path, images: Iterable[str]) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._images = set(images)
         self._engines: dict[Settings, _Running] = {}
         self._numbers = itertools.count(1)
 
     def submit(self, example: Example, settings: Settings) -> Submitted:
-        """Create every object of the file: first what runs refer to, then the runs."""
+        """Create every object of the file: first what runs refer to, then the runs. Raises as `_create`."""
         running = self._engines.get(settings)
         if running is None:
             folder = self._folder / f"engine-{len(self._engines)}"
-            running = self._engines[settings] = _Running(folder, settings, self._images)
+            running = self._engines[settings] = _Running(folder, settings)
         namespace = _namespace(example.name, next(self._numbers))
         account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}
         others = [item for item in example.documents if item["kind"] not in RUN_KINDS]
@@ -140,9 +152,19 @@ class Stage:
 
 
 def _create(running: _Running, document: Mapping[str, Any], namespace: str) -> Object:
+    """As an API server with Tekton's webhook does it. Raises InputError where the webhook refuses the object."""
     value = copy.deepcopy(dict(document))
     value["metadata"]["namespace"] = namespace
+    if value["apiVersion"].startswith("tekton.dev/"):
+        wrong = [item for item in admission.check(value, flags=running.flags) if item.severity == "error"]
+        if wrong:
+            raise InputError("admission", "; ".join(f"{item.message} ({item.rule})" for item in wrong))
+        value = admission.defaulted(value)
     return running.client.create(value)
+
+
+def _waits(value: Object) -> bool:
+    return value["kind"] == KIND and value.get("status", {}).get("state") == PENDING
 
 
 def _namespace(name: str, number: int) -> str:

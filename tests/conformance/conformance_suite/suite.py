@@ -11,6 +11,7 @@ from conformance_suite import corpus, expectation
 from conformance_suite.comparison import condition, differences
 from conformance_suite.expectation import Expectation
 from conformance_suite.stage import Settings, Stage, Submitted
+from interlock.errors import InputError
 
 UPSTREAM = Path(__file__).parents[1] / "expected"
 OWN = Path(__file__).parents[1] / "own"
@@ -39,12 +40,19 @@ class Suite:
         self._expected = {name: expectation.load(name, expectations) for name in names if name in written}
         self._not_run = {name: _not_run(expected) for name, expected in self._expected.items()}
         examples = [corpus.load(folder, name) for name in names if not self._not_run.get(name)]
-        self._stage = Stage(work, {image for example in examples for image in example.images()} | {"ubuntu"})
+        self._stage = Stage(work)
         self._verdicts: dict[str, Verdict] = {}
         self._submitted: dict[str, Submitted] = {}
         for example in examples:
             settings = _settings(example.name, self._expected.get(example.name))
-            self._submitted[example.name] = self._stage.submit(example, settings)
+            try:
+                self._submitted[example.name] = self._stage.submit(example, settings)
+            except InputError as error:
+                expected = self._expected.get(example.name)
+                wanted = bool(expected and expected.refused and expected.refused in error.message)
+                self._verdicts[example.name] = Verdict(
+                    example.name, "a", differences=() if wanted else (error.message,)
+                )
 
     def verdict(self, name: str) -> Verdict:
         """When every run of the file is done. A file without an expectation is judged by its runs' conditions."""
@@ -58,9 +66,13 @@ class Suite:
         if reason := self._not_run.get(name):
             return Verdict(name, kind, reason)
         try:
+            for answer in expected.answers if expected else ():
+                self._submitted[name].answer(answer.who, answer.said)
             runs = self._submitted[name].finished()
         except TimeoutError as error:
             return Verdict(name, kind, differences=(str(error),))
+        if expected is not None and expected.refused:
+            return Verdict(name, kind, differences=("the webhook does not refuse it",))
         if expected is not None:
             return Verdict(name, kind, differences=tuple(differences(runs, expected.runs)))
         ended = ((condition(run.object), run) for run in runs)

@@ -97,6 +97,15 @@ def test_json_patch_examples_of_the_rfc(target: Any, patch: Any, result: Any) ->
     assert json_patch(target, patch) == result
 
 
+def test_replacing_a_member_that_is_missing_sets_it() -> None:
+    """As the API server's library does, against the RFC: `tkn pipelinerun cancel` replaces /spec/status."""
+    assert json_patch({"spec": {}}, [{"op": "replace", "path": "/spec/status", "value": "x"}]) == {
+        "spec": {"status": "x"}
+    }
+    with pytest.raises(InputError, match="no value at"):
+        json_patch({"spec": 1}, [{"op": "replace", "path": "/spec/status", "value": "x"}])
+
+
 @pytest.mark.parametrize(
     ("patch", "code"),
     [

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from interlock import cli
+from interlock.clients.context import Stores
 from interlock.clients.kubernetes import KubernetesClient
-from interlock.errors import InputError, RefusedError
+from interlock.errors import InputError, NotFoundError, RefusedError
 from interlock.local.tekton import approvals
 
 
@@ -28,7 +32,9 @@ def asked(cluster: Any, tmp_path: Path) -> Iterator[Asked]:
     """An ApprovalTask that asks the viewer, who may answer, and bob."""
     name = tmp_path.name.replace("_", "-").strip("-")
     group = "rbac.authorization.k8s.io"
-    rules = [{"apiGroups": ["openshift-pipelines.org"], "resources": ["approvaltasks"], "verbs": ["get", "patch"]}]
+    rules = [
+        {"apiGroups": ["openshift-pipelines.org"], "resources": ["approvaltasks"], "verbs": ["get", "list", "patch"]}
+    ]
     role = {"apiVersion": f"{group}/v1", "kind": "ClusterRole", "metadata": {"name": name}, "rules": rules}
     binding = {
         "apiVersion": f"{group}/v1",
@@ -81,3 +87,47 @@ def test_not_even_an_administrator_answers_for_another(asked: Asked) -> None:
         *KIND, asked.name, {"status": {"state": "pending"}}, namespace="default", subresource="status"
     )
     assert done["status"] == {"state": "pending"}
+
+
+@pytest.fixture
+def context(cluster: Any, tmp_path: Path) -> Path:
+    """A context file whose hub is the cluster, and where the viewer is somebody."""
+    nowhere = {"name": "https://nowhere", "outside": "http://127.0.0.1:1", "inside": "http://127.0.0.1:1"}
+    hub = {"name": "https://hub", "outside": cluster.url, "inside": cluster.url, "ca": str(cluster.config.tls.ca)}
+    files = dict.fromkeys(("seal", "release", "attest"), "absent")
+    value = {
+        "apiVersion": "interlock.dev/v1alpha1",
+        "kind": "Context",
+        "name": "test",
+        "organisation": "acme",
+        **dict.fromkeys(("forge", "registry", "tickets", "webhook"), nowhere),
+        "clusters": {"hub": hub},
+        "kubeconfig": "kubeconfig",
+        "identities": {"viewer": {}},
+        "keys": files,
+        "stores": dict.fromkeys(Stores.model_fields, "absent"),
+    }
+    kubeconfig = {
+        "contexts": [{"name": "viewer@hub", "context": {"cluster": "hub", "user": "viewer"}}],
+        "users": [{"name": "viewer", "user": {"token": "viewer-token-0123456789"}}],
+    }
+    (tmp_path / "kubeconfig").write_text(json.dumps(kubeconfig))
+    path = tmp_path / "context.yaml"
+    path.write_text(json.dumps(value))
+    return path
+
+
+def test_a_person_answers_on_the_command_line(context: Path, asked: Asked) -> None:
+    run = f"{asked.name}-run"
+    labels = {"tekton.dev/pipelineRun": run, "tekton.dev/pipelineTask": "ask"}
+    with pytest.raises(InputError, match="User does not exist"):
+        asked.admin.patch(*KIND, asked.name, {"spec": {"description": "x"}}, namespace="default")
+    asked.admin.patch(*KIND, asked.name, {"metadata": {"labels": labels}}, namespace="default")
+    command = [run, "--reject", "-m", "not today", "-n", "default", "--as", "viewer", "--context", str(context)]
+    answered = CliRunner().invoke(cli.app, ["pipeline", "approve", *command])
+    assert answered.output == f"ApprovalTask {asked.name} is rejected in default namespace\n"
+    task = asked.admin.get(*KIND, asked.name, "default")
+    said = {"name": "viewer", "input": "reject", "type": "User", "message": "not today"}
+    assert task["spec"]["approvers"][0] == said
+    unknown = CliRunner().invoke(cli.app, ["pipeline", "approve", "other", *command[1:]])
+    assert isinstance(unknown.exception, NotFoundError) or unknown.exit_code == 3

@@ -141,6 +141,41 @@ def test_manifests_of_the_configuration_are_created_once(run: Callable[..., Any]
         assert client.get("v1", "ConfigMap", "mine", "default")["data"] == {"a": "2"}
 
 
+def test_a_role_gets_the_rules_that_a_newer_version_needs(run: Callable[..., Any], tmp_path: Path) -> None:
+    """RBAC auto-reconciliation: nothing is taken away, and a role that says so is left alone."""
+    manifest = tmp_path / "roles.yaml"
+    api = "rbac.authorization.k8s.io/v1"
+
+    def start(*resources: str) -> Any:
+        rules = [{"apiGroups": [""], "resources": [name], "verbs": ["get"]} for name in resources]
+        roles = [
+            {"apiVersion": api, "kind": "ClusterRole", "metadata": {"name": name}, "rules": rules}
+            for name in ("mine", "kept")
+        ]
+        manifest.write_text(yaml.dump(*roles))
+        return run(bootstrap=(manifest,))
+
+    def rules(client: KubernetesClient, name: str) -> list[str]:
+        return [rule["resources"][0] for rule in client.get(api, "ClusterRole", name)["rules"]]
+
+    cluster = start("pods")
+    extra = {"apiGroups": [""], "resources": ["events"], "verbs": ["get"]}
+    off = {"metadata": {"annotations": {"rbac.authorization.kubernetes.io/autoupdate": "false"}}}
+    with cluster.client() as client:
+        rule = client.get(api, "ClusterRole", "mine")["rules"][0]
+        client.patch(api, "ClusterRole", "mine", {"rules": [rule, extra]})
+        client.patch(api, "ClusterRole", "kept", off)
+    cluster.stop()
+    cluster = start("pods", "pods/log")
+    with cluster.client() as client:
+        assert rules(client, "mine") == ["pods", "events", "pods/log"]
+        assert rules(client, "kept") == ["pods"]
+        version = client.get(api, "ClusterRole", "mine")["metadata"]["resourceVersion"]
+    cluster.stop()
+    with start("pods", "pods/log").client() as client:
+        assert client.get(api, "ClusterRole", "mine")["metadata"]["resourceVersion"] == version
+
+
 @pytest.mark.parametrize(
     ("text", "code"),
     [

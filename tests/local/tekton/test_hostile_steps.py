@@ -293,7 +293,7 @@ def test_values_of_the_run_are_not_in_the_process_list(rig: Any, tmp_path: Path)
     assert not [text for text in shown if secret in text]
 
 
-def test_without_bubblewrap_the_engine_does_not_start_unless_told_to(
+def test_without_a_sandbox_the_engine_does_not_start_unless_told_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from interlock.errors import UnsupportedError
@@ -301,17 +301,15 @@ def test_without_bubblewrap_the_engine_does_not_start_unless_told_to(
 
     view = system.build(tmp_path / "system", tmp_path)
     monkeypatch.setattr(sandbox, "bubblewrap", lambda: "/usr/bin/false")
+    monkeypatch.setattr(sandbox, "find", lambda name: "/usr/bin/false")
     with pytest.raises(UnsupportedError) as caught:
         sandbox.probe(view, allow_weaker=False)
     assert caught.value.code == "no-sandbox"
     assert sandbox.probe(view, allow_weaker=True).level == "none"
 
 
-def test_weaker_isolation_runs_and_says_so(idle_rig: Any, condition: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from interlock.local.tekton import sandbox
-
-    monkeypatch.setattr(sandbox, "bubblewrap", lambda: "/usr/bin/false")
-    idle_rig.start(allow_weaker_isolation=True)
+def test_weaker_isolation_runs_and_says_so(idle_rig: Any, condition: Any) -> None:
+    idle_rig.start(allow_weaker_isolation=True, isolation="rewriting")
     marker = f"weak-{os.getpid()}-{id(idle_rig)}"
     run = idle_rig.script(
         'cd /workspace; echo v > $(results.r.path); pwd | grep -c runs; test -z "$OUTSIDE"\n'

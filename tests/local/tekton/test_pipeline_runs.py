@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from interlock.local.tekton import approvals
+from interlock.errors import NotFoundError
+from interlock.local.tekton import approvals, memory
 
 SHELL = "test/shell"
 SEED = Path(__file__).parents[4] / "shared/seed/pipeline-build-ace-flow.yaml"
@@ -407,3 +408,19 @@ def test_an_unanswered_approval_ends_with_its_time_limit(rig: Any, condition: An
     start(rig, ask)
     assert condition(rig.finished("PipelineRun", "pr"))[:2] == ("False", "Failed")
     assert condition(rig.get("CustomRun", "pr-ask"))[2] == "Approval task pr-ask is failed because of timeout"
+
+
+def test_a_cluster_without_custom_tasks_is_served_too(
+    idle_rig: Any, condition: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = memory.MemoryClient.list
+
+    def served(self: memory.MemoryClient, api_version: str, kind: str, **options: Any) -> Any:
+        if kind in ("CustomRun", "ApprovalTask"):
+            raise NotFoundError("kubernetes-not-found", "the server could not find the requested resource")
+        return every(self, api_version, kind, **options)
+
+    monkeypatch.setattr(memory.MemoryClient, "list", served)
+    idle_rig.start()
+    start(idle_rig, embedded("a", "true"))
+    assert condition(idle_rig.finished("PipelineRun", "pr"))[:2] == ("True", "Succeeded")

@@ -9,6 +9,9 @@ import typer
 from typer.core import TyperGroup
 
 VERBS: dict[str, str] = {
+    "run": "run",
+    "rerun": "rerun",
+    "debug": "debug",
     "approve": "approve",
     "sign": "sign",
     "verify": "verify",

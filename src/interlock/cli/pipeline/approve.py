@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Annotated
 
 import typer
@@ -24,19 +25,22 @@ def approve(
     from interlock.cli.session import Session
     from interlock.local.tekton import approvals
 
-    client = Session(context).connections.cluster(cluster, identity)
-    waiting = [
-        item
-        for item in approvals.waiting(client, namespace, run)
-        if task in ("", (item["metadata"].get("labels") or {}).get("tekton.dev/pipelineTask"))
-    ]
-    if not waiting:
-        todo = f"`kubectl get approvaltasks -n {namespace}` lists them"
-        raise NotFoundError("approval-unknown", f"{run} waits for no approval", where=namespace, todo=todo)
-    if len(waiting) > 1:
-        names = ", ".join((item["metadata"].get("labels") or {})["tekton.dev/pipelineTask"] for item in waiting)
-        raise ConflictError("approval-ambiguous", f"{run} waits for several approvals", got=names, todo="name --task")
-    user, groups = approvals.identity(client)
-    approvals.answer(client, waiting[0], user, groups, "reject" if reject else "approve", message)
-    name = waiting[0]["metadata"]["name"]
-    typer.echo(f"ApprovalTask {name} is {'rejected' if reject else 'approved'} in {namespace} namespace")
+    with contextlib.closing(Session(context).connections) as connections:
+        client = connections.cluster(cluster, identity)
+        waiting = [
+            item
+            for item in approvals.waiting(client, namespace, run)
+            if task in ("", (item["metadata"].get("labels") or {}).get("tekton.dev/pipelineTask"))
+        ]
+        if not waiting:
+            todo = f"`kubectl get approvaltasks -n {namespace}` lists them"
+            raise NotFoundError("approval-unknown", f"{run} waits for no approval", where=namespace, todo=todo)
+        if len(waiting) > 1:
+            names = ", ".join((item["metadata"].get("labels") or {})["tekton.dev/pipelineTask"] for item in waiting)
+            raise ConflictError(
+                "approval-ambiguous", f"{run} waits for several approvals", got=names, todo="name --task"
+            )
+        user, groups = approvals.identity(client)
+        approvals.answer(client, waiting[0], user, groups, "reject" if reject else "approve", message)
+        name = waiting[0]["metadata"]["name"]
+        typer.echo(f"ApprovalTask {name} is {'rejected' if reject else 'approved'} in {namespace} namespace")

@@ -23,7 +23,10 @@ def merge_patch(target: Any, patch: Any) -> Any:
 
 
 def json_patch(target: Any, operations: Any) -> Any:
-    """RFC 6902. Raises InputError ``json-patch-invalid``, or ``json-patch-failed`` (nothing is changed then)."""
+    """RFC 6902, as the API server applies it.
+
+    Raises InputError ``json-patch-invalid``, or ``json-patch-failed`` (nothing is changed then).
+    """
     if not isinstance(operations, list):
         raise InputError("json-patch-invalid", "a JSON patch is a list of operations")
     result = copy.deepcopy(target)
@@ -45,9 +48,14 @@ def _operate(document: Any, operation: dict[str, Any], where: str) -> Any:
             value = copy.deepcopy(_needed(operation, "value", where))
             if not path:
                 return value
-            _find(document, path, where)
             parent = _find(document, path[:-1], where)
-            parent[_index(parent, path[-1], where) if isinstance(parent, list) else path[-1]] = value
+            if isinstance(parent, list):
+                parent[_index(parent, path[-1], where)] = value
+            elif isinstance(parent, dict):
+                # Against the RFC a missing member is set: the API server's evanphx/json-patch v4 does, tkn needs it.
+                parent[path[-1]] = value
+            else:
+                raise _missing(path[-1], where)
             return document
         case "move":
             source = _pointer(_needed(operation, "from", where), where)

@@ -97,7 +97,7 @@ def _findings(value: object, path: yaml.Path, tainted: frozenset[str]) -> Iterat
     if not isinstance(value, Mapping):
         return
     inside = tainted
-    if path and "taskSpec" in value and isinstance(value.get("params"), list):
+    if len(path) > 1 and path[-2] in ("tasks", "finally") and isinstance(value.get("params"), list):
         inside = _passed(value["params"], tainted)
     script = value.get("script")
     if isinstance(script, str) and (_is_container(path) or value.get("image") or path == ("spec",)):

@@ -36,7 +36,7 @@ def python(script: str, references: Collection[Reference], variables: Mapping[st
     """As `injection_shell.rewrite`, for Python 3."""
     ordered, marked = _marked(script, references)
     try:
-        pieces = list(_python_pieces(marked))
+        pieces = _runs(list(_python_pieces(marked)), marked)
         _parse(marked)
     except (SyntaxError, ValueError, RecursionError, tokenize.TokenError):
         return _untouched(script, ordered, "not Python 3 that can be read with a name in the value's place")
@@ -179,10 +179,56 @@ def _python_pieces(marked: str) -> Iterator[_Piece]:
             yield _Piece("comment", offset(token.start), offset(token.end))
 
 
+def _runs(pieces: list[_Piece], marked: str) -> list[_Piece]:
+    """Strings that stand side by side are one string: as one piece, kind ``run``."""
+    found: list[_Piece] = []
+    for piece in pieces:
+        last = found[-1] if found else None
+        between = marked[last.end : piece.start] if last is not None else "x"
+        beside = last is not None and last.kind != "comment" and not between.strip(" \t\\\n")
+        # A string on the next line belongs to it only inside brackets; else it is a statement of its own.
+        same = beside and ("\n" not in between or "\\" in between or _open(marked[: piece.start]))
+        if last is not None and piece.kind == "string" and same:
+            found[-1] = _Piece("run", last.start, piece.end)
+            continue
+        found.append(piece)
+    return found
+
+
+def _open(before: str) -> bool:
+    """Whether a bracket is open at the end of ``before``."""
+    level = 0
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(before).readline):
+            if token.type == tokenize.OP:
+                level += (token.string in "([{") - (token.string in ")]}")
+    except (tokenize.TokenError, SyntaxError):
+        return level > 0
+    return level > 0
+
+
+def _python_run(text: str, names: Mapping[str, str], module: str) -> str:
+    wrapped = f"({text})"
+    parts: list[str] = []
+    at = 1
+    for piece in _python_pieces(wrapped):
+        if piece.kind != "string":
+            return "\0between strings that stand side by side"
+        item = wrapped[piece.start : piece.end]
+        new = _python_piece(_Text("string", item), names, module) if _MARKED.search(item) else item
+        if new.startswith("\0"):
+            return new
+        parts.append(f"{' +' if parts else ''}{wrapped[at : piece.start] or (' ' if parts else '')}{new}")
+        at = piece.end
+    return f"({''.join(parts)})"
+
+
 def _python_piece(piece: _Text, names: Mapping[str, str], module: str) -> str:
     if piece.kind == "code":
         number = _MARKED.findall(piece.text)[0]
         return f'__import__("ast").literal_eval({module}.environ["{names[number]}"])'
+    if piece.kind == "run":
+        return _python_run(piece.text, names, module)
     match = _PREFIX.match(piece.text)
     if match is None or "b" in match[1].lower():
         return "\0in bytes"

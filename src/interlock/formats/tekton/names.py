@@ -21,6 +21,10 @@ ANNOTATION_CAPABILITIES = "interlock.dev/capabilities"
 """On a TaskRun: JSON of what was enforced and which tools ran, written by the engine."""
 ANNOTATION_SECRET_PARAMS = "interlock.dev/secret-params"  # noqa: S105 - a name
 """On a Task or Pipeline: space-separated params whose values are masked wherever they would show."""
+ANNOTATION_BREAKPOINTS = "interlock.dev/breakpoints"
+"""On a PipelineRun, whose TaskRuns take it over: ``spec.debug`` of a TaskRun, as JSON (tektoncd/pipeline#5184)."""
+ANNOTATION_REUSED = "interlock.dev/reused-from"
+"""On a TaskRun that was not executed: the run whose recorded outcome it repeats."""
 ANNOTATION_EXECUTION_MODE = "experimental.tekton.dev/execution-mode"
 """``hermetic``: steps have no network (docs/hermetic.md)."""
 NODE = "interlock-tekton"
@@ -65,7 +69,7 @@ def position(name: str) -> tuple[int, str]:
 
 
 def restricted(base: str) -> str:
-    """A generateName as a label's value (pkg/names RestrictLength): at most 63 characters, none but alphanumeric last."""
+    """A generateName as a label's value (pkg/names RestrictLength): 63 characters at most, the last alphanumeric."""
     return re.sub(r"[^a-zA-Z0-9]+$", "", base[:_LONGEST])
 
 

@@ -14,7 +14,7 @@ from interlock.formats.tekton.flags import Flags
 from interlock.formats.tekton.pipeline import PipelineSpec, PipelineTask
 from interlock.formats.tekton.runs import PipelineRunSpec
 from interlock.formats.tekton.task import TaskSpec, When
-from interlock.formats.tekton.validation import DNS_LABEL, _binding, _invalid, _unique, task
+from interlock.formats.tekton.validation import DNS_LABEL, one_source, invalid, unique, task
 
 _FINAL_REFERENCE = "invalid value: invalid task result reference, final task has task result reference"
 _TASK_KINDS = ("", "Task")
@@ -24,19 +24,19 @@ def pipeline(spec: PipelineSpec, *, flags: Flags | None = None, max_combinations
     """Raise for the first reason that a PipelineSpec cannot run, its graph aside (`graph.build`)."""
     flags = flags or Flags()
     if not spec.tasks:
-        raise _invalid(
+        raise invalid(
             "spec.tasks is empty but spec.finally has tasks" if spec.finally_ else "missing field(s)", "spec.tasks"
         )
     declared = {item.name for item in spec.workspaces or []}
-    _unique((item.name for item in spec.workspaces or []), 'workspace "{}" appears more than once', "spec.workspaces")
-    _unique((item.name for item in spec.all_tasks()), 'expected exactly one, got both: task "{}"', "spec.tasks")
-    _unique((param.name.lower() for param in spec.params or []), 'parameter appears more than once "{}"', "spec.params")
+    unique((item.name for item in spec.workspaces or []), 'workspace "{}" appears more than once', "spec.workspaces")
+    unique((item.name for item in spec.all_tasks()), 'expected exactly one, got both: task "{}"', "spec.tasks")
+    unique((param.name.lower() for param in spec.params or []), 'parameter appears more than once "{}"', "spec.params")
     for section, tasks in (("tasks", spec.tasks), ("finally", spec.finally_)):
         for index, item in enumerate(tasks or []):
             _pipeline_task(item, f"spec.{section}[{index}]", declared, flags, max_combinations)
     for index, item in enumerate(spec.finally_ or []):
         if item.run_after:
-            raise _invalid(
+            raise invalid(
                 f"no runAfter allowed under spec.finally, final task {item.name} has runAfter specified",
                 f"spec.finally[{index}]",
             )
@@ -46,16 +46,16 @@ def pipeline(spec: PipelineSpec, *, flags: Flags | None = None, max_combinations
     for result in spec.results or []:
         if not any(references.parse(found) for found in substitution.references(result.value)):
             message = "expected pipeline results to be task result expressions but no expressions were found"
-            raise _invalid(f"invalid value: {message}", f"spec.results.{result.name}.value")
+            raise invalid(f"invalid value: {message}", f"spec.results.{result.name}.value")
 
 
 def _pipeline_task(item: PipelineTask, at: str, workspaces: set[str], flags: Flags, max_combinations: int) -> None:
     if not DNS_LABEL.match(item.name):
-        raise _invalid(f'invalid value "{item.name}": Pipeline Task name must be a valid DNS Label', f"{at}.name")
+        raise invalid(f'invalid value "{item.name}": Pipeline Task name must be a valid DNS Label', f"{at}.name")
     _one_kind(item, at, flags)
     _embedded(item, at)
     on_error(item, at, flags)
-    _unique(
+    unique(
         (param.name for param in item.params or []), 'parameter names must be unique, got both: "{}"', f"{at}.params"
     )
     if item.timeout:
@@ -67,7 +67,7 @@ def _pipeline_task(item: PipelineTask, at: str, workspaces: set[str], flags: Fla
         if binding.source not in workspaces:
             expects = f'pipeline task "{item.name}" expects workspace with name "{binding.source}"'
             message = f"{expects} but none exists in pipeline spec"
-            raise _invalid(f"invalid value: {message}", f"{at}.workspaces")
+            raise invalid(f"invalid value: {message}", f"{at}.workspaces")
 
 
 def _needs(level: str, what: str, at: str, flags: Flags) -> None:
@@ -75,7 +75,7 @@ def _needs(level: str, what: str, at: str, flags: Flags) -> None:
     if not (flags.alpha if level == "alpha" else flags.beta):
         wanted = '"alpha"' if level == "alpha" else '"alpha" or "beta"'
         gate = f'requires "enable-api-fields" feature gate to be {wanted} but it is "{flags.enable_api_fields}"'
-        raise _invalid(f"{what} {gate}", at)
+        raise invalid(f"{what} {gate}", at)
 
 
 def _one_kind(item: PipelineTask, at: str, flags: Flags) -> None:
@@ -92,9 +92,9 @@ def _one_kind(item: PipelineTask, at: str, flags: Flags) -> None:
             _needs("alpha", name, at, flags)
     fields = ", ".join(f"{at}.{name}" for name in (named or (given if flags.alpha else ("taskRef", "taskSpec"))))
     if len(named) > 1:
-        raise _invalid("expected exactly one, got multiple", fields)
+        raise invalid("expected exactly one, got multiple", fields)
     if not named:
-        raise _invalid("expected exactly one, got neither", fields)
+        raise invalid("expected exactly one, got neither", fields)
 
 
 def _embedded(item: PipelineTask, at: str) -> None:
@@ -107,18 +107,18 @@ def _embedded(item: PipelineTask, at: str) -> None:
         group, _, version = found.api_version.partition("/")
         noun = "ref" if field == "taskRef" else "spec"
         if not found.kind:
-            raise _invalid(f"invalid value: custom task {noun} must specify kind", f"{at}.{field}.kind")
+            raise invalid(f"invalid value: custom task {noun} must specify kind", f"{at}.{field}.kind")
         if not found.api_version:
-            raise _invalid(f"invalid value: custom task {noun} must specify apiVersion", f"{at}.{field}.apiVersion")
+            raise invalid(f"invalid value: custom task {noun} must specify apiVersion", f"{at}.{field}.apiVersion")
         if not group or not version or "/" in version:
             wrong = f'invalid apiVersion format "{found.api_version}", must be in the format "group/version"'
-            raise _invalid(f"invalid value: {wrong}", f"{at}.{field}.apiVersion")
+            raise invalid(f"invalid value: {wrong}", f"{at}.{field}.apiVersion")
         if item.task_spec is not None and item.task_spec.steps:
             message = "taskSpec.apiVersion cannot be specified when using taskSpec.steps"
-            raise _invalid(message, f"{at}.taskSpec.apiVersion")
+            raise invalid(message, f"{at}.taskSpec.apiVersion")
         return
     if item.task_ref is not None and not (item.task_ref.name or item.task_ref.resolver):
-        raise _invalid("missing field(s)", f"{at}.taskRef.name")
+        raise invalid("missing field(s)", f"{at}.taskRef.name")
     if item.task_spec is not None:
         task(item.task_spec)
 
@@ -130,25 +130,25 @@ def on_error(item: PipelineTask, at: str, flags: Flags) -> None:
     _needs("beta", "OnError", at, flags)
     if item.on_error not in ("continue", "stopAndFail"):
         message = 'PipelineTask OnError must be either "continue" or "stopAndFail"'
-        raise _invalid(f"invalid value: {item.on_error}: {at}.OnError\n{message}", at, got=item.on_error)
+        raise invalid(f"invalid value: {item.on_error}: {at}.OnError\n{message}", at, got=item.on_error)
     if item.on_error == "continue" and item.retries > 0:
-        raise _invalid('PipelineTask OnError cannot be set to "continue" when Retries is greater than 0', at)
+        raise invalid('PipelineTask OnError cannot be set to "continue" when Retries is greater than 0', at)
 
 
 def _when(condition: When, at: str, flags: Flags) -> None:
     if not condition.cel:
         if condition.operator is None or not condition.values:
-            raise _invalid("invalid value: expecting non-empty values field", at)
+            raise invalid("invalid value: expecting non-empty values field", at)
         return
     if not flags.enable_cel_in_whenexpression:
         message = "feature flag enable-cel-in-whenexpression should be set to true to use CEL: {} in WhenExpression"
-        raise _invalid(message.format(condition.cel), at)
+        raise invalid(message.format(condition.cel), at)
     if condition.input or condition.operator or condition.values:
-        raise _invalid("cel and input+operator+values cannot be set in one WhenExpression", at)
+        raise invalid("cel and input+operator+values cannot be set in one WhenExpression", at)
     try:
         cel.compile(condition.cel)
     except InputError as error:
-        raise _invalid(f"invalid cel expression: {condition.cel} with err: {error.message}", at) from error
+        raise invalid(f"invalid cel expression: {condition.cel} with err: {error.message}", at) from error
 
 
 def _matrix(item: PipelineTask, at: str, flags: Flags, max_combinations: int) -> None:
@@ -159,15 +159,15 @@ def _matrix(item: PipelineTask, at: str, flags: Flags, max_combinations: int) ->
         _needs("beta", "matrix", at, flags)
         count = matrix.count(item.matrix)
         if count > max_combinations:
-            raise _invalid(f"expected 0 <= {count} <= {max_combinations}", at)
+            raise invalid(f"expected 0 <= {count} <= {max_combinations}", at)
         twice = 'parameter names must be unique, the parameter "{}" is also defined'
         for index, include in enumerate(item.matrix.include or []):
-            _unique((param.name for param in include.params or []), twice, f"{at}.include[{index}].params")
-        _unique((param.name for param in item.matrix.params or []), twice, f"{at}.params")
+            unique((param.name for param in include.params or []), twice, f"{at}.include[{index}].params")
+        unique((param.name for param in item.matrix.params or []), twice, f"{at}.params")
     fanned = {param.name for param in references.matrix_params(item)}
     for param in item.params or []:
         if param.name in fanned:
-            raise _invalid("expected exactly one, got both", f"{at}[{param.name}], params[{param.name}]")
+            raise invalid("expected exactly one, got both", f"{at}[{param.name}], params[{param.name}]")
 
 
 def _child_references(spec: PipelineSpec) -> None:
@@ -181,7 +181,7 @@ def _child_references(spec: PipelineSpec) -> None:
                 if ref.task in children:
                     why = "referenced task uses pipelineRef or pipelineSpec and result propagation from child Pipelines"
                     message = f'result reference to pipelineTask "{ref.task}" is not supported: {why}'
-                    raise _invalid(f"invalid value: {message} is not yet implemented", f"spec.{section}[{index}]")
+                    raise invalid(f"invalid value: {message} is not yet implemented", f"spec.{section}[{index}]")
 
 
 def _matrix_references(tasks: Sequence[PipelineTask]) -> None:
@@ -195,7 +195,7 @@ def _matrix_references(tasks: Sequence[PipelineTask]) -> None:
                     continue
                 if not ref.star:
                     message = "A matrixed pipelineTask can only be consumed in aggregate using [*] notation"
-                    raise _invalid(f"{message}, but is currently set to {expression}", "spec.tasks")
+                    raise invalid(f"{message}, but is currently set to {expression}", "spec.tasks")
                 _string_result(fanned[ref.task], ref.result)
 
 
@@ -204,7 +204,7 @@ def _string_result(producer: PipelineTask, name: str) -> None:
         if result.name == name and result.kind != "string":
             message = "Matrixed PipelineTasks emitting results must have an underlying type string"
             found = f"result {name} has type {result.kind} in pipelineTask"
-            raise _invalid(f"invalid value: {message}, but {found}", "spec.tasks")
+            raise invalid(f"invalid value: {message}, but {found}", "spec.tasks")
 
 
 def _finally_references(spec: PipelineSpec) -> None:
@@ -214,12 +214,12 @@ def _finally_references(spec: PipelineSpec) -> None:
     for item in spec.finally_ or []:
         for ref in references.of_task(item):
             if ref.task in finals:
-                raise _invalid(
+                raise invalid(
                     f"{_FINAL_REFERENCE} from a final task {ref.task}",
                     "spec.finally",
                 )
             if ref.task not in tasks:
-                raise _invalid(
+                raise invalid(
                     f"{_FINAL_REFERENCE} from a task {ref.task} which is not defined in the pipeline",
                     "spec.finally",
                 )
@@ -237,7 +237,7 @@ def _finally_references(spec: PipelineSpec) -> None:
                         "invalid value: pipeline tasks can not refer to execution status of any other pipeline task "
                         f"or aggregate status of tasks ({found})"
                     )
-                    raise _invalid(message, f"spec.tasks.{item.name}")
+                    raise invalid(message, f"spec.tasks.{item.name}")
 
 
 def pipeline_graph(spec: PipelineSpec) -> graph.Graph:
@@ -253,7 +253,7 @@ def pipeline_bindings(spec: PipelineSpec, run: PipelineRunSpec) -> None:
             message = f'pipeline requires workspace with name "{item.name}" be provided by pipelinerun'
             raise InputError("workspace-bindings", message)
     for binding in given.values():
-        _binding(binding)
+        one_source(binding)
     names = {item.name for item in spec.all_tasks()}
     for override in run.task_run_specs or []:
         if override.pipeline_task_name not in names:

@@ -156,7 +156,7 @@ def build(
             "nodeName": names.NODE,
             "serviceAccountName": run.get("serviceAccountName") or "default",
             "activeDeadlineSeconds": int(limit * 1.5) if limit else _NO_TIMEOUT,
-            **{key: template[key] for key in _TEMPLATE if template.get(key)},
+            **{key: template[key] for key in _TEMPLATE if template.get(key) is not None},
             "initContainers": init,
             "containers": [*containers, *beside],
             "volumes": volumes,
@@ -277,7 +277,7 @@ def _steps(
         if hermetic:
             environment.append({"name": "TEKTON_HERMETIC", "value": "1"})
         if environment:
-            container["env"] = environment
+            container["env"] = _last(environment)
         if (index == 0 and not ready) or flags.keep_pod_on_cancel:
             mounts.append({"name": DOWNWARD, "mountPath": "/tekton/downward", "readOnly": True})
         container |= {
@@ -333,6 +333,8 @@ def _entrypoint_args(
 
 def _sidecar(sidecar: Object, index: int) -> Object:
     container = {key: sidecar[key] for key in _SIDECAR if key in sidecar}
+    if container.get("env"):
+        container["env"] = _last(container["env"])
     if sidecar.get("computeResources"):
         container["resources"] = sidecar["computeResources"]
     if sidecar.get("script"):
@@ -340,6 +342,12 @@ def _sidecar(sidecar: Object, index: int) -> Object:
         mount = {"name": SCRIPTS, "mountPath": "/tekton/scripts", "readOnly": True}
         container["volumeMounts"] = [*(sidecar.get("volumeMounts") or []), mount]
     return {**container, "name": sidecar_name(sidecar.get("name", ""))}
+
+
+def _last(variables: Sequence[Object]) -> list[Object]:
+    """A variable that is given again replaces the earlier one: the list is a map by name (core/v1 Container.env)."""
+    names_of = [item["name"] for item in variables]
+    return [item for index, item in enumerate(variables) if item["name"] not in names_of[index + 1 :]]
 
 
 def _restricted(text: str) -> str:

@@ -37,7 +37,8 @@ def status(
     known = {item["name"]: item for item in before.get("containerStatuses") or []}
     containers = [
         _container(item, states.get(item["name"], {}), known.get(item["name"], {}), started, done, begun, now)
-        for item in spec["containers"]
+        # By name, as the kubelet reports them (kubelet_pods.go SortedContainerStatuses).
+        for item in sorted(spec["containers"], key=lambda item: str(item["name"]))
     ]
     first = {item["name"]: item for item in before.get("initContainerStatuses") or []}
     init = [
@@ -87,9 +88,11 @@ def _container(
     if not state and "terminated" in old:
         return _reported(reported, old, ready=False, started=False)
     if done:
+        # A sidecar is stopped by giving it an image that does nothing, and so ends well (entrypoint.go StopSidecars).
+        step = container["name"].startswith("step-")
         killed = {
-            "exitCode": 137,
-            "reason": "Error",
+            "exitCode": 137 if step else 0,
+            "reason": "Error" if step else "Completed",
             "startedAt": running["startedAt"],
             "finishedAt": now,
         }

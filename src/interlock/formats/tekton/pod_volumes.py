@@ -93,6 +93,8 @@ def with_workspaces(spec: Object, bindings: Sequence[Mapping[str, Any]], *, owne
     isolated = {usage["name"] for item in (*steps, *sidecars) for usage in item.get("workspaces") or []}
     sources = _workspace_volumes(bindings, owner_uid)
     added: dict[str, Object] = {}
+    for item in (*steps, *sidecars):
+        _rename(item, sources)
     for binding in bindings:
         name = binding["name"]
         volume = sources.get(name)
@@ -110,6 +112,15 @@ def with_workspaces(spec: Object, bindings: Sequence[Mapping[str, Any]], *, owne
             _place(item, mount, name, isolated, always=False)
     result = {**spec, "steps": steps, "volumes": [*(spec.get("volumes") or []), *added.values()]}
     return {**result, "sidecars": sidecars} if sidecars else result
+
+
+def _rename(item: Object, sources: Mapping[str, Object]) -> None:
+    """``ws-<workspace>``, the engine's value of ``$(workspaces.<workspace>.volume)``, is the volume's name here."""
+    named = {f"ws-{name}": volume["name"] for name, volume in sources.items()}
+    if any(mount["name"] in named for mount in item.get("volumeMounts") or []):
+        item["volumeMounts"] = [
+            {**mount, "name": named.get(mount["name"], mount["name"])} for mount in item["volumeMounts"]
+        ]
 
 
 def _place(item: Object, mount: Object, name: str, isolated: set[str], *, always: bool) -> None:

@@ -55,7 +55,7 @@ def _check(given: Sequence[Param], declared: Sequence[ParamSpec]) -> None:
 
 
 def _answers(given: Sequence[Param], declared: Sequence[ParamSpec]) -> Replacements:
-    """What ``params.*`` answers in the action. A default's elements and entries answer beside a value of another type."""
+    """What ``params.*`` answers in the action: a default's entries too, beside a value of another type."""
     values: dict[str, ParamValue] = {}
     defaults: dict[str, ParamValue] = {}
     pending: dict[str, str] = {}

@@ -22,29 +22,30 @@ _PARAM_NAME = re.compile(r"^[_a-zA-Z][_a-zA-Z0-9.-]*$")
 _OBJECT_NAME = re.compile(r"^[_a-zA-Z][_a-zA-Z0-9-]*$")
 
 
-def _invalid(message: str, field: str, *, got: object = None) -> InputError:
+def invalid(message: str, field: str, *, got: object = None) -> InputError:
+    """A finding of the webhook: its words, then the field."""
     return InputError("tekton-invalid", f"{message}: {field}", got=got)
 
 
 def task(spec: TaskSpec) -> None:
     """Raise for the first reason that a TaskSpec cannot run."""
     if not spec.steps:
-        raise _invalid("missing field(s)", "spec.steps")
-    _unique((volume.name for volume in spec.volumes or []), 'multiple volumes with same name "{}"', "spec.volumes")
-    _unique((item.name for item in spec.workspaces or []), 'workspace name "{}" must be unique', "spec.workspaces")
-    _unique((param.name.lower() for param in spec.params or []), 'parameter appears more than once "{}"', "spec.params")
+        raise invalid("missing field(s)", "spec.steps")
+    unique((volume.name for volume in spec.volumes or []), 'multiple volumes with same name "{}"', "spec.volumes")
+    unique((item.name for item in spec.workspaces or []), 'workspace name "{}" must be unique', "spec.workspaces")
+    unique((param.name.lower() for param in spec.params or []), 'parameter appears more than once "{}"', "spec.params")
     for param in spec.params or []:
         if not (_OBJECT_NAME if param.kind == "object" else _PARAM_NAME).match(param.name):
-            raise _invalid(f'The format of following variable names is invalid: "{param.name}"', "spec.params")
+            raise invalid(f'The format of following variable names is invalid: "{param.name}"', "spec.params")
         if param.kind == "object" and param.properties is None and param.default is None:
-            raise _invalid("missing field(s)", f"spec.params.{param.name}.properties")
+            raise invalid("missing field(s)", f"spec.params.{param.name}.properties")
     for result in spec.results or []:
         if not _RESULT_NAME.match(result.name):
-            raise _invalid(f'invalid key name "{result.name}"', "spec.results")
+            raise invalid(f'invalid key name "{result.name}"', "spec.results")
     volumes = {volume.name for volume in spec.volumes or []}
     workspaces = {item.name for item in spec.workspaces or []}
     merged = variables.merged_steps(spec)
-    _unique(
+    unique(
         (step.name for step in merged.steps or [] if step.name),
         'expected exactly one, got both: step "{}"',
         "spec.steps",
@@ -55,33 +56,33 @@ def task(spec: TaskSpec) -> None:
 
 def _step(step: Step, at: str, volumes: set[str], workspaces: set[str]) -> None:
     if not step.image and step.ref is None:
-        raise _invalid("missing field(s)", f"{at}.image")
+        raise invalid("missing field(s)", f"{at}.image")
     if step.script and step.command:
-        raise _invalid("script cannot be used with command", f"{at}.script")
+        raise invalid("script cannot be used with command", f"{at}.script")
     if "\0" in step.script:
-        raise _invalid("script holds a NUL byte", f"{at}.script")
+        raise invalid("script holds a NUL byte", f"{at}.script")
     if step.name and not DNS_LABEL.match(step.name) and not substitution.is_reference(step.name):
-        raise _invalid(f'invalid value "{step.name}"', f"{at}.name")
+        raise invalid(f'invalid value "{step.name}"', f"{at}.name")
     if step.timeout and durations.parse(step.timeout).total_seconds() < 0:
-        raise _invalid("negative timeout", f"{at}.timeout", got=step.timeout)
+        raise invalid("negative timeout", f"{at}.timeout", got=step.timeout)
     if step.on_error not in ("", "continue", "stopAndFail") and not substitution.is_reference(step.on_error):
-        raise _invalid(f'invalid value: "{step.on_error}"', f"{at}.onError")
+        raise invalid(f'invalid value: "{step.on_error}"', f"{at}.onError")
     for position, mount in enumerate(step.volume_mounts or []):
         field = f"{at}.volumeMounts[{position}]"
         path = posixpath.normpath(mount.mount_path)
         if path.startswith("/tekton/") and not path.startswith("/tekton/home"):
             mounted = f'(volumeMount "{mount.name}" mounted at "{mount.mount_path}")'
             message = f"volumeMount cannot be mounted under /tekton/ {mounted}"
-            raise _invalid(message, f"{field}.mountPath")
+            raise invalid(message, f"{field}.mountPath")
         if not substitution.is_reference(mount.name + mount.mount_path):
             if mount.name not in volumes and not mount.name.startswith("ws-"):
-                raise _invalid(f'volumeMounts[{position}].name: Not found: "{mount.name}"', field)
+                raise invalid(f'volumeMounts[{position}].name: Not found: "{mount.name}"', field)
             if not path.startswith("/") or path == "/":
-                raise _invalid("mountPath must be an absolute path below /", f"{field}.mountPath", got=mount.mount_path)
+                raise invalid("mountPath must be an absolute path below /", f"{field}.mountPath", got=mount.mount_path)
         climbing(mount.sub_path, f"{field}.subPath")
     for usage in step.workspaces or []:
         if usage.name not in workspaces:
-            raise _invalid(f'undefined workspace "{usage.name}"', f"{at}.workspaces")
+            raise invalid(f'undefined workspace "{usage.name}"', f"{at}.workspaces")
 
 
 def climbing(path: str, field: str) -> None:
@@ -90,11 +91,12 @@ def climbing(path: str, field: str) -> None:
         raise InputError("path-climbs", f"{field} must not be absolute or contain '..'", got=path)
 
 
-def _unique(names: Iterable[str], message: str, field: str) -> None:
+def unique(names: Iterable[str], message: str, field: str) -> None:
+    """Refuse a name that comes twice; ``message`` has a place for it."""
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            raise _invalid(message.format(name), field)
+            raise invalid(message.format(name), field)
         seen.add(name)
 
 
@@ -130,7 +132,7 @@ def task_bindings(
     Raises InputError ``workspace-bindings``.
     """
     for binding in bindings:
-        _binding(binding)
+        one_source(binding)
     declared, bound = {item.name for item in declarations}, {item.name for item in bindings}
     for item in declarations:
         if not item.optional and item.name not in bound:
@@ -151,7 +153,8 @@ def task_bindings(
         raise InputError("workspace-bindings", "more than one PersistentVolumeClaim is bound")
 
 
-def _binding(binding: WorkspaceBinding) -> None:
+def one_source(binding: WorkspaceBinding) -> None:
+    """Refuse a workspace binding that has not exactly one source, or whose subPath climbs."""
     if len(binding.sources) != 1:
         problem = "expected exactly one, got both" if binding.sources else "expected exactly one, got neither"
         raise InputError(

@@ -96,6 +96,9 @@ class Attempt:
         container_view.prepare(self.plan, self._folder)
         if not prepared:
             self._journal.write({"event": "prepared", "taskSpec": self.plan.spec.to_object()})
+        if self._services.config.snapshots and not prepared:
+            for claim in sorted(self._claims()):
+                self._services.storage.keep(self._written.namespace, self._written.name, claim)
         self._annotate()
         self._states = [step_states.waiting(self.plan, container) for container in self.plan.steps]
         for entry in self._journal.of("step-finished"):
@@ -103,6 +106,12 @@ class Attempt:
             if "emission" in entry:
                 self._emissions.append(Emission(**entry["emission"]))
         self._written.status.setdefault("startTime", conditions.timestamp(self._services.now()))
+
+    def _claims(self) -> set[str]:
+        """Claims of this engine's own that the run can write; a folder that its user named is the user's."""
+        volumes = [*self.plan.volumes.values(), *self.plan.workspaces.values()]
+        own = [item for item in volumes if item.claim and item.folder is not None and not item.folder.is_symlink()]
+        return {item.claim for item in own}
 
     def _post(self) -> None:
         """Tell the status as it is now: with the first step that can run shown as running."""
@@ -341,7 +350,10 @@ class Attempt:
         if outcome.ending == "timeout" and not by_step:
             return self._timed_out()
         code, reason, ending = _verdict(step, outcome)
-        found = leavings.emission(self.plan, self._folder, container)
+        try:
+            found = leavings.emission(self.plan, self._folder, container)
+        except InputError as error:
+            return conditions.failed(conditions.TASK_VALIDATION_FAILED, conditions.USER_ERROR + error.message)
         large = results.too_large(found, self._services.config.flags)
         if large is not None and self._services.config.flags.results_from == "sidecar-logs":
             message = f'{conditions.USER_ERROR} TaskRun ""{self._run.metadata.name}"" failed: {large}'

@@ -12,6 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from interlock.clients import files
+from interlock.errors import InputError
+from interlock.formats.tekton import names, runs
+from interlock.formats.tekton.model import parse
 from interlock.formats.tekton.runs import TaskRun
 from interlock.local.tekton import beneath, process
 from interlock.local.tekton.logs import LogWriter, path_of
@@ -126,8 +129,21 @@ def of(
     retries: int,
 ) -> Breakpoints:
     """What the run's ``spec.debug`` sets for a step; names are as written in the Task, without ``step-``."""
-    debug = run.spec.debug.breakpoints if run.spec.debug is not None and services.config.flags.alpha else None
+    debug = _wanted(run) if services.config.flags.alpha else None
     name = container.name.removeprefix("step-")
     before = debug is not None and name in (debug.before_steps or [])
     on_failure = debug is not None and debug.on_failure == "enabled"
     return Breakpoints(services, run, plan, folder, container, view, stop, lock, retries, before, on_failure)
+
+
+def _wanted(run: TaskRun) -> runs.Breakpoints | None:
+    """The TaskRun's own breakpoints, else those of its PipelineRun. Raises InputError ``breakpoints-invalid``."""
+    if run.spec.debug is not None:
+        return run.spec.debug.breakpoints
+    text = (run.metadata.annotations or {}).get(names.ANNOTATION_BREAKPOINTS)
+    if text is None:
+        return None
+    try:
+        return parse(runs.Debug, json.loads(text)).breakpoints
+    except ValueError as error:
+        raise InputError("breakpoints-invalid", f"{names.ANNOTATION_BREAKPOINTS} holds no spec.debug") from error

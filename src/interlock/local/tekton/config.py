@@ -70,6 +70,8 @@ class Config(BaseModel):
     """Upstream's default-max-matrix-combinations-count."""
     resolvers: ResolverConfig = Field(default_factory=ResolverConfig)
     """Mirrors, ConfigMaps and the lock file of the resolvers."""
+    snapshots: bool = False
+    """Keep what the claims of a failed TaskRun held before its first step (`interlock pipeline rerun`)."""
     logs_port: int | None = None
     """Loopback port that serves step logs; None serves none, 0 picks one."""
     logs_secret_file: Path | None = None

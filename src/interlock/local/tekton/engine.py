@@ -22,6 +22,7 @@ from interlock.errors import InterlockError, NotFoundError, UnreachableError
 from interlock.formats.tekton import approvals as approval_tasks
 from interlock.formats.tekton import conditions, pod, versions
 from interlock.formats.tekton.task import API_VERSION
+from interlock.formats.tekton.trusted import checksum
 from interlock.local.tekton import capabilities, child_object, record, sandbox, storage, system
 from interlock.local.tekton.approvals import Approvals
 from interlock.local.tekton.config import Config
@@ -102,7 +103,12 @@ class Engine:
             isolation=isolation,
             forwarder=Forwarder(),
             images=Images.of(
-                config, view, config.data / "images", toolbox=toolbox, path=os.environ.get("PATH", os.defpath)
+                config,
+                view,
+                config.data / "images",
+                toolbox=toolbox,
+                path=os.environ.get("PATH", os.defpath),
+                mounts=isolation.level != "none",
             ),
             pods=Pods(
                 client,
@@ -116,7 +122,9 @@ class Engine:
             ),
             poster=Poster(),
             pump=Pump(),
-            resolvers=Resolvers(client, config.resolvers, config.data / "resolvers", names=config.names),
+            resolvers=Resolvers(
+                client, config.resolvers, config.data / "resolvers", checksum=checksum, names=config.names
+            ),
             policies=Policies(client, config.flags),
             toolbox=toolbox,
             record_key=record.load(config.record_key),

@@ -64,6 +64,8 @@ class Images:
     """Roots by image, each made once. Threads may share it.
 
     ``toolbox`` names the installed toolbox (name, version, digest); ``store`` is a folder that the engine alone writes.
+    ``mounts``: whether steps have mounts of their own. Without them no image's root can be shown: profiles say that
+    they are not enforced, and images that would run in their own root are refused.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Images:
         toolbox_images: Collection[str] = (),
         host_images: Collection[str] = (),
         content: Store | None = None,
+        mounts: bool = True,
     ) -> None:
         self._system = system
         self._store = store
@@ -84,11 +87,21 @@ class Images:
         self._toolbox_images = frozenset(toolbox_images)
         self._host_images = frozenset(host_images)
         self._content = content
+        self._mounts = mounts
         self._built: dict[str, Built] = {}
         self._lock = threading.Lock()
 
     @classmethod
-    def of(cls, config: Config, system: System, store: Path, *, toolbox: Mapping[str, str], path: str) -> Images:
+    def of(
+        cls,
+        config: Config,
+        system: System,
+        store: Path,
+        *,
+        toolbox: Mapping[str, str],
+        path: str,
+        mounts: bool = True,
+    ) -> Images:
         """As the engine's configuration says; ``path`` is the engine's own $PATH. Nothing is read or made yet."""
         return cls(
             system,
@@ -98,6 +111,7 @@ class Images:
             toolbox_images=config.images,
             host_images=config.host_images,
             content=Store.of(config, system, store / "content"),
+            mounts=mounts,
         )
 
     def close(self) -> None:
@@ -111,7 +125,7 @@ class Images:
         Without both the image's own entrypoint runs.
 
         Raises UnsupportedError ``image-unknown``, ``image-tool-missing``, ``image-dialect``, ``image-platform``,
-        ``image-layer``; InputError ``reference-*`` and what the image's own documents make of themselves;
+        ``image-layer``, ``image-isolation``; InputError ``reference-*``, ``manifest-*``, ``image-config``;
         IntegrityError ``digest-mismatch``; UnreachableError when the registry does not answer.
         """
         if image in self._toolbox_images:
@@ -121,6 +135,12 @@ class Images:
         named = images.normalise(image)
         found = self._content.root(named, image) if self._content is not None else None
         if found is not None:
+            if not self._mounts:
+                raise UnsupportedError(
+                    "image-isolation",
+                    f"image {image} cannot run in its own root file system: steps have no mounts of their own here",
+                    todo="allow unprivileged user namespaces, or take the image out of image_layouts and registry",
+                )
             return _of_image(found)
         profile = images.find(named)
         if profile is None:
@@ -162,10 +182,11 @@ class Images:
                 self._built[profile.digest] = built
         used = images.programs(script, command)
         _refuse_missing(image, profile, built, used)
-        if not built.enforced and script and images.is_shell(script):
+        if not (built.enforced and self._mounts) and script and images.is_shell(script):
             _refuse_dialect(image, profile, script)
         foreign = [name for name in used if name in built.foreign]
-        notes = (*built.notes, *([f"not BusyBox's: {' '.join(foreign)}"] if foreign else []))
+        lost = () if self._mounts else ("not enforced without mounts: the image's shell and programs",)
+        notes = (*built.notes, *lost, *([f"not BusyBox's: {' '.join(foreign)}"] if foreign else []))
         names = [name.rpartition("/")[2] for name in used if profile.has(name)]
         tools = tuple(
             {"name": name, "digest": self._machine.digest(built.programs[name])}

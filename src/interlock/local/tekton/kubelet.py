@@ -26,6 +26,7 @@ from interlock.local.tekton.logs import BOARD, Board, path_of
 from interlock.local.tekton.storage import Storage
 
 _CHUNK = 64 * 1024
+_PATIENCE = 30.0
 
 
 @dataclass(frozen=True)
@@ -62,12 +63,16 @@ class LogServer:
 class _Handler(BaseHTTPRequestHandler):
     served: _Served
     protocol_version = "HTTP/1.1"
+    timeout = _PATIENCE
+    """Of a request that does not come: whoever has no right to a log holds no thread either."""
 
     def do_GET(self) -> None:
         secret = self.served.secret
         if secret is not None and not kubelets.accepted(secret, self.path, _lower(self.headers)):
             self._answer(HTTPStatus.UNAUTHORIZED, b"Unauthorized\n")
             return
+        # From here on the other side may be as slow as it likes.
+        self.connection.settimeout(None)
         url = urlsplit(self.path)
         try:
             match url.path.split("/")[1:]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,7 @@ def of(view: View, system: System) -> Mounts:
 
 def _build(made: Mounts, view: View, system: System) -> None:
     base = system.arguments if view.root is None else view.root.arguments
+    base = opened(base, [mount.target for mount in view.mounts])
     first = [str(bind.source) for bind in view.binds if bind.target == TMP]
     own = ["--bind", first[0], TMP] if first else ["--dir", TMP]
     # The Python environment may itself be below /tmp: the private one must not hide it. A whole root would.
@@ -91,6 +93,35 @@ def _build(made: Mounts, view: View, system: System) -> None:
     for tree in ordered:
         if isinstance(tree, Tree) and tree.files and tree not in late:
             made.arguments += ["--remount-ro", tree.target]
+
+
+def opened(arguments: Sequence[str], targets: Sequence[str]) -> tuple[str, ...]:
+    """A root's mounts with room for ``targets``: a read-only folder that lacks one is bound by its entries."""
+    made: list[str] = []
+    at = 0
+    while at < len(arguments):
+        word = arguments[at]
+        if word == "--ro-bind":
+            made += _entries(Path(arguments[at + 1]), arguments[at + 2], targets)
+            at += 3
+        else:
+            made.append(word)
+            at += 1
+    return tuple(made)
+
+
+def _entries(source: Path, target: str, targets: Sequence[str]) -> list[str]:
+    below = [item.removeprefix(target + "/") for item in targets if item.startswith(target + "/")]
+    if not source.is_dir() or all((source / item).exists() for item in below):
+        return ["--ro-bind", str(source), target]
+    made: list[str] = []
+    for entry in source.iterdir():
+        name = f"{target}/{entry.name}"
+        if entry.is_symlink():
+            made += ["--symlink", str(entry.readlink()), name]
+        elif entry.is_dir() or entry.is_file():
+            made += _entries(entry, name, [item for item in targets if item != name])
+    return made
 
 
 def _around(mount: Bind | Tree, mounts: list[Bind | Tree]) -> Bind | Tree | None:

@@ -32,6 +32,7 @@ from interlock.local.tekton.services import Services, Written
 from interlock.local.tekton.task_source import Refusal
 
 _log = logging.getLogger("interlock.local.tekton")
+_IMPOSSIBLE = ("cel-invalid", "result-index")
 _CHANGES: Mapping[tuple[str, bool], dict[str, Any]] = {
     ("TaskRun", False): {"status": conditions.TASK_CANCELLED, "statusMessage": CANCELLED_BY_PIPELINE},
     ("TaskRun", True): {"status": conditions.TASK_CANCELLED, "statusMessage": CANCELLED_BY_TIMEOUT},
@@ -85,6 +86,8 @@ class PipelineRuns:
         try:
             return self._advance(written)
         except Refusal as refusal:
+            if refusal.verified is not None:
+                written.status = conditions.added(written.status, refusal.verified, self._services.now())
             self._finish(written, conditions.failed(refusal.reason, refusal.message))
         except InterlockError:
             raise
@@ -117,6 +120,8 @@ class PipelineRuns:
         try:
             return self._act(written, plan, schedule, status, objects)
         except InputError as error:
+            if error.code not in _IMPOSSIBLE:
+                raise
             # What finished tasks emitted makes another one impossible, which could not be known before.
             raise pipeline_plan.refusal(error, plan.run, plan.pipeline) from error
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from interlock.errors import InputError, IntegrityError, InterlockError, NotFoundError, RefusedError, UnsupportedError
-from interlock.formats.tekton import conditions
+from interlock.formats.tekton import conditions, pipeline_variables, variables
 from interlock.formats.tekton.model import parse
 from interlock.formats.tekton.pipeline import Pipeline, PipelineSpec
 from interlock.formats.tekton.runs import PipelineRun
@@ -95,7 +95,7 @@ def _pipeline(
     name, namespace = reference.name, run.metadata.namespace
     if reference.resolver:
         try:
-            found = resolved(services, run, reference, reference.params or [], "Pipeline", what or name)
+            found = resolved(services, run, reference, _filled(run, reference), "Pipeline", what or name)
         except _UNRESOLVED as error:
             # What was brought and is no Pipeline is not the resolver's failure (resolvePipeline).
             brought = error.message.startswith("failed to read runtime object")
@@ -110,6 +110,14 @@ def _pipeline(
             raise NotFoundError(error.code, message) from error
     value = parse(Pipeline, found.object, what=f"Pipeline {name}".rstrip())
     return found, value, value.metadata.name or name
+
+
+def _filled(run: PipelineRun, reference: ResolverRef) -> list[Param]:
+    """A resolver's params with the run's own params and context in them (pipelineref.go pipelineResolverFunc)."""
+    given = {param.name: param.value for param in run.spec.params or []}
+    meta = run.metadata
+    answers = variables.of_params(given) | pipeline_variables.context("", meta.name, meta.namespace, meta.uid)
+    return variables.in_params(reference.params or [], answers)
 
 
 def task(services: Services, run: PipelineRun, pipeline: str, reference: ResolverRef, pipeline_task: str) -> Task:
@@ -133,7 +141,7 @@ def task(services: Services, run: PipelineRun, pipeline: str, reference: Resolve
 def resolved(
     services: Services, run: PipelineRun, reference: ResolverRef, params: Sequence[Param], kind: str, resource: str
 ) -> Verified:
-    """What a resolver brings for ``resource``, if the namespace's policies let it pass.
+    """What a resolver brings for ``resource`` (default: the name of what it brings), if the policies let it pass.
 
     The one place where a PipelineRun asks a resolver and a VerificationPolicy. Raises the resolver's errors, and
     Refusal with reason ResourceVerificationFailed.
@@ -141,9 +149,11 @@ def resolved(
     meta = run.metadata
     found = services.resolvers.resolve(reference.resolver, params, namespace=meta.namespace, kind=kind, owner=meta.name)
     verdict = services.policies.evaluate(found, meta.namespace)
+    verdict = verdict.in_pipeline_run(
+        meta.namespace, meta.name, resource or str(found.object["metadata"].get("name", ""))
+    )
     if not verdict.ok:
-        what = f"pipelineRun {meta.namespace}/{meta.name} referred resource {resource} failed signature verification: "
-        raise Refusal(conditions.VERIFICATION_FAILED, what + verdict.message)
+        raise Refusal(conditions.VERIFICATION_FAILED, verdict.message, verdict.condition)
     origin = found.source.to_object() if found.source is not None else None
     return Verified(found.object, origin, verdict.condition)
 

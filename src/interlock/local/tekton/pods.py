@@ -1,15 +1,14 @@
 """The Pods of TaskRuns: created before the first step, their status kept true, deleted on cancel and timeout.
 
-`Pods.update` costs a run one request at its start and one at its end. What changes in between is written by a thread
-of its own, the latest state only, so that a step does not wait for it.
+`Pods.update` costs a run one request at its start and one at its end. What changes in between is posted: the latest
+state only, and no step waits for it.
 """
 
 from __future__ import annotations
 
 import contextlib
-import logging
 import shutil
-import threading
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,15 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from interlock.clients.kubernetes import KubernetesClient, Object
-from interlock.errors import ConflictError, InterlockError, NotFoundError
+from interlock.errors import ConflictError, NotFoundError
 from interlock.formats.tekton import conditions, pod
 from interlock.formats.tekton.task import TaskSpec
 from interlock.local.tekton import pod_records
 from interlock.local.tekton.logs import BOARD, Board, path_of
 from interlock.local.tekton.pod_records import PodRecord
+from interlock.local.tekton.posting import Poster
 from interlock.local.tekton.storage import Storage
 
-_log = logging.getLogger("interlock.local.tekton")
+_REMEMBERED = 4096
 _DELETED = (conditions.TASK_CANCELLED, conditions.TASK_TIMEOUT)
 
 Key = tuple[str, str]
@@ -49,7 +49,6 @@ class _Pod:
     """Somebody deleted it."""
     ended: list[Path] = field(default_factory=list)
     """Logs of containers whose end the next write tells."""
-    writing: threading.Lock = field(default_factory=threading.Lock)
 
 
 class Pods:
@@ -69,11 +68,10 @@ class Pods:
         self._settings = settings
         self._now = now
         self._board = board
-        self._changed = threading.Condition()
         self._pods: dict[Key, _Pod] = {}
-        self._pending: dict[Key, _Pod] = {}
-        self._closed = False
-        self._writer: threading.Thread | None = None
+        self._deleted: deque[str] = deque(maxlen=_REMEMBERED)
+        """Uids of TaskRuns deleted last: a step that is still ending must not bring a pod back."""
+        self._poster = Poster()
 
     def update(
         self,
@@ -95,6 +93,8 @@ class Pods:
         """
         key = (task_run["metadata"]["namespace"], pod.name(task_run["metadata"]["name"], retries))
         held = self._pods.get(key)
+        if held is None and task_run["metadata"]["uid"] in self._deleted:
+            return
         if held is None and not done:
             held = self._open(key, task_run, spec, retries, masked)
         elif held is None:
@@ -106,7 +106,8 @@ class Pods:
         if done:
             self._finish(key, held, status, reason)
         else:
-            self._later(key, held, status)
+            held.wanted = status
+            self._poster.post(_post(key), lambda: self._write(key, held))
 
     def end(self, task_run: Object, *, retries: int, reason: str) -> None:
         """The run ends without its attempt at hand, as when it is cancelled while no engine runs: nothing runs."""
@@ -125,11 +126,9 @@ class Pods:
         """The TaskRun was deleted; its pods go by their ownerReferences."""
         metadata = task_run["metadata"]
         namespace, name, uid = metadata["namespace"], metadata["name"], metadata["uid"]
-        with self._changed:
-            left = [key for key, held in self._pods.items() if held.record.task_run_uid == uid]
-            for key in left:
-                self._pending.pop(key, None)
-        for key in left:
+        self._deleted.append(uid)
+        for key in [key for key, held in self._pods.copy().items() if held.record.task_run_uid == uid]:
+            self._poster.settle(_post(key))
             held = self._pods.pop(key)
             for container in held.record.containers:
                 self._board.end(self._path(key, held.record, container))
@@ -137,12 +136,7 @@ class Pods:
 
     def close(self) -> None:
         """Write what is pending, as far as the API answers, and stop."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
-            writer = self._writer
-        if writer is not None:
-            writer.join()
+        self._poster.close()
 
     # Creating
 
@@ -172,8 +166,7 @@ class Pods:
         return self._hold(key, _Pod(found, record, dict(found.get("status") or {})))
 
     def _hold(self, key: Key, held: _Pod) -> _Pod:
-        with self._changed:
-            self._pods[key] = held
+        self._pods[key] = held
         return held
 
     def _create(self, wanted: Object, uid: str) -> Object | None:
@@ -203,58 +196,36 @@ class Pods:
     def _path(self, key: Key, record: PodRecord, container: str) -> Path:
         return path_of(self._storage, key[0], record.task_run, container, record.retries)
 
-    def _later(self, key: Key, held: _Pod, status: dict[str, Any]) -> None:
-        with self._changed:
-            held.wanted = status
-            self._pending[key] = held
-            if self._writer is None and not self._closed:
-                self._writer = threading.Thread(target=self._work, name="pods", daemon=True)
-                self._writer.start()
-            self._changed.notify_all()
-
-    def _work(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._pending or self._closed)
-                if not self._pending:
-                    return
-                key = next(iter(self._pending))
-                held = self._pending.pop(key)
-            try:
-                self._write(key, held)
-            except InterlockError as error:
-                # The write at the run's end carries the whole status again.
-                _log.warning("pod %s/%s: %s", *key, error)
-
     def _write(self, key: Key, held: _Pod) -> None:
-        with held.writing:
-            status = held.wanted or {}
-            change = {name: value for name, value in status.items() if held.status.get(name) != value}
-            try:
-                if change and not held.gone:
-                    self._client.patch("v1", "Pod", key[1], {"status": change}, namespace=key[0], subresource="status")
-            except NotFoundError:
-                held.gone = True
-            finally:
-                self._release(held)
-            held.status = {**held.status, **change}
+        status = held.wanted or {}
+        change = {name: value for name, value in status.items() if held.status.get(name) != value}
+        try:
+            if change and not held.gone:
+                self._client.patch("v1", "Pod", key[1], {"status": change}, namespace=key[0], subresource="status")
+        except NotFoundError:
+            held.gone = True
+        finally:
+            self._release(held)
+        held.status = {**held.status, **change}
 
     def _release(self, held: _Pod) -> None:
         while held.ended:
             self._board.end(held.ended.pop())
 
     def _finish(self, key: Key, held: _Pod, status: dict[str, Any], reason: str) -> None:
-        with self._changed:
-            self._pending.pop(key, None)
-            held.wanted = status
+        self._poster.settle(_post(key))
+        held.wanted = status
         held.ended += [self._path(key, held.record, name) for name in held.record.containers]
         if reason in _DELETED and not self._settings.flags.keep_pod_on_cancel:
-            with held.writing, contextlib.suppress(NotFoundError):
-                held.gone = True
+            held.gone = True
+            with contextlib.suppress(NotFoundError):
                 self._client.delete("v1", "Pod", key[1], namespace=key[0])
         self._write(key, held)
-        with self._changed:
-            self._pods.pop(key, None)
+        self._pods.pop(key, None)
+
+
+def _post(key: Key) -> str:
+    return "/".join(key)
 
 
 def _owned(value: Object, uid: str) -> bool:

@@ -22,8 +22,12 @@ class Policies:
         self._no_match = flags.trusted_resources_verification_no_match_policy
 
     def evaluate(self, found: Resolved, namespace: str) -> Verdict:
-        """The verdict on ``found`` for a run of ``namespace``. StepActions are not verified, as upstream does."""
-        if found.object.get("kind") == "StepAction":
+        """The verdict on ``found`` for a run of ``namespace``. StepActions are not verified, as upstream does.
+
+        Signatures cover what was fetched, not what became of it: a v1beta1 object is verified before its conversion.
+        """
+        value = found.fetched or found.object
+        if value.get("kind") == "StepAction":
             return Verdict("skipped")
         try:
             policies = self._client.list(_API_VERSION, "VerificationPolicy", namespace=namespace).items
@@ -32,7 +36,7 @@ class Policies:
         if not policies and self._no_match == "ignore":
             return Verdict("skipped")
         uri = found.source.uri if found.source is not None else None
-        return evaluate(found.object, uri, policies, self._secret, self._no_match)
+        return evaluate(value, uri, policies, self._secret, self._no_match)
 
     def _secret(self, namespace: str, name: str) -> Mapping[str, bytes] | None:
         try:

@@ -180,6 +180,8 @@ class Process:
             output.close()
         os.close(self._exited)
         code = code if code >= 0 else 128 - code
+        if self.ending != "exited" and code:
+            code = _KILLED  # unshare(1) has a word of its own for it.
         reason: Reason = "Completed" if code == 0 else "Error"
         if self._group is not None:
             if code and self._group.out_of_memory():

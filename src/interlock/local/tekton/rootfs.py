@@ -23,7 +23,7 @@ from interlock.formats.oci.digest import parse_digest
 from interlock.formats.tekton import images
 from interlock.formats.tekton.images import config as image_config
 from interlock.formats.tekton.images.config import ImageConfig
-from interlock.local.tekton import bubblewrap, layers
+from interlock.local.tekton import layers, programs
 from interlock.local.tekton.config import Config
 from interlock.local.tekton.layers import Limits
 from interlock.local.tekton.system import System
@@ -235,7 +235,7 @@ class Store:
 
     def _overlays(self, folder: Path) -> bool:
         """Whether bubblewrap can lay a temporary layer over ``folder`` (Linux 5.11, and file systems that bear it)."""
-        command = [bubblewrap.program(), "--unshare-user", "--overlay-src", str(folder), "--tmp-overlay", "/"]
+        command = [programs.bubblewrap(), "--unshare-user", "--overlay-src", str(folder), "--tmp-overlay", "/"]
         done = subprocess.run(
             [*command, "--", "/.interlock-absent"], capture_output=True, env={}, cwd="/", timeout=20, check=False
         )

@@ -21,7 +21,7 @@ from interlock.local.tekton.cgroups import Cgroups
 from interlock.local.tekton.limits import Limits
 from interlock.local.tekton.namespaces import Helper
 from interlock.local.tekton.pod import Pod
-from interlock.local.tekton.programs import bubblewrap
+from interlock.local.tekton.programs import bubblewrap, find
 from interlock.local.tekton.system import System
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ class Isolation:
         return launch
 
 
-__all__ = ["Bind", "Isolation", "Level", "Limits", "Pod", "Tree", "View", "bubblewrap", "probe"]
+__all__ = ["Bind", "Isolation", "Level", "Limits", "Pod", "Tree", "View", "bubblewrap", "find", "probe"]
 
 
 def launchers() -> Mapping[Level, _Launcher]:

@@ -8,12 +8,13 @@ import os
 import re
 import shutil
 import stat
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from interlock.clients import files
-from interlock.errors import InputError
+from interlock.errors import InputError, InternalError
 
 _NAME = re.compile(r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$")
 
@@ -52,6 +53,23 @@ class Storage:
                 files.write_durably(folder.with_name(f".{name}.owner"), json.dumps({"uid": owner_uid}))
         return folder
 
+    def snapshot(self, namespace: str, task_run: str, claim: str) -> Path:
+        """Where the state of a claim before a TaskRun is kept."""
+        return self.root / "snapshots" / checked(namespace) / checked(task_run) / checked(claim)
+
+    def keep(self, namespace: str, task_run: str, claim: str) -> None:
+        """Take a snapshot of a claim, as cheaply as the file system can."""
+        target = self.snapshot(namespace, task_run, claim)
+        if not target.exists():
+            scratch = target.with_name(f".{target.name}")
+            remove(scratch)
+            scratch.parent.mkdir(parents=True, exist_ok=True)
+            copy(self.claim(namespace, claim), scratch)
+            scratch.rename(target)
+
+    def forget_snapshots(self, namespace: str, task_run: str) -> None:
+        remove(self.root / "snapshots" / checked(namespace) / checked(task_run))
+
     def owners(self) -> set[tuple[str, str]]:
         """(namespace, uid) of every run that owns a claim."""
         notes = (self.root / "volumes").glob("*/.*.owner")
@@ -81,6 +99,19 @@ def remove(folder: Path) -> None:
                 with contextlib.suppress(OSError):
                     below.chmod(0o700)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def copy(source: Path, target: Path) -> None:
+    """A folder with all below it, links as links, sharing blocks where the file system can (cp --reflink).
+
+    Raises InternalError ``copy-failed``.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    command = ["cp", "-a", "--reflink=auto", "--", f"{source}/.", str(target)]
+    done = subprocess.run(command, capture_output=True, check=False)
+    if done.returncode != 0:
+        said = done.stderr.decode("utf-8", "replace").strip()
+        raise InternalError("copy-failed", "a folder cannot be copied", got=said, where=str(source))
 
 
 def read_regular(path: Path, limit: int) -> bytes | None:

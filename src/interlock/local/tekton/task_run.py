@@ -13,7 +13,7 @@ from interlock.formats.tekton import conditions, names, task, versions
 from interlock.formats.tekton.conditions import Condition
 from interlock.formats.tekton.model import parse
 from interlock.formats.tekton.runs import TaskRun
-from interlock.local.tekton import record, storage
+from interlock.local.tekton import orphans, record, storage
 from interlock.local.tekton.attempt import Attempt
 from interlock.local.tekton.process import Stop
 from interlock.local.tekton.services import Services, Written
@@ -57,6 +57,8 @@ class TaskRunExecution:
             )
             if not retry:
                 self._finish(self._ignored(condition))
+                if condition.status == "True" and self._services.config.snapshots:
+                    self._services.storage.forget_snapshots(self._written.namespace, self._written.name)
                 break
             self._archive(condition)
         storage.remove(self._services.storage.run(self._written.namespace, self._written.uid))
@@ -119,6 +121,9 @@ class TaskRunExecution:
                 condition = attempt.run()
             except Refusal as refusal:
                 condition = conditions.failed(refusal.reason, attempt.masked(refusal.message))
+                if refusal.verified is not None:
+                    now = self._services.now()
+                    self._written.status = conditions.added(self._written.status, refusal.verified, now)
                 self._services.pods.end(self._written.object, retries=retries, reason=refusal.reason)
             except InterlockError:
                 raise
@@ -154,7 +159,12 @@ class _Lock:
 
     def __enter__(self) -> int:
         self.descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self.descriptor, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            # An engine that was killed while it started a sandbox could not take that one with it.
+            orphans.kill_holders(self._path)
+            fcntl.flock(self.descriptor, fcntl.LOCK_EX)
         return self.descriptor
 
     def __exit__(self, *_: object) -> None:

@@ -15,12 +15,13 @@ from interlock.local.tekton.services import Services
 
 
 class Refusal(Exception):
-    """The run ends here: a condition reason and its message."""
+    """The run ends here: a condition reason and its message; ``verified`` is the condition of a failed verification."""
 
-    def __init__(self, reason: str, message: str) -> None:
+    def __init__(self, reason: str, message: str, verified: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
         self.reason = reason
         self.message = message
+        self.verified = verified
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def resolved(
     origin = found.source.to_object() if found.source is not None else None
     verdict = services.policies.evaluate(found, run.metadata.namespace)
     if not verdict.ok:
-        raise Refusal(conditions.VERIFICATION_FAILED, verdict.message)
+        raise Refusal(conditions.VERIFICATION_FAILED, verdict.message, verdict.condition)
     return found.object, origin, verdict.condition
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 
-from interlock.local.tekton import inside, mounts
+from interlock.local.tekton import inside, mounts, sandbox
 from interlock.local.tekton.launch import Launch, memory
-from interlock.local.tekton.programs import find
 from interlock.local.tekton.sandbox import Isolation, View
 from interlock.local.tekton.system import UID
 
 
 def launch(isolation: Isolation, view: View, lock: int | None, /) -> Launch:
-    unshare = find("unshare")
+    unshare = sandbox.find("unshare")
     made = mounts.of(view, isolation.system)
     pod = view.network_of
     shared = () if pod is not None else ("--net", "--ipc", "--uts")

@@ -10,7 +10,10 @@ from interlock.platform.controller.builds import succeeded
 from interlock.platform.controller.world import World
 from interlock.platform.estate.argocd import CI_NAMESPACE
 from interlock.platform.proof.attest import attest
-from interlock.platform.proof.statements.run import FinishedRun
+from interlock.platform.proof.statements import chains
+from interlock.platform.proof.statements.hints import Descriptor
+from interlock.platform.proof.statements.provenance import Options, provenance, task_provenance
+from interlock.platform.proof.statements.run import FinishedRun, Object
 
 log = logging.getLogger(__name__)
 
@@ -56,5 +59,32 @@ class Attests:
                     log.warning("run %s is not attested: %s", name, error)
                     continue
                 changed = True
+                if world.record_key is not None:
+                    self._publish(run)
             self._done.add(uid)
         return changed
+
+    def _publish(self, run: FinishedRun) -> None:
+        """Leave the run's and its tasks' provenance where Chains' readers look for it; the gate reads the registry's.
+
+        Only where the engine is ours, which the context tells by its key: beside another Tekton there may be a Chains,
+        and it never signs what says ``chains.tekton.dev/signed``.
+        """
+        options = Options(record_key=self._world.record_key)
+        self._annotate("PipelineRun", run.run, provenance(run, options))
+        for task_run in run.executed():
+            self._annotate("TaskRun", task_run, task_provenance(task_run, options))
+
+    def _annotate(self, kind: chains.Kind, item: Object, statement: Descriptor) -> None:
+        metadata = item["metadata"]
+        annotations = chains.stored(kind, metadata["uid"], statement, self._world.attest_key)
+        try:
+            self._world.connections.cluster("hub").patch(
+                "tekton.dev/v1",
+                kind,
+                metadata["name"],
+                {"metadata": {"annotations": annotations}},
+                namespace=metadata["namespace"],
+            )
+        except InterlockError as error:
+            log.warning("%s %s does not carry its provenance: %s", kind, metadata["name"], error)

@@ -150,11 +150,20 @@ def test_every_field_is_written_as_go_writes_it(case: str) -> None:
     assert trusted.checksum(vector["object"]).hex() == vector["sha256"]
 
 
+@pytest.mark.parametrize("case", (HERE / "vectors.jsonl").read_text().splitlines()[::4], ids=lambda line: line[11:23])
+def test_what_was_written_is_written_the_same_again(case: str) -> None:
+    """A signed object survives its journey through JSON, YAML and the signature's own annotation."""
+    value = json.loads(case)["object"]
+    data = trusted.document(value)
+    assert trusted.document(json.loads(data)) == data
+
+
 def test_published_tasks_and_pipelines_have_upstreams_digests() -> None:
     """Digests that upstream's SetDefaults and Checksum gave at 3ee1745 for the shared examples and catalog."""
     if not CONFORMANCE.is_dir():
         pytest.skip(f"conformance data absent: {CONFORMANCE}")
     wrong = []
+    key = trusted.PrivateKey(ec.generate_private_key(ec.SECP256R1()))
     lines = (HERE / "digests.txt").read_text().splitlines()
     for line in lines:
         digest, name = line.split()
@@ -162,6 +171,8 @@ def test_published_tasks_and_pipelines_have_upstreams_digests() -> None:
         documents = list(yaml.load_all((CONFORMANCE / file).read_bytes(), file=file))
         if trusted.checksum(documents[int(index)].value).hex() != digest:
             wrong.append(name)
+        written = yaml.dump(trusted.sign(documents[int(index)].value, key))
+        assert trusted.verify(yaml.load(written, file=name).value, key.public), name
     assert not wrong and len(lines) == 200
 
 
@@ -366,6 +377,8 @@ def test_keys_that_take_too_much_or_give_too_little_are_refused() -> None:
     dear = sigstore_pem(KEYS["ecdsa"](), b"x", label="ENCRYPTED SIGSTORE PRIVATE KEY", cost=2**30)
     with pytest.raises(InputError, match="N=1073741824"):
         trusted.keys.load_private(dear, lambda: b"x")
+    with pytest.raises(InputError, match="a curve that Go does not have"):
+        trusted.keys.load_private(pem(ec.generate_private_key(ec.SECP256K1())), no_password)
     curve = pem(ec.generate_private_key(ec.SECP256R1()))
     with pytest.raises(InputError, match="not a public key"):
         trusted.keys.load_public(curve)

@@ -8,6 +8,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +23,16 @@ class Zygote:
     def __init__(self) -> None:
         command = [sys.executable, zygote.__file__]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._lock = threading.Lock()
 
     def fork(self, config: dict[str, Any], socket: Path) -> int:
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None
         assert stdout is not None
-        stdin.write(json.dumps({"config": config, "socket": str(socket)}) + "\n")
-        stdin.flush()
-        return int(stdout.readline())
+        with self._lock:
+            stdin.write(json.dumps({"config": config, "socket": str(socket)}) + "\n")
+            stdin.flush()
+            return int(stdout.readline())
 
     def close(self) -> None:
         for stream in (self._process.stdin, self._process.stdout):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -71,11 +73,14 @@ class RemoteClient:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._watches: set[Connection] = set()
+        self.closed = threading.Event()
 
     def close(self) -> None:
+        self.closed.set()
         for connection in list(self._watches):
-            with suppress(OSError):
-                connection.close()
+            # Its reader sees the end.
+            with suppress(OSError), socket.socket(fileno=os.dup(connection.fileno())) as held:
+                held.shutdown(socket.SHUT_RDWR)
 
     @contextmanager
     def watch(self, *arguments: Any, **named: Any) -> Iterator[Iterator[WatchEvent]]:

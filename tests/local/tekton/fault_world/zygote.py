@@ -5,6 +5,7 @@ Each line of stdin is a JSON object ``{"config": …, "socket": …}``; the answ
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
@@ -32,6 +33,8 @@ def main() -> None:
 def serve(order: dict[str, str]) -> None:
     """The engine, in the child; never returns."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    # A test that dies takes its engines with it (PR_SET_PDEATHSIG).
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
     try:
         engine = Engine(Config.model_validate(order["config"]), RemoteClient(Path(order["socket"])))  # type: ignore[arg-type]
         signal.signal(signal.SIGTERM, lambda *_: engine.stop())

@@ -195,3 +195,51 @@ def test_program_folders_are_made_once_and_found_again(sandbox: Sandbox) -> None
     again = images(sandbox).root("alpine", script="ls", command=())
     assert first.arguments == again.arguments
     assert len(list((sandbox.folder / "store" / "profiles").iterdir())) == 1
+
+
+def test_without_mounts_nothing_claims_an_images_root(sandbox: Sandbox) -> None:
+    known = Images(
+        sandbox.system,
+        sandbox.folder / "store",
+        toolbox=TOOLBOX,
+        machine=Machine.this(os.environ.get("PATH", "")),
+        mounts=False,
+    )
+    root = known.root("ubuntu", script="ls", command=())
+    assert any("not enforced without mounts" in note for note in root.notes)
+    with pytest.raises(UnsupportedError) as caught:
+        known.root("ubuntu", script="[[ a == b ]]", command=())
+    assert caught.value.code == "image-dialect"
+
+
+# Through the engine
+
+
+@needs_busybox
+@needs_dash
+def test_steps_of_one_task_run_each_in_its_images_root(rig: Any) -> None:
+    run = rig.run_task(
+        f"""
+        results: [{{name: r}}]
+        steps:
+          - {{name: a, image: alpine, script: "[[ a == a ]] && . /etc/os-release && echo $ID > $(results.r.path)"}}
+          - {{name: b, image: "mirror.gcr.io/ubuntu@{DIGEST}", script: "[[ a == a ]] || echo dash"}}
+          - {{name: c, image: bash, args: ["-c", "a=(1 2); echo ${{a[1]}}"]}}
+        """
+    )
+    status = run["status"]
+    assert [step["terminated"]["exitCode"] for step in status["steps"]] == [0, 0, 0], status
+    assert status["steps"][1]["imageID"].endswith(DIGEST)
+    assert status["results"][0]["value"] == "alpine\n"
+    assert rig.log(step="b").endswith("dash\n")
+    assert rig.log(step="c") == "2\n"
+    assert "image-table:alpine" in run["metadata"]["annotations"]["interlock.dev/capabilities"]
+
+
+def test_a_missing_tool_ends_a_task_run_before_its_first_step(rig: Any, condition: Any) -> None:
+    run = rig.run_task(
+        "steps: [{name: a, image: alpine, script: 'true'}, {name: b, image: alpine, script: apk add git}]"
+    )
+    verdict, _, message = condition(run)
+    assert (verdict, "apk" in message) == ("False", True)
+    assert not run["status"].get("steps")

@@ -147,6 +147,17 @@ def test_a_step_runs_in_the_images_own_root(sandbox: Sandbox, packing: str) -> N
     assert "localhost" in sandbox.run(root, ["/bin/cat", "/etc/hosts"]).stdout
 
 
+def test_without_mounts_no_image_runs_in_its_own_root(sandbox: Sandbox) -> None:
+    write_layout(sandbox.folder / "layout", {"docker.io/team/tool:1": image(tar([]))})
+    store = Store(sandbox.folder / "content", sandbox.system, layouts=[sandbox.folder / "layout"])
+    images = Images(
+        sandbox.system, sandbox.folder / "store", toolbox={}, machine=Machine.this(""), content=store, mounts=False
+    )
+    with pytest.raises(UnsupportedError) as caught:
+        images.root("team/tool:1", script="x", command=())
+    assert caught.value.code == "image-isolation"
+
+
 @needs_busybox
 def test_what_a_step_writes_into_its_root_vanishes_with_it(sandbox: Sandbox) -> None:
     write_layout(sandbox.folder / "layout", {"docker.io/library/own:latest": image(tar(busybox()), Env=["PATH=/bin"])})
@@ -409,3 +420,31 @@ def test_a_truncated_or_garbled_layer_is_refused(tmp_path: Path, cut: int) -> No
         unpacked(tmp_path, b"\x1f\x8b" + os.urandom(500))
     with pytest.raises((UnsupportedError, IntegrityError)):
         unpacked(tmp_path, b"\x28\xb5\x2f\xfd" + os.urandom(500))
+
+
+@needs_busybox
+def test_a_task_run_on_an_image_of_a_layout(idle_rig: Any) -> None:
+    """Through the engine: workspaces, results and scripts are there, the image's root around them."""
+    folder = idle_rig.folder / "layout"
+    content = image(tar([*busybox(), ("file", "app/own", "from the image")]), Cmd=["sh"], Env=["PATH=/bin", "A=b"])
+    digest = write_layout(folder, {"registry.acme.test/team/tool:1": content})
+    idle_rig.start(image_layouts=[folder])
+    run = idle_rig.run_task(
+        """
+        results: [{name: r}]
+        steps:
+          - name: a
+            image: registry.acme.test/team/tool:1
+            script: |
+              echo "$(cat /app/own) $A $(pwd)" > $(results.r.path)
+              touch /workspace/shared /bin/gone
+          - name: b
+            image: registry.acme.test/team/tool:1
+            args: ["-c", "ls /workspace/shared; [ ! -e /bin/gone ] && echo clean"]
+        """
+    )
+    status = run["status"]
+    assert [step["terminated"]["exitCode"] for step in status["steps"]] == [0, 0], status
+    assert [step["imageID"] for step in status["steps"]] == [f"registry.acme.test/team/tool@{digest}"] * 2
+    assert status["results"][0]["value"] == "from the image b /\n"
+    assert idle_rig.log(step="b") == "/workspace/shared\nclean\n"

@@ -33,7 +33,10 @@ def resolved(kind: str, name: str, spec: str) -> Resolved:
     return Resolved({**value, "spec": yaml.load(spec, file="test").value}, Source("git+https://x/y"))
 
 
-REMOTE = {"pipelineRef": {"resolver": "git", "params": [{"name": "url", "value": "https://x/y"}]}}
+REMOTE = {
+    "pipelineRef": {"resolver": "git", "params": [{"name": "url", "value": "https://x/$(params.repo)"}]},
+    "params": [{"name": "repo", "value": "y"}],
+}
 
 
 def test_a_pipeline_that_a_resolver_brings(driver: Any) -> None:

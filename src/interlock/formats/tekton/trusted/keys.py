@@ -35,6 +35,7 @@ _HASHES: Final[dict[str, hashes.HashAlgorithm]] = {
 }
 _PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----\r?\n(.*?)-----END \1-----", re.DOTALL)
 _SIGSTORE = ("ENCRYPTED SIGSTORE PRIVATE KEY", "ENCRYPTED COSIGN PRIVATE KEY")
+_CURVES = (ec.SECP224R1, ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 _WEAKEST_RSA = 1024
 """Go's crypto/rsa refuses shorter ones."""
 _DEAREST_SCRYPT = 2**18
@@ -176,6 +177,8 @@ def _block(pem: bytes) -> tuple[str, bytes]:
 
 
 def _strong(key: object) -> None:
+    if isinstance(key, ec.EllipticCurvePublicKey) and not isinstance(key.curve, _CURVES):
+        _refuse("a curve that Go does not have", key.curve.name)
     if isinstance(key, rsa.RSAPublicKey) and key.key_size < _WEAKEST_RSA:
         _refuse("too short an RSA key", f"{key.key_size} bits")
 

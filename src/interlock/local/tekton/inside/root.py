@@ -154,7 +154,8 @@ class Root:
 
     def _bind_descriptor(self, word: str, descriptor: int, target: str) -> None:
         # Where the folder is now; that it is the very folder is seen once it is mounted, where nobody swaps it.
-        source = os.readlink(f"{_OLD}/proc/self/fd/{descriptor}")  # noqa: PTH115
+        # The descriptor is of the machine's own mounts, whose paths are seen from its root.
+        source = _OLD + os.readlink(f"{_OLD}/proc/self/fd/{descriptor}")  # noqa: PTH115
         self._bind(word.removesuffix("-fd"), source, target)
         mounted, held = os.stat(target), os.fstat(descriptor)  # noqa: PTH116
         if (mounted.st_dev, mounted.st_ino) != (held.st_dev, held.st_ino):
