@@ -109,6 +109,12 @@ def test_both_versions_of_tekton_verify_here_and_differ(run: Run, tmp_path: Path
     assert len(signatures) == 2
 
 
+def test_the_hash_is_that_of_the_policys_authority(run: Run) -> None:
+    run("sign", "tasks.yaml", "--key", "key.pem", "--output", "s.yaml", "--hash-algorithm", "sha512")
+    assert run("verify", "s.yaml", "--key", "key.pub", "--hash-algorithm", "sha512")[0] == 0
+    assert run("verify", "s.yaml", "--key", "key.pub")[0] == 1
+
+
 def test_another_key_and_an_altered_object_are_told(run: Run, tmp_path: Path) -> None:
     run("sign", "tasks.yaml", "--key", "key.pem", "--output", "signed.yaml")
     code, out, _ = run("verify", "signed.yaml", "--key", "other.pub", "--json")
@@ -148,6 +154,7 @@ def test_without_a_terminal_nobody_is_asked(run: Run) -> None:
         (("verify", "run.yaml", "--key", "key.pub"), 2, "nothing-signed"),
         (("sign", "wrong.yaml", "--key", "key.pem"), 2, "wrong.yaml:1:1"),
         (("verify", "tasks.yaml", "--key", "key.pub", "--hash-algorithm", "md5"), 2, "hash-unknown"),
+        (("sign", "tasks.yaml", "--key", "key.pem", "--hash-algorithm", "md5"), 2, "hash-unknown"),
     ],
 )
 def test_bad_input_is_named(run: Run, tmp_path: Path, arguments: tuple[str, ...], code: int, told: str) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 import typer
 
 from interlock.errors import InputError, NotFoundError, UnsupportedError
+
+if TYPE_CHECKING:
+    from interlock.formats.tekton.trusted.keys import HashAlgorithm
 
 _PASSWORDS = ("PRIVATE_PASSWORD", "COSIGN_PASSWORD")
 
@@ -27,6 +30,9 @@ def sign(
     tekton_version: Annotated[
         Literal["1.9", "1.15"], typer.Option(help="The Tekton that will verify: up to 1.9 it hashes one field more.")
     ] = "1.15",
+    hash_algorithm: Annotated[
+        str, typer.Option(help="The hash of the VerificationPolicy's authority: sha224, sha256, sha384 or sha512.")
+    ] = "sha256",
 ) -> None:
     """Sign the Tasks and Pipelines of FILE for Trusted Resources.
 
@@ -36,6 +42,7 @@ def sign(
     from interlock.formats import yaml
     from interlock.formats.tekton import trusted
 
+    algorithm = hash_named(hash_algorithm)
     private = trusted.keys.load_private(read(key), _password)
     written, told = [], []
     for document in yaml.load_all(read(file), file=str(file)):
@@ -43,7 +50,7 @@ def sign(
         try:
             if not isinstance(value, dict):
                 raise InputError("tekton-invalid", "not an object", where=document.where())
-            value = trusted.sign(value, private, creation_timestamp=tekton_version == "1.9")
+            value = trusted.sign(value, private, creation_timestamp=tekton_version == "1.9", algorithm=algorithm)
             told.append(f"signed {named(value)}")
         except UnsupportedError:
             typer.echo(f"left as it is: {named(value)}", err=True)
@@ -70,6 +77,16 @@ def read(path: Path) -> bytes:
         raise NotFoundError("file-missing", "no such file", where=str(path)) from None
     except OSError as error:
         raise InputError("file-unreadable", "the file cannot be read", got=error.strerror, where=str(path)) from None
+
+
+def hash_named(name: str) -> HashAlgorithm:
+    """Raises InputError ``hash-unknown``."""
+    from interlock.formats.tekton.trusted import keys
+
+    known: dict[str, HashAlgorithm] = {item: item for item in get_args(keys.HashAlgorithm)}
+    if name not in known:
+        raise InputError("hash-unknown", "unknown digest algorithm", got=name, expected=", ".join(known))
+    return known[name]
 
 
 def named(value: dict[str, object]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated
 
 import typer
 
@@ -20,15 +20,12 @@ def verify(
     json: JsonOption = False,
 ) -> None:
     """Verify each Task and Pipeline of FILE; exit code 1 when one does not carry the key's signature."""
-    from interlock.cli.pipeline.sign import named, nothing_to_sign, read
+    from interlock.cli.pipeline.sign import hash_named, named, nothing_to_sign, read
     from interlock.formats import yaml
     from interlock.formats.tekton import trusted
-    from interlock.formats.tekton.trusted.keys import HashAlgorithm
 
-    algorithms: dict[str, HashAlgorithm] = {name: name for name in get_args(HashAlgorithm)}
-    if hash_algorithm not in algorithms:
-        raise InputError("hash-unknown", "unknown digest algorithm", got=hash_algorithm, expected=", ".join(algorithms))
-    public, algorithm = trusted.keys.load_public(read(key)), algorithms[hash_algorithm]
+    algorithm = hash_named(hash_algorithm)
+    public = trusted.keys.load_public(read(key))
     found = []
     for document in yaml.load_all(read(file), file=str(file)):
         value, where = document.value, str(document.where())

@@ -286,7 +286,7 @@ class Attempt:
             return self._after(container, step, Outcome("exited", 1), by_step=False)
         if not allowed:
             self._log(
-                container, "[interlock.local] Step was skipped due to when expressions were evaluated to false.\n"
+                container, "Step was skipped due to when expressions were evaluated to false.\n"
             )
             return self._skipped(container)
         try:

@@ -6,7 +6,7 @@ import base64
 import copy
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +156,30 @@ def test_what_was_written_is_written_the_same_again(case: str) -> None:
     value = json.loads(case)["object"]
     data = trusted.document(value)
     assert trusted.document(json.loads(data)) == data
+
+
+def leaves(value: Any) -> Iterator[tuple[Any, Any]]:
+    """(container, key) of every text in a JSON value."""
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+        if isinstance(item, dict | list):
+            yield from leaves(item)
+        elif isinstance(item, str):
+            yield value, key
+
+
+@pytest.mark.parametrize("case", (HERE / "vectors.jsonl").read_text().splitlines()[::8], ids=lambda line: line[11:23])
+def test_no_text_of_the_spec_is_left_unsigned(case: str) -> None:
+    value = json.loads(case)["object"]
+    before, tried = trusted.checksum(value), 0
+    for container, key in leaves(value["spec"]):
+        text, container[key] = container[key], container[key] + "x"
+        try:
+            assert trusted.checksum(value) != before, (key, text)
+        except InputError:
+            # No longer a quantity, duration or time.
+            assert text[:1] in "+-.0123456789"
+        container[key], tried = text, tried + 1
+    assert trusted.checksum(value) == before and tried > 5
 
 
 def test_published_tasks_and_pipelines_have_upstreams_digests() -> None:
