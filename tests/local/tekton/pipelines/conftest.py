@@ -37,7 +37,7 @@ class Resolvers:
     found: dict[str, Any] = field(default_factory=dict)
     asked: list[tuple[str, dict[str, Any], str]] = field(default_factory=list)
 
-    def resolve(self, resolver: str, params: Any, *, namespace: str, kind: str) -> Any:
+    def resolve(self, resolver: str, params: Any, *, namespace: str, kind: str, **more: Any) -> Any:
         self.asked.append((resolver, {item.name: item.value for item in params}, kind))
         answer = self.found[resolver]
         if isinstance(answer, Exception):
