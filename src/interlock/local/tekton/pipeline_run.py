@@ -319,10 +319,7 @@ class PipelineRuns:
 
     def _with(self, status: dict[str, Any], condition: Condition, plan: Plan, now: datetime) -> dict[str, Any]:
         status = conditions.written(status, condition, now)
-        if plan.verified is None:
-            return status
-        others = [item for item in status["conditions"] if item["type"] != plan.verified["type"]]
-        return {**status, "conditions": [*others, dict(plan.verified)]}
+        return status if plan.verified is None else conditions.added(status, plan.verified, now)
 
     def _finish(self, written: Written, condition: Condition) -> None:
         now = self._services.now()
