@@ -48,7 +48,7 @@ class Resolvers:
 
 @dataclass
 class Policies:
-    verdict: Verdict = Verdict("skipped")
+    verdict: Verdict = field(default_factory=lambda: Verdict("skipped"))
 
     def evaluate(self, found: Any, namespace: str) -> Verdict:
         return self.verdict
