@@ -101,6 +101,7 @@ def _task_run(where: str, run: Finished, wanted: TaskRun) -> Iterator[str]:
         yield from _same(f"{where}: param {name}", params.get(name), value)
     for name, value in wanted.spec.items():
         yield from _same(f"{where}: spec.{name}", run.object["spec"].get(name), value)
+    yield from _source(where, status, wanted.source)
     yield from _same(f"{where}: attempts archived", len(status.get("retriesStatus", [])), wanted.retries)
     artifacts = {key: value for key, value in status.get("artifacts", {}).items() if value}
     yield from _same(f"{where}: artifacts", artifacts, wanted.artifacts)
@@ -114,10 +115,16 @@ def _step(where: str, state: Mapping[str, Any], log: str, wanted: Step) -> Itera
     yield from _mapping(f"{where}: result", results, wanted.results)
     artifacts = {key: state[key] for key in ("inputs", "outputs") if state.get(key)}
     yield from _same(f"{where}: artifacts", artifacts, wanted.artifacts)
+    yield from _source(where, state, wanted.source)
     if wanted.log is not None:
         yield from _same(f"{where}: log", log, wanted.log)
     yield from (f"{where}: the log lacks {text!r}: {log[-600:]!r}" for text in wanted.contains if text not in log)
     yield from (f"{where}: the log holds {text!r}" for text in wanted.lacks if text in log)
+
+
+def _source(where: str, status: Mapping[str, Any], wanted: Mapping[str, Any] | None) -> Iterator[str]:
+    if wanted is not None:
+        yield from _same(f"{where}: refSource", status.get("provenance", {}).get("refSource"), wanted)
 
 
 def _mapping(where: str, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[str]:

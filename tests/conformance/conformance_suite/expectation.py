@@ -32,6 +32,8 @@ class Step(_Strict):
     lacks: list[str] = []
     """Texts that the log must not hold."""
     results: dict[str, Any] = {}
+    source: dict[str, Any] | None = None
+    """``provenance.refSource``: where a resolver found the StepAction."""
     artifacts: dict[str, Any] = {}
     """``inputs`` and ``outputs`` of the step's state."""
 
@@ -51,6 +53,8 @@ class TaskRun(_Strict):
     """Some of the params that the TaskRun got."""
     spec: dict[str, Any] = {}
     """Some fields of the TaskRun's spec."""
+    source: dict[str, Any] | None = None
+    """``provenance.refSource``: where a resolver found the Task."""
     retries: int = 0
     """How many attempts were archived."""
     artifacts: dict[str, Any] = {}
@@ -110,6 +114,8 @@ class Expectation(_Strict):
     refused: str = ""
     """What the webhook says of the file, which upstream refuses too; part of the message."""
     workspace_binding: str = ""
+    given: list[dict[str, Any]] = []
+    """Objects that the cluster holds already, in the example's namespace unless they name another."""
     answers: list[Reply] = []
     """Given one after the other, each to the next ApprovalTask that waits."""
     needs: list[str] = []

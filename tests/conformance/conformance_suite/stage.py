@@ -6,11 +6,12 @@ import copy
 import itertools
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from conformance_suite import catalog
 from conformance_suite.corpus import RUN_KINDS, Example
 from interlock.clients.kubernetes import Object
 from interlock.errors import InputError
@@ -21,6 +22,7 @@ from interlock.local.tekton import approvals, memory
 from interlock.local.tekton.config import Config
 from interlock.local.tekton.engine import Engine
 from interlock.local.tekton.logs import path_of
+from interlock.local.tekton.resolvers import ResolverConfig
 
 PATIENCE = 120.0
 """Seconds after which a run counts as hanging; nothing is paced by it."""
@@ -61,7 +63,7 @@ class Finished:
 class _Running:
     """One engine in a thread."""
 
-    def __init__(self, folder: Path, settings: Settings) -> None:
+    def __init__(self, folder: Path, settings: Settings, resolvers: ResolverConfig) -> None:
         self.cluster = memory.Cluster()
         self.flags = FLAGS[settings.flags]
         self.client = self.cluster.client()
@@ -75,6 +77,7 @@ class _Running:
             flags=self.flags,
             tekton_version=settings.tekton_version,
             default_task_run_workspace_binding=binding,
+            resolvers=resolvers,
         )
         self.engine = Engine(config, self.cluster.client())  # type: ignore[arg-type]
         self._thread = threading.Thread(target=self.engine.run, name=f"engine-{settings.flags}")
@@ -131,18 +134,26 @@ class Stage:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._resolvers = catalog.mirrored(folder / "catalog")
         self._engines: dict[Settings, _Running] = {}
         self._numbers = itertools.count(1)
 
-    def submit(self, example: Example, settings: Settings) -> Submitted:
-        """Create every object of the file: first what runs refer to, then the runs. Raises as `_create`."""
+    def submit(self, example: Example, settings: Settings, given: Iterable[Mapping[str, Any]] = ()) -> Submitted:
+        """Create every object of the file: first what runs refer to, then the runs. Raises as `_create`.
+
+        ``given`` lies in the cluster already.
+        """
         running = self._engines.get(settings)
         if running is None:
             folder = self._folder / f"engine-{len(self._engines)}"
-            running = self._engines[settings] = _Running(folder, settings)
+            running = self._engines[settings] = _Running(folder, settings, self._resolvers)
         namespace = _namespace(example.name, next(self._numbers))
         account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}
         others = [item for item in example.documents if item["kind"] not in RUN_KINDS]
+        for item in given:
+            value = copy.deepcopy(dict(item))
+            value["metadata"].setdefault("namespace", namespace)
+            running.client.create(value)
         created = [_create(running, item, namespace) for item in (account, *others, *example.runs)]
         return Submitted(running, namespace, created[len(others) + 1 :])
 

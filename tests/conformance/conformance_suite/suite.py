@@ -45,8 +45,9 @@ class Suite:
         self._submitted: dict[str, Submitted] = {}
         for example in examples:
             settings = _settings(example.name, self._expected.get(example.name))
+            given = self._expected[example.name].given if example.name in self._expected else ()
             try:
-                self._submitted[example.name] = self._stage.submit(example, settings)
+                self._submitted[example.name] = self._stage.submit(example, settings, given)
             except InputError as error:
                 expected = self._expected.get(example.name)
                 wanted = bool(expected and expected.refused and expected.refused in error.message)

@@ -6,7 +6,7 @@ them, with code ``tekton-invalid`` and the field's path. The first one is raised
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from interlock.errors import InputError
 from interlock.formats.tekton import cel, durations, graph, matrix, pipeline_variables, references, substitution
@@ -14,20 +14,25 @@ from interlock.formats.tekton.flags import Flags
 from interlock.formats.tekton.pipeline import PipelineSpec, PipelineTask
 from interlock.formats.tekton.runs import PipelineRunSpec
 from interlock.formats.tekton.task import TaskSpec, When
-from interlock.formats.tekton.validation import DNS_LABEL, one_source, invalid, unique, task
+from interlock.formats.tekton.validation import DNS_LABEL, invalid, one_source, task, unique
 
 _FINAL_REFERENCE = "invalid value: invalid task result reference, final task has task result reference"
 _TASK_KINDS = ("", "Task")
 
 
-def pipeline(spec: PipelineSpec, *, flags: Flags | None = None, max_combinations: int = 256) -> None:
-    """Raise for the first reason that a PipelineSpec cannot run, its graph aside (`graph.build`)."""
+def pipeline(
+    spec: PipelineSpec, *, flags: Flags | None = None, max_combinations: int = 256, propagated: Collection[str] = ()
+) -> None:
+    """Raise for the first reason that a PipelineSpec cannot run, its graph aside (`graph.build`).
+
+    ``propagated`` are workspaces of the run, which a spec embedded in it need not declare.
+    """
     flags = flags or Flags()
     if not spec.tasks:
         raise invalid(
             "spec.tasks is empty but spec.finally has tasks" if spec.finally_ else "missing field(s)", "spec.tasks"
         )
-    declared = {item.name for item in spec.workspaces or []}
+    declared = {*propagated, *(item.name for item in spec.workspaces or [])}
     unique((item.name for item in spec.workspaces or []), 'workspace "{}" appears more than once', "spec.workspaces")
     unique((item.name for item in spec.all_tasks()), 'expected exactly one, got both: task "{}"', "spec.tasks")
     unique((param.name.lower() for param in spec.params or []), 'parameter appears more than once "{}"', "spec.params")

@@ -217,7 +217,13 @@ def _check(services: Services, run: PipelineRun, spec: PipelineSpec) -> None:
     """The run fits its Pipeline, and that can run at all."""
     config, given = services.config, run.spec.params
     pipeline_validation.pipeline_graph(spec)
-    pipeline_validation.pipeline(spec, flags=config.flags, max_combinations=config.max_matrix_combinations)
+    embedded = run.spec.pipeline_spec is not None
+    pipeline_validation.pipeline(
+        spec,
+        flags=config.flags,
+        max_combinations=config.max_matrix_combinations,
+        propagated=[item.name for item in run.spec.workspaces or []] if embedded else (),
+    )
     if not versions.of(config.tekton_version).pipeline_ref_tasks:
         for task in spec.all_tasks():
             if task.pipeline_ref is not None:

@@ -12,6 +12,7 @@ from typing import Any
 from interlock.clients.kubernetes import Object
 from interlock.errors import ConflictError, InputError, InterlockError, NotFoundError
 from interlock.formats.tekton import conditions, matrix, names, params, pipeline_variables, verdict, versions
+from interlock.formats.tekton.admission import size
 from interlock.formats.tekton.conditions import Condition
 from interlock.formats.tekton.model import parse
 from interlock.formats.tekton.pipeline import PipelineSpec, PipelineTask
@@ -82,6 +83,10 @@ class PipelineRuns:
         if spec.get("status") == "PipelineRunPending":
             pending = Condition("Unknown", conditions.PENDING, f'PipelineRun "{written.name}" is pending')
             written.write(conditions.written(written.status, pending, self._services.now()))
+            return None
+        too_large = size.problem(written.object) if not written.status else None
+        if too_large is not None:
+            self._finish(written, conditions.failed(conditions.PIPELINE_VALIDATION_FAILED, too_large))
             return None
         try:
             return self._advance(written)
