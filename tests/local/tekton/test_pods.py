@@ -219,6 +219,18 @@ def test_a_restarted_engine_goes_on_with_the_pod_that_is_there(idle_rig: Any) ->
     assert idle_rig.log(step="done") == "done\n"
 
 
+def test_what_is_remembered_of_pods_goes_when_their_runs_were_deleted(idle_rig: Any) -> None:
+    idle_rig.start()
+    idle_rig.script("true", name="kept")
+    idle_rig.script("true", name="deleted")
+    folder = idle_rig.data / "pods" / idle_rig.namespace
+    assert {path.name for path in folder.iterdir()} == {"kept-pod.json", "deleted-pod.json"}
+    idle_rig.stop()
+    idle_rig.client.delete("tekton.dev/v1", "TaskRun", "deleted", namespace=idle_rig.namespace)
+    idle_rig.start()
+    assert {path.name for path in folder.iterdir()} == {"kept-pod.json"}
+
+
 def test_a_run_cancelled_while_no_engine_runs_loses_its_pod(idle_rig: Any) -> None:
     idle_rig.start()
     idle_rig.create("TaskRun", "run", {"taskSpec": {"steps": [{"name": "s", "image": SHELL, "script": "sleep 600"}]}})

@@ -134,9 +134,9 @@ def test_results_of_all_steps_together_fit_in_4096_bytes(rig: Any, condition: An
         """
     assert condition(rig.run_task(spec.replace("SIZE", "1500"), name="fits"))[0] == "True"
     run = rig.run_task(spec.replace("SIZE", "2100"), name="large")
-    assert condition(run)[1] == "TaskRunResultLargerThanAllowedLimit"
-    assert "above max allowed size 4096" in condition(run)[2]
-    assert "results" not in run["status"]
+    assert condition(run)[1:] == ("StepFailed", '"step-two" exited with code 1: Error')
+    assert "Termination message is above max allowed size 4096" in rig.log("large", "two")
+    assert [item["name"] for item in run["status"]["results"]] == ["a"], "what the first step emitted was carried"
 
 
 def test_a_result_that_is_a_link_or_a_pipe_is_no_result(rig: Any) -> None:

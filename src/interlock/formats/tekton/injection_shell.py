@@ -26,6 +26,7 @@ _SHELLS: Final = frozenset(["sh", "bash", "dash", "ash", "ksh", "mksh", "zsh"])
 _CODE: Final = re.compile(r"^(python|pypy)[0-9.]*$|^(node|nodejs|perl|ruby|php|awk|gawk|mawk|nawk|lua|pwsh|osascript)$")
 _EVALUATES: Final = frozenset(["eval", "let", "ssh", "su", "trap", "parallel", "watch"])
 _RUNS: Final = frozenset(["command", "exec", "env", "sudo", "nohup", "time", "timeout", "xargs"])
+_NEAR: Final = 200
 _ASSIGNMENT = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*\+?=")
 _NUMERIC = re.compile(r"\s-(eq|ne|lt|le|gt|ge)\s")
 _DELIMITER = re.compile(r"""(?:'(?P<single>\w+)'|"(?P<double>\w+)"|\\(?P<escaped>\w+))""")
@@ -101,7 +102,7 @@ class _Marks(shell.Reader):
         return shell.commands(script, line=line, depth=self.depth + 1)
 
     def mark(self, start: int, end: int, context: str) -> None:
-        for at in range(start, end):
+        for at in range(start, min(end, len(self.text))):  # what is not closed may claim to go on
             if PRIVATE <= self.text[at] <= "\uf8ff":
                 self._decide(ord(self.text[at]) - ord(PRIVATE), at, context, (start, end))
 
@@ -214,9 +215,9 @@ class _Marks(shell.Reader):
         return bool(_ASSIGNMENT.match(self.text[self._start(at) : at]))
 
     def _redirects(self, at: int) -> bool:
-        return bool(
-            re.search(r"[<>]\s*$", self.text[: self._start(at)]) or re.search(r"[<>]", self.text[self._start(at) : at])
-        )
+        start = self._start(at)
+        before = self.text[max(0, start - _NEAR) : start].rstrip(" \t")
+        return before.endswith(("<", ">")) or "<" in self.text[start:at] or ">" in self.text[start:at]
 
     def _loose(self, number: int, at: int) -> bool:
         """Whether the variable stays unquoted: where shells do not split, or splitting is what is meant."""

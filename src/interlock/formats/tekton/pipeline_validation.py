@@ -6,7 +6,7 @@ them, with code ``tekton-invalid`` and the field's path. The first one is raised
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from interlock.errors import InputError
 from interlock.formats.tekton import cel, durations, graph, matrix, pipeline_variables, references, substitution
@@ -21,11 +21,11 @@ _TASK_KINDS = ("", "Task")
 
 
 def pipeline(
-    spec: PipelineSpec, *, flags: Flags | None = None, max_combinations: int = 256, propagated: Iterable[str] = ()
+    spec: PipelineSpec, *, flags: Flags | None = None, max_combinations: int = 256, propagated: Collection[str] = ()
 ) -> None:
     """Raise for the first reason that a PipelineSpec cannot run, its graph aside (`graph.build`).
 
-    ``propagated`` are workspaces of the run that it need not declare.
+    ``propagated`` are workspaces of the run, which a spec embedded in it need not declare.
     """
     flags = flags or Flags()
     if not spec.tasks:

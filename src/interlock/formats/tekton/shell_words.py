@@ -229,7 +229,7 @@ class WordReader:
         elif following == "{":
             self.at += 2
             self.braces()
-        elif following == "'":
+        elif following == "'" and not self.double:
             end = self.at + 2
             while end < len(self.text) and self.text[end] != "'":
                 end += 2 if self.text[end] == "\\" else 1

@@ -27,8 +27,8 @@ def invalid(message: str, field: str, *, got: object = None) -> InputError:
     return InputError("tekton-invalid", f"{message}: {field}", got=got)
 
 
-def task(spec: TaskSpec, more_volumes: Iterable[str] = ()) -> None:
-    """Raise for the first reason that a TaskSpec cannot run. ``more_volumes`` come with the run's podTemplate."""
+def task(spec: TaskSpec) -> None:
+    """Raise for the first reason that a TaskSpec cannot run."""
     if not spec.steps:
         raise invalid("missing field(s)", "spec.steps")
     unique((volume.name for volume in spec.volumes or []), 'multiple volumes with same name "{}"', "spec.volumes")
@@ -42,7 +42,6 @@ def task(spec: TaskSpec, more_volumes: Iterable[str] = ()) -> None:
     for result in spec.results or []:
         if not _RESULT_NAME.match(result.name):
             raise invalid(f'invalid key name "{result.name}"', "spec.results")
-    volumes = {*more_volumes, *(volume.name for volume in spec.volumes or [])}
     workspaces = {item.name for item in spec.workspaces or []}
     merged = variables.merged_steps(spec)
     unique(
@@ -51,10 +50,10 @@ def task(spec: TaskSpec, more_volumes: Iterable[str] = ()) -> None:
         "spec.steps",
     )
     for index, step in enumerate(merged.steps or []):
-        _step(step, f"spec.steps[{index}]", volumes, workspaces)
+        _step(step, f"spec.steps[{index}]", workspaces)
 
 
-def _step(step: Step, at: str, volumes: set[str], workspaces: set[str]) -> None:
+def _step(step: Step, at: str, workspaces: set[str]) -> None:
     if not step.image and step.ref is None:
         raise invalid("missing field(s)", f"{at}.image")
     if step.script and step.command:
@@ -74,11 +73,8 @@ def _step(step: Step, at: str, volumes: set[str], workspaces: set[str]) -> None:
             mounted = f'(volumeMount "{mount.name}" mounted at "{mount.mount_path}")'
             message = f"volumeMount cannot be mounted under /tekton/ {mounted}"
             raise invalid(message, f"{field}.mountPath")
-        if not substitution.is_reference(mount.name + mount.mount_path):
-            if mount.name not in volumes and not mount.name.startswith("ws-"):
-                raise invalid(f'volumeMounts[{position}].name: Not found: "{mount.name}"', field)
-            if not path.startswith("/") or path == "/":
-                raise invalid("mountPath must be an absolute path below /", f"{field}.mountPath", got=mount.mount_path)
+        if not substitution.is_reference(mount.mount_path) and (not path.startswith("/") or path == "/"):
+            raise invalid("mountPath must be an absolute path below /", f"{field}.mountPath", got=mount.mount_path)
         climbing(mount.sub_path, f"{field}.subPath")
     for usage in step.workspaces or []:
         if usage.name not in workspaces:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 from starlette.responses import Response, StreamingResponse
@@ -21,9 +23,19 @@ class KubeletProxy:
 
     def __init__(self) -> None:
         # trust_env off: a proxy of the environment has no business between an API server and its node.
+        self._stopping = asyncio.Event()
+        self._leaving: set[asyncio.Task[None]] = set()
         self._http = httpx.AsyncClient(timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS), trust_env=False)
 
+    async def _wait(self) -> None:
+        await self._stopping.wait()
+
+    def stop(self) -> None:
+        """End the streams: a graceful stop does not wait for containers."""
+        self._stopping.set()
+
     async def close(self) -> None:
+        await asyncio.gather(*self._leaving, return_exceptions=True)
         await self._http.aclose()
 
     async def stream(self, source: Source) -> Response:
@@ -47,18 +59,41 @@ class KubeletProxy:
         except BaseException:
             await answer.aclose()
             raise
-        return StreamingResponse(_content(answer), media_type="text/plain")
+        return StreamingResponse(self._content(answer), media_type="text/plain")
+
+    async def _content(self, answer: httpx.Response) -> AsyncIterator[bytes]:
+        """What the kubelet sends, until it ends, goes away (what was sent stands) or this server stops."""
+        chunks, following = answer.aiter_raw(), None
+        stopping = asyncio.create_task(self._wait())
+        try:
+            while True:
+                following = asyncio.create_task(_next(chunks))
+                await asyncio.wait([following, stopping], return_when=asyncio.FIRST_COMPLETED)
+                chunk = following.result() if following.done() else None
+                if chunk is None:
+                    return
+                yield chunk
+        finally:
+            # In a task of its own: where the client has left, whatever is awaited here is cancelled, and the kubelet
+            # would not learn of it.
+            leaving = asyncio.create_task(_leave(answer, following, stopping))
+            self._leaving.add(leaving)
+            leaving.add_done_callback(self._leaving.discard)
 
 
-async def _content(answer: httpx.Response) -> AsyncIterator[bytes]:
+async def _next(chunks: AsyncIterator[bytes]) -> bytes | None:
     try:
-        async for chunk in answer.aiter_raw():
-            yield chunk
-    except httpx.HTTPError:
-        # The node went away in the middle: what was sent stands, as with a real one.
-        return
-    finally:
-        await answer.aclose()
+        return await anext(chunks)
+    except (StopAsyncIteration, httpx.HTTPError):
+        return None
+
+
+async def _leave(answer: httpx.Response, *unfinished: asyncio.Task[Any] | None) -> None:
+    tasks = [task for task in unfinished if task is not None]
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await answer.aclose()
 
 
 async def _text(answer: httpx.Response) -> str:

@@ -85,9 +85,10 @@ class _Server:
             definitions.load(self._api.cluster)
 
     def close_watches(self) -> None:
-        """End the running watches: a graceful stop does not wait for their clients."""
+        """End the running watches and logs: a graceful stop does not wait for their clients."""
         for watcher in list(self._watchers):
             watcher.close()
+        self._kubelets.stop()
 
     async def close(self) -> None:
         await self._kubelets.close()

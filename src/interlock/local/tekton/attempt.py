@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from interlock.clients.kubernetes import Object
 from interlock.errors import InputError, InterlockError, UnreachableError
 from interlock.formats.tekton import artifacts, cel, conditions, durations, names, results, step_results, task, when
 from interlock.formats.tekton.conditions import Condition
 from interlock.formats.tekton.model import parse
+from interlock.formats.tekton.resolution import failure
 from interlock.formats.tekton.results import Emission
 from interlock.formats.tekton.runs import TaskRun
 from interlock.formats.tekton.task import Step
@@ -89,6 +91,7 @@ class Attempt:
     def _prepare(self) -> None:
         prepared = self._journal.of("prepared")
         resolved = parse(task.TaskSpec, prepared[0]["taskSpec"]) if prepared else None
+        self._tell_resolving()
         origin = task_source.source(self._services, self._run)
         self._plan = task_plan.build(
             self._services, self._run, origin, folder=self._folder, retries=self._retries, resolved=resolved
@@ -106,6 +109,15 @@ class Attempt:
             if "emission" in entry:
                 self._emissions.append(Emission(**entry["emission"]))
         self._written.status.setdefault("startTime", conditions.timestamp(self._services.now()))
+
+    def _tell_resolving(self) -> None:
+        """While a resolver fetches the Task the status says so."""
+        reference = self._run.spec.task_ref
+        if reference is None or not reference.resolver or conditions.of(self._written.status) is not None:
+            return
+        message = failure.awaiting("TaskRun", namespace=self._written.namespace, run=self._written.name)
+        waiting = Condition("Unknown", conditions.RESOLVING_TASK, message)
+        self._written.post(conditions.written(self._written.status, waiting, self._services.now()))
 
     def _claims(self) -> set[str]:
         """Claims of this engine's own that the run can write; a folder that its user named is the user's."""
@@ -146,7 +158,7 @@ class Attempt:
         sidecars = self._sidecars.states if self._sidecars is not None else []
         try:
             self._services.pods.update(
-                self._written.object,
+                self._with_template(),
                 self.plan.spec,
                 list(self._states),
                 list(sidecars),
@@ -158,10 +170,13 @@ class Attempt:
         except UnreachableError:
             raise
         except InterlockError as error:
-            named = self._run.spec.task_ref.name if self._run.spec.task_ref is not None else ""
-            maybe = f"missing or invalid Task {self._written.namespace}/{named}" if named else "invalid TaskSpec"
-            message = f'failed to create task run pod "{self._written.name}": {error.message}. Maybe {maybe}'
+            message = task_plan.pod_problem(self._run, error.message)
             raise Refusal(conditions.POD_CREATION_FAILED, message) from error
+
+    def _with_template(self) -> Object:
+        """The TaskRun with its podTemplate's params filled in, as its pod has it (ApplyPodTemplateReplacements)."""
+        value, template = self._written.object, self.plan.template.to_object()
+        return {**value, "spec": {**value["spec"], "podTemplate": template}} if template else value
 
     def _annotate(self) -> None:
         plan = self.plan
@@ -285,9 +300,7 @@ class Attempt:
             self._log(container, f"{error.message}\n")
             return self._after(container, step, Outcome("exited", 1), by_step=False)
         if not allowed:
-            self._log(
-                container, "Step was skipped due to when expressions were evaluated to false.\n"
-            )
+            self._log(container, "Step was skipped due to when expressions were evaluated to false.\n")
             return self._skipped(container)
         try:
             pod = self._sidecars.pod if self._sidecars is not None else None
@@ -396,6 +409,8 @@ class Attempt:
     def _first_line(self, container: Container) -> str:
         plan, level = self.plan, str(self._services.isolation.level)
         reach = ", ".join(f"{name} ({address})" for name, address in sorted(plan.network.items())) or "none"
+        if level == "none":
+            reach = "not limited"
         if self._services.isolation.not_enforced:
             level += f" (not enforced: {', '.join(self._services.isolation.not_enforced)})"
         notes = "".join(f"; {note}" for note in container.root.notes)

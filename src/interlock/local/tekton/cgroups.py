@@ -23,6 +23,7 @@ _LIMIT: Mapping[tuple[int, Shared], tuple[str, ...]] = {
     (2, "memory"): ("memory.max",),
     (2, "pids"): ("pids.max",),
 }
+_KINDS: tuple[Shared, ...] = ("memory", "pids")
 _numbers = itertools.count()
 
 
@@ -127,7 +128,7 @@ def _version_1(mounts: str, own: str) -> dict[Shared, Path]:
     for line in mounts.splitlines():
         fields, _, rest = line.partition(" - ")
         kind, _, options = rest.split()[:3]
-        for wanted in ("memory", "pids"):
+        for wanted in _KINDS:
             if kind == "cgroup" and wanted in options.split(",") and wanted in paths:
                 found[wanted] = _below(fields, paths[wanted])
     return found
@@ -140,12 +141,14 @@ def _version_2(mounts: str, own: str) -> dict[Shared, Path]:
         if path is None or rest.split()[0] != "cgroup2":
             continue
         folder = _below(fields, path)
-        # Allowed where the folder holds no process itself, or is the root: else only what is on already.
+        control = folder / "cgroup.subtree_control"
         with contextlib.suppress(OSError):
-            (folder / "cgroup.subtree_control").write_text("+memory +pids")
-        with contextlib.suppress(OSError):
-            active = (folder / "cgroup.subtree_control").read_text().split()
-            return {kind: folder for kind in ("memory", "pids") if kind in active}
+            if not {"memory", "pids"} <= set(control.read_text().split()):
+                # Allowed where the folder holds no process itself, or is the root: else only what is on already.
+                with contextlib.suppress(OSError):
+                    control.write_text("+memory +pids")
+            active = control.read_text().split()
+            return {kind: folder for kind in _KINDS if kind in active}
     return {}
 
 

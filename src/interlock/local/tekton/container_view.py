@@ -12,6 +12,7 @@ from interlock.formats.tekton import environment, step_results
 from interlock.formats.tekton.step_results import Produced
 from interlock.formats.tekton.task import Sidecar, Step
 from interlock.local.tekton import beneath, volumes
+from interlock.local.tekton.limits import Limits
 from interlock.local.tekton.pod import Pod
 from interlock.local.tekton.sandbox import SCRIPTS, TMP, Bind, Tree, View
 from interlock.local.tekton.services import Services
@@ -21,7 +22,7 @@ from interlock.local.tekton.task_plan import Container, Plan
 HOME = "/tekton/home"
 NAMES = "/tekton/interlock/names.json"
 _PREAMBLE = "#!/bin/sh\nset -e\n"
-_FOLDERS = ("workspace", "home", "results", "steps", "run", "scripts", "artifacts", "tmp", "interlock", "cwd")
+_FOLDERS = ("workspace", "home", "results", "steps", "run", "scripts", "artifacts", "tmp", "interlock", "cwd", "creds")
 
 
 def prepare(plan: Plan, folder: Path) -> None:
@@ -43,12 +44,18 @@ def prepare(plan: Plan, folder: Path) -> None:
         (folder / "tmp" / container.name).mkdir(exist_ok=True)
         if container.spec.script:
             _write_script(folder, container, container.spec.script)
-    for name, content in plan.credentials.items():
-        path = folder / "home" / name
-        if not path.exists():
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path.touch(mode=0o600)
-            path.write_bytes(content)
+    # Each step has its own copy in /tekton/creds, as upstream's volumes are; the home is common to all.
+    for base in (folder / "home", *(folder / "creds" / container.name for container in plan.steps)):
+        base.mkdir(mode=0o700, exist_ok=True)
+        for name, content in plan.credentials.items():
+            _write_private(base / name, content)
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    if not path.exists():
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_bytes(content)
 
 
 def _write_script(folder: Path, container: Container, text: str) -> None:
@@ -93,6 +100,7 @@ def view(
         working_dir=working_dir,
         hostname=plan.hostname,
         root=container.root,
+        limits=Limits(memory_bytes=container.memory),
         network_of=None if alone else network_of,
     )
 
@@ -128,7 +136,7 @@ def _implicit(services: Services, plan: Plan, folder: Path, container: Container
         Bind(folder / "steps", "/tekton/steps", read_only=True),
         Bind(folder / "run", "/tekton/run", read_only=True),
         Bind(folder / own, f"/tekton/{own}"),
-        Tree("/tekton/creds", plan.credentials, 0o400),
+        Bind(folder / "creds" / container.name, "/tekton/creds"),
         Tree(posixpath.dirname(NAMES), {posixpath.basename(NAMES): names}),
     ]
 

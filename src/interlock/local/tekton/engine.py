@@ -278,6 +278,7 @@ class Engine:
                 _log.info("removing what is left of TaskRun %s in %s", uid, namespace)
                 storage.remove(folder)
         alive = {uid for values in known.values() for uid in values}
+        self._services.pods.sweep(alive)
         for namespace, uid in self._services.storage.owners():
             if uid not in alive:
                 self._services.storage.drop(namespace, uid)

@@ -63,7 +63,8 @@ class Machine:
         """What that BusyBox can be called as."""
         if self.busybox is None:
             return frozenset()
-        done = subprocess.run([str(self.busybox), "--list"], capture_output=True, text=True, timeout=20, check=False)
+        command = [str(self.busybox), "--list"]
+        done = subprocess.run(command, env={}, capture_output=True, text=True, timeout=20, check=False)
         return frozenset(done.stdout.split())
 
     @cached_property

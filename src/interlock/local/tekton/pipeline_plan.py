@@ -172,7 +172,7 @@ def _build(services: Services, run: PipelineRun, source: PipelineSource, started
         found.fetch(task)
     graph = pipeline_validation.pipeline_graph(resolved)
     if started is None:
-        _check_tasks(services, spec, found.tasks, resolved=resolved, more_volumes=_pod_volumes(run))
+        _check_tasks(services, spec, resolved, found.tasks)
         for task in resolved.all_tasks():
             when.check(task.when)
         pipeline_validation.result_references(resolved, found.tasks, graph)
@@ -206,10 +206,12 @@ def _check(services: Services, run: PipelineRun, spec: PipelineSpec) -> None:
     """The run fits its Pipeline, and that can run at all."""
     config, given = services.config, run.spec.params
     pipeline_validation.pipeline_graph(spec)
-    # Only what is written in the run itself sees the run's workspaces without declaring them.
-    propagated = [item.name for item in run.spec.workspaces or []] if run.spec.pipeline_spec is not None else []
+    embedded = run.spec.pipeline_spec is not None
     pipeline_validation.pipeline(
-        spec, flags=config.flags, max_combinations=config.max_matrix_combinations, propagated=propagated
+        spec,
+        flags=config.flags,
+        max_combinations=config.max_matrix_combinations,
+        propagated=[item.name for item in run.spec.workspaces or []] if embedded else (),
     )
     if not versions.of(config.tekton_version).pipeline_ref_tasks:
         for task in spec.all_tasks():
@@ -228,22 +230,7 @@ def _bound(spec: PipelineSpec, run: PipelineRun) -> Replacements:
     return Replacements(bound | {f"workspaces.{item.name}.bound": "true" for item in run.spec.workspaces or []})
 
 
-def _pod_volumes(run: PipelineRun) -> list[str]:
-    """Volumes that the run adds to the pods of its tasks."""
-    template = run.spec.task_run_template
-    held = [template, *(run.spec.task_run_specs or [])]
-    pods = [item.pod_template for item in held if item is not None and item.pod_template is not None]
-    return [volume.name for pod in pods for volume in pod.volumes or []]
-
-
-def _check_tasks(
-    services: Services,
-    spec: PipelineSpec,
-    tasks: Mapping[str, TaskSpec],
-    *,
-    resolved: PipelineSpec,
-    more_volumes: Sequence[str],
-) -> None:
+def _check_tasks(services: Services, spec: PipelineSpec, resolved: PipelineSpec, tasks: Mapping[str, TaskSpec]) -> None:
     checked: set[int] = set()
     for written, task in zip(spec.all_tasks(), resolved.all_tasks(), strict=True):
         found = tasks.get(task.name)
@@ -251,7 +238,7 @@ def _check_tasks(
             continue
         if task.task_ref is not None and id(found) not in checked:
             unexecuted.refuse(found)
-            validation.task(found, more_volumes)
+            validation.task(found)
             checked.add(id(found))
         name = task.task_ref.name if task.task_ref is not None else ""
         params.check_task(name, found.params, task.params, references.matrix_params(task))

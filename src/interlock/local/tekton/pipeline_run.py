@@ -11,7 +11,8 @@ from typing import Any
 
 from interlock.clients.kubernetes import Object
 from interlock.errors import ConflictError, InputError, InterlockError, NotFoundError
-from interlock.formats.tekton import conditions, matrix, names, params, pipeline_variables, sizes, verdict, versions
+from interlock.formats.tekton import conditions, matrix, names, params, pipeline_variables, verdict, versions
+from interlock.formats.tekton.admission import size
 from interlock.formats.tekton.conditions import Condition
 from interlock.formats.tekton.model import parse
 from interlock.formats.tekton.pipeline import PipelineSpec, PipelineTask
@@ -83,6 +84,10 @@ class PipelineRuns:
             pending = Condition("Unknown", conditions.PENDING, f'PipelineRun "{written.name}" is pending')
             written.write(conditions.written(written.status, pending, self._services.now()))
             return None
+        too_large = size.problem(written.object) if not written.status else None
+        if too_large is not None:
+            self._finish(written, conditions.failed(conditions.PIPELINE_VALIDATION_FAILED, too_large))
+            return None
         try:
             return self._advance(written)
         except Refusal as refusal:
@@ -107,12 +112,7 @@ class PipelineRuns:
             message = f'PipelineRun "{written.name}" was cancelled'
             self._finish(written, conditions.failed(conditions.CANCELLED, message))
             return None
-        begins = "conditions" not in written.status
-        if begins:
-            self._fits(written.object, (written.object.get("spec") or {}).get("pipelineSpec"))
         plan = self._plan(written)
-        if begins:
-            self._fits(written.object, plan.status_spec)
         status = dict(written.status)
         status.setdefault("startTime", conditions.timestamp(now))
         status["pipelineSpec"] = plan.status_spec
@@ -129,12 +129,6 @@ class PipelineRuns:
                 raise
             # What finished tasks emitted makes another one impossible, which could not be known before.
             raise pipeline_plan.refusal(error, plan.run, plan.pipeline) from error
-
-    @staticmethod
-    def _fits(value: Object, pipeline: Mapping[str, Any] | None) -> None:
-        """Raises Refusal for a run that no API server could hold."""
-        if large := sizes.outgrown(value, pipeline):
-            raise Refusal(conditions.PIPELINE_VALIDATION_FAILED, large)
 
     def _act(
         self,

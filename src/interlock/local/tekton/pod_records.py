@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -49,6 +50,13 @@ def forget(storage: Storage, namespace: str, task_run: str, uid: str) -> None:
         if record is None or record.task_run_uid != uid:
             return
         _path(storage, namespace, name).unlink(missing_ok=True)
+
+
+def sweep(storage: Storage, alive: Collection[str]) -> None:
+    """Remove the records of TaskRuns whose uid is not ``alive``."""
+    for path in (storage.root / "pods").glob("*/*.json"):
+        if json.loads(path.read_text()).get("task_run_uid") not in alive:
+            path.unlink(missing_ok=True)
 
 
 def _path(storage: Storage, namespace: str, name: str) -> Path:

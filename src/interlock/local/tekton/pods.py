@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -129,10 +129,16 @@ class Pods:
         self._deleted.append(uid)
         for key in [key for key, held in self._pods.copy().items() if held.record.task_run_uid == uid]:
             self._poster.settle(_post(key))
-            held = self._pods.pop(key)
+            held = self._pods.pop(key, None)
+            if held is None:
+                continue  # it ended meanwhile
             for container in held.record.containers:
                 self._board.end(self._path(key, held.record, container))
         pod_records.forget(self._storage, namespace, name, uid)
+
+    def sweep(self, alive: Collection[str]) -> None:
+        """Forget the pods of TaskRuns (uids) that were deleted while no engine ran."""
+        pod_records.sweep(self._storage, alive)
 
     def close(self) -> None:
         """Write what is pending, as far as the API answers, and stop."""

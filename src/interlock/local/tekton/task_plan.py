@@ -12,6 +12,7 @@ from interlock.formats.tekton import (
     environment_leak,
     names,
     params,
+    resources,
     unexecuted,
     validation,
     variables,
@@ -20,8 +21,8 @@ from interlock.formats.tekton import pod as pods
 from interlock.formats.tekton.downward import PodFacts
 from interlock.formats.tekton.model import parse
 from interlock.formats.tekton.runs import PodTemplate, TaskRun, WorkspaceBinding
-from interlock.formats.tekton.substitution import Replacements
 from interlock.formats.tekton.task import Sidecar, Step, TaskSpec, WorkspaceDeclaration, step_name
+from interlock.local.tekton import secret_values
 from interlock.local.tekton.images import Root
 from interlock.local.tekton.inputs import Inputs
 from interlock.local.tekton.masking import Masker
@@ -33,12 +34,16 @@ from interlock.local.tekton.volumes import Places, Volume
 
 @dataclass(frozen=True)
 class Container:
-    """A step or sidecar of a plan: its place, the name of its container, what is written, its root file system."""
+    """A step or sidecar of a plan: its place, the name of its container, what is written, its root file system.
+
+    ``memory`` is its limit in bytes, if it has one.
+    """
 
     index: int
     name: str
     spec: Step | Sidecar
     root: Root
+    memory: int | None = None
 
 
 @dataclass(frozen=True)
@@ -112,8 +117,7 @@ def _build(
     spec, flags = run.spec, services.config.flags
     unexecuted.refuse(run.spec)
     unexecuted.refuse(origin.spec)
-    added = [item.name for item in (spec.pod_template.volumes if spec.pod_template else None) or []]
-    validation.task(origin.spec, added)
+    validation.task(origin.spec)
     validation.resource_requests(origin.spec)
     params.check_task(origin.name, origin.spec.params, spec.params)
     if flags.enable_param_enum:
@@ -140,7 +144,7 @@ def _build(
             declarations=declarations,
         )
         # What the variables brought in is held to the same rules.
-        validation.task(resolved, added)
+        validation.task(resolved)
     ready = variables.executable(resolved)
     if services.config.refuse_environment_leaks:
         environment_leak.refuse(ready)
@@ -151,8 +155,8 @@ def _build(
     plan = Plan(
         source=origin,
         spec=resolved,
-        steps=_containers(services, ready.steps or [], step_name),
-        sidecars=_containers(services, ready.sidecars or [], _sidecar_name),
+        steps=_containers(services, run, [(step_name(item, at), item) for at, item in enumerate(ready.steps or [])]),
+        sidecars=_containers(services, run, [(pods.sidecar_name(item.name), item) for item in ready.sidecars or []]),
         network=_network(services, origin),
         volumes={item.name: places.volume(item) for item in (*(ready.volumes or []), *(template.volumes or []))},
         workspaces={binding.name: places.workspace(binding) for binding in bindings},
@@ -165,21 +169,30 @@ def _build(
         hermetic=flags.alpha and run.hermetic,
         not_enforced=sorted({*unexecuted.not_enforced(run.spec), *unexecuted.not_enforced(ready)}),
     )
+    _refuse_unknown_volumes(run, plan)
     for container in plan.containers:
         inputs.environment(container.spec, {}, container=container.name, extra=template.env or [])
-    return replace(plan, masker=Masker([*inputs.maskable(), *_secret_values(origin, answers)]))
+    return replace(
+        plan, masker=Masker([*inputs.maskable(), *secret_values.of(services.client, run, origin.annotations, answers)])
+    )
 
 
-def _secret_values(origin: Source, answers: Replacements) -> list[bytes]:
-    """Values of the params that the Task declares secret."""
-    wanted = (origin.annotations.get(names.ANNOTATION_SECRET_PARAMS) or "").replace(",", " ").split()
-    found: list[bytes] = []
-    for name in wanted:
-        key = f"params.{name}"
-        found += [text.encode() for text in ([answers.strings[key]] if key in answers.strings else [])]
-        found += [text.encode() for text in answers.arrays.get(key, ())]
-        found += [text.encode() for text in answers.objects.get(key, {}).values()]
-    return found
+def _refuse_unknown_volumes(run: TaskRun, plan: Plan) -> None:
+    """A mount of a volume that neither Task nor podTemplate has: the API refuses the Pod. Raises Refusal."""
+    known = {*plan.volumes, *(f"ws-{name}" for name in plan.workspaces)}
+    for container in plan.containers:
+        for position, mount in enumerate(container.spec.volume_mounts or []):
+            if mount.name not in known:
+                field = f"spec.containers[{container.index}].volumeMounts[{position}].name"
+                problem = f'Pod "{plan.pod.name}" is invalid: {field}: Not found: "{mount.name}"'
+                raise Refusal(conditions.POD_CREATION_FAILED, pod_problem(run, problem))
+
+
+def pod_problem(run: TaskRun, problem: str) -> str:
+    """Message of a run whose Pod the API refuses (tr/taskrun.go handlePodCreationError)."""
+    named = run.spec.task_ref.name if run.spec.task_ref is not None else ""
+    maybe = f"missing or invalid Task {run.metadata.namespace}/{named}" if named else "invalid TaskSpec"
+    return f'failed to create task run pod "{run.metadata.name}": {problem}. Maybe {maybe}'
 
 
 def _bindings(services: Services, run: TaskRun, origin: Source) -> list[WorkspaceBinding]:
@@ -198,34 +211,18 @@ def _substituted(declared: Sequence[WorkspaceDeclaration], resolved: TaskSpec) -
     return [own.get(item.name, item) for item in declared]
 
 
-def _sidecar_name(sidecar: Sidecar, index: int) -> str:
-    return pods.sidecar_name(sidecar.name)
-
-
-def _containers(services: Services, specs, name) -> list[Container]:  # type: ignore[no-untyped-def]
+def _containers(services: Services, run: TaskRun, named: Sequence[tuple[str, Step | Sidecar]]) -> list[Container]:
     """An image that nothing stands for ends the run before its first step."""
-    return [
-        Container(
-            index,
-            name(spec, index),
-            spec,
-            services.images.root(spec.image, script=spec.script, command=spec.command or (), args=spec.args or ()),
-        )
-        for index, spec in enumerate(specs)
-    ]
+    found = []
+    for index, (name, spec) in enumerate(named):
+        root = services.images.root(spec.image, script=spec.script, command=spec.command or (), args=spec.args or ())
+        found.append(Container(index, name, spec, root, resources.memory_limit(resources.of(spec, run.spec))))
+    return found
 
 
 def _pod(run: TaskRun, origin: Source, retries: int, spec: TaskSpec) -> PodFacts:
     meta = run.metadata
-    resources = {
-        step_name(step, index): {
-            f"{section}.{name}": str(quantity)
-            for section, quantities in (step.compute_resources or {}).items()
-            if isinstance(quantities, dict)
-            for name, quantity in quantities.items()
-        }
-        for index, step in enumerate(spec.steps or [])
-    }
+    asked = {step_name(step, index): resources.of(step, run.spec) for index, step in enumerate(spec.steps or [])}
     return PodFacts(
         name=names.pod(meta.name, retries),
         namespace=meta.namespace,
@@ -233,7 +230,7 @@ def _pod(run: TaskRun, origin: Source, retries: int, spec: TaskSpec) -> PodFacts
         service_account=run.spec.service_account_name or "default",
         labels={**origin.labels, **(meta.labels or {}), names.LABEL_TASK_RUN: meta.name},
         annotations={**origin.annotations, **(meta.annotations or {})},
-        resources=resources,
+        resources={name: resources.flat(found) for name, found in asked.items()},
     )
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from interlock.clients.kubernetes import Object
 from interlock.errors import InputError, InterlockError, NotFoundError
-from interlock.formats.tekton import conditions, names, sizes, task, versions
+from interlock.formats.tekton import conditions, names, task, versions
+from interlock.formats.tekton.admission import size
 from interlock.formats.tekton.conditions import Condition
 from interlock.formats.tekton.model import parse
 from interlock.formats.tekton.runs import TaskRun
@@ -36,13 +37,14 @@ class TaskRunExecution:
 
         Raises UnreachableError when the API does not answer: nothing was decided, call again.
         """
+        too_large = size.problem(self._written.object) if not self._written.status else None
+        if too_large is not None:
+            self._finish(conditions.failed(conditions.TASK_VALIDATION_FAILED, too_large))
+            return
         try:
             run = parse(TaskRun, self._written.object, what="TaskRun")
         except InputError as error:
             self._finish(conditions.failed(conditions.TASK_VALIDATION_FAILED, error.message))
-            return
-        if large := sizes.outgrown(self._written.object):
-            self._finish(conditions.failed(conditions.TASK_VALIDATION_FAILED, large))
             return
         if run.spec.status == "TaskRunPending" and self._services.behaviour.task_run_pending:
             pending = Condition("Unknown", conditions.TASK_PENDING, f'TaskRun "{run.metadata.name}" is pending')

@@ -1,15 +1,20 @@
 """Fixed scripts, run: the same for harmless values, and nothing of a hostile value runs."""
+# ruff: noqa: E501 - tables of pieces
 
 from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import tempfile
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from interlock.formats import yaml
 from interlock.formats.tekton import injection
@@ -149,3 +154,33 @@ def test_the_unfixed_scripts_do_run_them(sandbox: Sandbox, images: Images) -> No
         if not ran:
             harmless.append(value)
     assert harmless == []
+
+
+_pieces = st.sampled_from(
+    ["$(params.x)", "$(params.x)", "$(params.x)", " ", "\n", "echo ", '"', "'", "a", "\\", "$Y", "${Y:-", "}", "$(echo ",
+     ")", "`echo ", "`", "<<EOF\n", "EOF\n", "<<'E'\n", "\nE\n", "#", " ;", " && ", "if true; then ", "; fi\n", "case a in ",
+     ") echo b;;", " esac\n", "(", "{ ", "; }\n", "x=", "for i in ", "; do echo $i; done\n", "$((1+", "))", "[ ", " ]",
+     "f() { ", "$'", "=", "~", " > /dev/null", "<<-T\n", "\tT\n", "!"]
+)  # fmt: skip
+_values = st.sampled_from(
+    ["$(>pwned)", "`>pwned`", '";>pwned;"', "';>pwned;'", "a\n>pwned\n", "x;>pwned #", ")\n>pwned\n(", "\nEOF\n>pwned\n",
+     "\nE\n>pwned\n", "}>pwned;{", "\\\n>pwned\n", ";;esac;>pwned;"]
+)  # fmt: skip
+
+
+@pytest.mark.skipif(not Path("/usr/bin/dash").exists(), reason="no dash on this machine")
+@settings(max_examples=150, deadline=None)
+@given(st.lists(_pieces, min_size=2, max_size=14).map("".join), st.lists(_values, min_size=1, max_size=3))
+def test_whatever_the_script_a_hostile_value_runs_nothing(script: str, values: list[str]) -> None:
+    done = injection.fix(yaml.dump({"steps": [{"image": "a", "script": script}]}))
+    step = yaml.load(done.text, file="test").value["steps"][0]
+    if done.left or "env" not in step:
+        return
+    for value in values:
+        with tempfile.TemporaryDirectory() as folder:
+            env = {"PATH": "/nowhere", **{item["name"]: value for item in step["env"]}}
+            subprocess.run(
+                ["/usr/bin/dash", "-c", step["script"]],
+                env=env, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, timeout=20, check=False,
+            )  # fmt: skip
+            assert not Path(folder, "pwned").exists()

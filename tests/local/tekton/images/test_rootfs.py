@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import io
@@ -10,12 +11,15 @@ import os
 import platform
 import shutil
 import tarfile
+import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
 import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from interlock.clients.registry import RegistryClient
 from interlock.errors import IntegrityError, InterlockError, NotFoundError, UnsupportedError
@@ -358,6 +362,36 @@ def test_hostile_entries_are_refused(tmp_path: Path, entries: list[Entry], what:
         unpacked(tmp_path, tar(entries))
     assert caught.value.code == "image-layer"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["blob", "root"]
+
+
+_names = st.lists(st.sampled_from(["a", "b", "c", ".", "", "d"]), min_size=1, max_size=4).map("/".join)
+_targets = st.lists(st.sampled_from(["..", "a", "b", "c", "", ".", "outside"]), min_size=1, max_size=6).map("/".join)
+_entries = st.one_of(
+    st.tuples(st.just("file"), _names, st.just("x")),
+    st.tuples(st.just("dir"), _names, st.none()),
+    st.tuples(st.just("link"), _names, _targets),
+    st.tuples(st.just("hard"), _names, _names),
+    st.tuples(st.just("file"), _names.map(lambda name: f"{name}/.wh.b"), st.just("")),
+    st.tuples(st.just("file"), _names.map(lambda name: f"{name}/.wh..wh..opq"), st.just("")),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.lists(_entries, max_size=8), max_size=3))
+def test_no_layers_touch_anything_outside(layers_: list[list[Entry]]) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "outside" / "a").mkdir(parents=True)
+        (folder / "outside" / "b").write_text("untouched")
+        with contextlib.suppress(UnsupportedError):
+            unpacked(folder, *(tar(entries) for entries in layers_))
+        assert sorted(path.name for path in folder.iterdir()) in (["blob", "outside", "root"], ["outside", "root"])
+        assert listed(folder / "outside") == ["a", "b"]
+        assert (folder / "outside" / "b").read_text() == "untouched"
+        root = (folder / "root").resolve()
+        for link in (path for path in root.rglob("*") if path.is_symlink()):
+            target = os.path.normpath(link.parent / link.readlink())
+            assert Path(target).is_relative_to(root), (link, link.readlink())
 
 
 def test_absolute_paths_are_of_the_image(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from interlock.errors import InputError
 from interlock.formats import yaml
+from interlock.formats.tekton.policy import Verdict
 
 STEP = "steps: [{name: s, image: i, script: 'true'}]"
 TASK = "taskSpec: {" + STEP + "}"
@@ -84,7 +85,7 @@ def test_what_a_resolver_cannot_bring(driver: Any) -> None:
 
 def test_what_a_policy_refuses_never_starts(driver: Any) -> None:
     driver.resolvers.found = {"git": resolved("Pipeline", "far", f"tasks: [{{name: a, {TASK}}}]")}
-    driver.policies.verdict.ok, driver.policies.verdict.message = False, "no signature"
+    driver.policies.verdict = Verdict("failed", "no signature")
     driver.create("PipelineRun", "pr", REMOTE)
     run = driver.settle()
     assert driver.condition(run)[1] == "ResourceVerificationFailed"
@@ -95,7 +96,7 @@ def test_what_a_policy_refuses_never_starts(driver: Any) -> None:
 def test_what_a_policy_passed_is_said(driver: Any) -> None:
     driver.resolvers.found = {"git": resolved("Pipeline", "far", f"tasks: [{{name: a, {TASK}}}]")}
     verified = {"type": "TrustedResourcesVerified", "status": "True"}
-    driver.policies.verdict.condition = verified
+    driver.policies.verdict = Verdict("passed")
     driver.create("PipelineRun", "pr", REMOTE)
     driver.settle()
     run = driver.end("pr-a")

@@ -31,6 +31,13 @@ def of_object(value: Mapping[str, Any]) -> Faults:
         yield Fault("object-size", _WORDS, ("spec",), f"The object takes {size} bytes, and etcd {LIMIT}.")
 
 
+def problem(value: Object) -> str | None:
+    """Why a run cannot be stored with its status; None if it can. For whoever executes what no API server has seen."""
+    for fault in (*of_object(value), *of_runs(str(value.get("kind")), value)):
+        return str(fault)
+    return None
+
+
 def of_runs(kind: str, value: Object) -> Faults:
     """Whether the status of a run of this pipeline fits."""
     if kind not in ("Pipeline", "PipelineRun"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Final
 
 from interlock.formats.tekton import shell
@@ -70,6 +71,12 @@ def programs(script: str, command: Sequence[str] = ()) -> list[str]:
 
     With a script the command is not looked at (upstream refuses both together).
     """
+    return list(_programs(script, tuple(command)))
+
+
+@lru_cache(maxsize=512)
+def _programs(script: str, command: tuple[str, ...]) -> tuple[str, ...]:
+    """Read once: a run names its scripts again and again."""
     found: list[str] = []
     if script:
         found += dict.fromkeys((interpreter(script)[0], interpreter_program(script)))
@@ -77,7 +84,7 @@ def programs(script: str, command: Sequence[str] = ()) -> list[str]:
             found += _of_shell(script)
     elif command:
         found += _of_words([Word(text) for text in command])
-    return [name for name in dict.fromkeys(found) if name and name not in _BUILTINS]
+    return tuple(name for name in dict.fromkeys(found) if name and name not in _BUILTINS)
 
 
 def _of_shell(script: str, depth: int = 0) -> list[str]:
