@@ -214,7 +214,8 @@ class Maker:
         )
 
     def _timeout(self, task: PipelineTask, override: PipelineTaskRunSpec | None, final: bool) -> str | None:
-        return (override.timeout if override else None) or task.timeout or self._inherited_timeout(final)
+        own = (override.timeout if override else None) or task.timeout
+        return durations.text(durations.parse(own)) if own else self._inherited_timeout(final)
 
     def _inherited_timeout(self, final: bool) -> str | None:
         """The section's limit, where it is longer than a TaskRun's default (pipelinerun.go pipelineRunTimeout)."""
