@@ -58,6 +58,11 @@ def test_what_does_not_hold(expression: str) -> None:
             "ERROR: <input>:1:5: found no matching overload for '_>_' applied to '(string, double)'\n"
             " | 'x' > 0.9\n | ....^",
         ),
+        (
+            "true && params.foo.bar == 'foo'",
+            "ERROR: <input>:1:9: undeclared reference to 'params' (in container '')\n"
+            " | true && params.foo.bar == 'foo'\n | ........^",
+        ),
         ("1 / 0 == 1", "division by zero"),
         ("{'a': 1}['b'] == 1", "no such key: b"),
     ],

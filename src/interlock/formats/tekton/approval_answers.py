@@ -49,8 +49,7 @@ def admit(old: Mapping[str, Any] | None, new: Mapping[str, Any], user: str, grou
     """
     approvers = (new.get("spec") or {}).get("approvers") or []
     if old is None:
-        wrong = [item["name"] for item in approvers if item.get("input") != PENDING]
-        return f"validation failed: approver {wrong[0]} must be pending on creation" if wrong else None
+        return _answered_before_asked(approvers)
     before = old["spec"]["approvers"]
     if (old.get("status") or {}).get("state") in (APPROVED, REJECTED):
         return "ApprovalTask has already reached it's final state"
@@ -75,6 +74,16 @@ def admit(old: Mapping[str, Any] | None, new: Mapping[str, Any], user: str, grou
     own = any(_own_change(was, now, user, groups) for was, now in pairs)
     if not own or any(_foreign_change(was, now, user, groups) for was, now in pairs):
         return "User can only update their own approval input"
+    return None
+
+
+def _answered_before_asked(approvers: Sequence[Mapping[str, Any]]) -> str | None:
+    for index, approver in enumerate(approvers):
+        members = enumerate(approver.get("users") or [])
+        places = [(f"approvers[{index}]", approver), *((f"approvers[{index}].users[{at}]", who) for at, who in members)]
+        for place, item in places:
+            if (said := item.get("input")) != PENDING:
+                return f"validation failed: {place}.input: must be 'pending' for new ApprovalTask, got '{said}'"
     return None
 
 

@@ -27,6 +27,11 @@ _WORDS = (
 )
 
 
+_QUALIFIED = re.compile(
+    r"ERROR: <input>:(\d+):(\d+): undeclared reference to '([^'.]+)\.([^']+)'(.*)\n \| (.*)\n \| \.*\^"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Function:
     """A function that expressions may call: ``name(…)``, or with ``member`` ``value.name(…)``."""
@@ -130,4 +135,13 @@ def _invalid(expression: str, text: str) -> InputError:
         text = text.removesuffix(f" [{prefix.removesuffix(': ')}]")
     for pattern, theirs in _WORDS:
         text = pattern.sub(theirs, text)
-    return InputError("cel-invalid", text, got=expression)
+    return InputError("cel-invalid", _QUALIFIED.sub(_unqualified, text), got=expression)
+
+
+def _unqualified(found: re.Match[str]) -> str:
+    """cel-go names the first part of an unknown ``a.b.c`` and points at it; the C++ library, the last dot."""
+    line, column, name, rest, tail, source = found.groups()
+    start = int(column) - len(f"{name}.{rest}".rpartition(".")[0])
+    return (
+        f"ERROR: <input>:{line}:{start}: undeclared reference to '{name}'{tail}\n | {source}\n | {'.' * (start - 1)}^"
+    )

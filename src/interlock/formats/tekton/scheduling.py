@@ -88,7 +88,9 @@ class Schedule:
         """The task with the results, and for a finally task the states, of the others: its embedded task aside."""
         if (head := self._heads.get(name)) is not None:
             return head
-        task = self.graph.tasks.get(name) or self.graph.finals[name]
+        task = self.graph.all[name]
+        if name not in self.graph.references and name not in self.graph.finals:
+            return task
         answers = self._answers(name) or Replacements()
         if name in self.graph.finals:
             answers = self.status_variables | answers
@@ -238,15 +240,17 @@ class Schedule:
                 return task.on_error == "continue" or skipped.get(ref.task) == WHEN_FALSE
         return False
 
-    def ended(self, name: str) -> bool:
-        """Whether the task succeeded, failed, was skipped or cannot start."""
-        found = self.children.get(name)
-        return found.done if found is not None else name in self.skips or name in self.invalid
-
     @cached_property
     def tasks_done(self) -> bool:
         """Every task, finally tasks aside, has ended."""
-        return all(self.ended(name) for name in self.graph.tasks)
+        return len(self._ended) == len(self.graph.tasks)
+
+    @cached_property
+    def _ended(self) -> set[str]:
+        """Names of the tasks that succeeded, failed, were skipped or cannot start."""
+        skips, invalid = self._verdicts
+        done = {name for name, found in self.children.items() if found.done and name in self.graph.tasks}
+        return done | skips.keys() | invalid.keys()
 
     @property
     def finals_done(self) -> bool:
@@ -285,8 +289,7 @@ class Schedule:
             return [name for name in self.graph.finals if name not in self.children and name not in self.final_skips]
         if self._failed or self.invalid or self.spec_status in GRACEFUL:
             return []
-        done = {name for name in self.graph.tasks if self.ended(name)}
-        return [name for name in self.graph.ready(done) if name not in self.children]
+        return [name for name in self.graph.ready(self._ended) if name not in self.children]
 
     @property
     def timed_out(self) -> bool:

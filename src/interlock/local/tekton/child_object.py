@@ -214,8 +214,9 @@ class Maker:
         )
 
     def _timeout(self, task: PipelineTask, override: PipelineTaskRunSpec | None, final: bool) -> str | None:
-        own = (override.timeout if override else None) or task.timeout
-        return durations.text(durations.parse(own)) if own else self._inherited_timeout(final)
+        """As Go writes durations: ``5m`` is ``5m0s`` in the object."""
+        given = (override.timeout if override else None) or task.timeout
+        return durations.text(durations.parse(given)) if given else self._inherited_timeout(final)
 
     def _inherited_timeout(self, final: bool) -> str | None:
         """The section's limit, where it is longer than a TaskRun's default (pipelinerun.go pipelineRunTimeout)."""

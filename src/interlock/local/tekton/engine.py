@@ -19,15 +19,14 @@ from typing import Literal
 
 from interlock.clients.kubernetes import KubernetesClient, Object, Synced, follow
 from interlock.errors import InterlockError, NotFoundError, UnreachableError
-from interlock.formats.tekton import approvals as approval_tasks
 from interlock.formats.tekton import conditions, pod, versions
-from interlock.formats.tekton.task import API_VERSION
 from interlock.formats.tekton.trusted import checksum
-from interlock.local.tekton import capabilities, child_object, record, sandbox, storage, system
+from interlock.local.tekton import capabilities, record, sandbox, storage, system
 from interlock.local.tekton.approvals import Approvals
 from interlock.local.tekton.config import Config
 from interlock.local.tekton.forwarding import Forwarder
 from interlock.local.tekton.images import Images
+from interlock.local.tekton.kinds import KINDS, OPTIONAL, Kind, done, not_newer
 from interlock.local.tekton.pipeline_run import PipelineRuns
 from interlock.local.tekton.pods import Pods
 from interlock.local.tekton.policies import Policies
@@ -43,15 +42,6 @@ _log = logging.getLogger("interlock.local.tekton")
 _RETRY = timedelta(seconds=1)
 _WATCH_SECONDS = 60
 
-Kind = Literal["PipelineRun", "TaskRun", "CustomRun", "ApprovalTask"]
-_KINDS: Mapping[Kind, str] = {
-    "PipelineRun": API_VERSION,
-    "TaskRun": API_VERSION,
-    "CustomRun": child_object.CUSTOM_API_VERSION,
-    "ApprovalTask": approval_tasks.API_VERSION,
-}
-_OPTIONAL: tuple[Kind, ...] = ("CustomRun", "ApprovalTask")
-"""Kinds that a cluster need not have: without them there are no custom tasks, and nothing waits for them."""
 _LATER = timedelta(seconds=30)
 
 
@@ -79,12 +69,14 @@ class Engine:
         self._now = now
         self._events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        self._objects: dict[Kind, dict[str, Object]] = {kind: {} for kind in _KINDS}
+        self._objects: dict[Kind, dict[str, Object]] = {kind: {} for kind in KINDS}
         self._owned: dict[str, dict[str, Object]] = {}
         self._synced: set[Kind] = set()
         self._executing: dict[str, Stop] = {}
         self._alarms: list[tuple[datetime, Kind, str]] = []
         self._due: set[str] = set()
+        self._looked: Object | None = None
+        """The PipelineRun that is being looked at, as it was when the look began."""
         self._stopping = threading.Event()
         self.failure: InterlockError | None = None
         """Why the engine ended by itself: the API refuses its token."""
@@ -145,7 +137,7 @@ class Engine:
         """Serve until `stop`. Raises RefusedError when the API refuses the token."""
         self._services.forwarder.start()
         watchers = [
-            threading.Thread(target=self._watch, args=(kind,), name=f"watch-{kind}", daemon=True) for kind in _KINDS
+            threading.Thread(target=self._watch, args=(kind,), name=f"watch-{kind}", daemon=True) for kind in KINDS
         ]
         for watcher in watchers:
             watcher.start()
@@ -180,9 +172,9 @@ class Engine:
             except NotFoundError as error:
                 # The kinds come with the cluster's bootstrap, which may still be under way.
                 _log.warning("watching %s: %s", kind, error)
-                if kind in _OPTIONAL:
+                if kind in OPTIONAL:
                     self._seen_all(kind)
-                self._stopping.wait((_LATER if kind in _OPTIONAL else _RETRY).total_seconds())
+                self._stopping.wait((_LATER if kind in OPTIONAL else _RETRY).total_seconds())
             except InterlockError as error:
                 if not self._stopping.is_set():
                     _log.error("watching %s ended: %s", kind, error)
@@ -192,7 +184,7 @@ class Engine:
     def _follow(self, kind: Kind) -> None:
         for event in follow(
             self._client,
-            _KINDS[kind],
+            KINDS[kind],
             kind,
             namespace=self._config.namespace,
             stop=self._stopping,
@@ -210,19 +202,28 @@ class Engine:
             self._synced.add(kind)
         self._events.put(_Event("synced"))
 
-    def _seen(self, value: Object) -> None:
+    def _seen(self, value: Object, *, told: bool = True) -> None:
         kind: Kind = value["kind"]
         uid = value["metadata"]["uid"]
         with self._lock:
             held = self._objects[kind].get(uid)
-            if held is not None and _not_newer(value, held):
+            if held is not None and not_newer(value, held):
                 return
             self._objects[kind][uid] = value
             for owner in value["metadata"].get("ownerReferences") or []:
                 self._owned.setdefault(owner["uid"], {})[uid] = value
-        self._events.put(_Event(kind, uid))
+        if told:
+            self._events.put(_Event(kind, uid))
 
-    _published = _seen
+    def _published(self, value: Object) -> None:
+        """What a write of ours returned. The status of the run that is being looked at is no reason to look again.
+
+        Unless it is over, which concerns its owner, or somebody changed its spec meanwhile, which no watch tells us
+        of any more.
+        """
+        looked = self._looked
+        own = looked is not None and looked["metadata"]["uid"] == value["metadata"]["uid"]
+        self._seen(value, told=not own or looked is None or looked["spec"] != value["spec"] or done(value))
 
     def _deleted(self, kind: Kind, value: Object) -> None:
         uid = value["metadata"]["uid"]
@@ -236,7 +237,7 @@ class Engine:
             stop.set("cancelled")
         if kind == "PipelineRun":
             self._pipelines.forget(uid)
-        else:
+        elif kind == "TaskRun":
             self._services.pods.forget(value)
         self._services.storage.drop(value["metadata"]["namespace"], uid)
 
@@ -274,7 +275,7 @@ class Engine:
             known = {kind: list(values) for kind, values in self._objects.items()}
         for namespace, uid, folder in list(self._services.storage.runs()):
             value = self._objects["TaskRun"].get(uid)
-            if value is None or _done(value):
+            if value is None or done(value):
                 _log.info("removing what is left of TaskRun %s in %s", uid, namespace)
                 storage.remove(folder)
         alive = {uid for values in known.values() for uid in values}
@@ -300,8 +301,10 @@ class Engine:
             self._execute(value)
         elif kind == "CustomRun":
             self._alarm(kind, value, self._approvals.reconcile)
-        for owner in value["metadata"].get("ownerReferences") or []:
-            self._owner_is_due(owner)
+        # What a child does before it ends changes nothing for its PipelineRun.
+        if kind == "ApprovalTask" or done(value):
+            for owner in value["metadata"].get("ownerReferences") or []:
+                self._owner_is_due(owner)
 
     def _owner_is_due(self, owner: Mapping[str, str]) -> None:
         """Look at the owner after what has already come in: children that end together are judged together."""
@@ -310,13 +313,17 @@ class Engine:
             return
         with self._lock:
             run = self._objects["PipelineRun" if kind == "PipelineRun" else "CustomRun"].get(uid)
-        if run is not None and not _done(run):
+        if run is not None and not done(run):
             if kind == "PipelineRun":
                 self._due.add(uid)
             self._events.put(_Event("PipelineRun" if kind == "PipelineRun" else "CustomRun", uid))
 
     def _reconcile(self, value: Object) -> None:
-        self._alarm("PipelineRun", value, self._pipelines.reconcile)
+        self._looked = value
+        try:
+            self._alarm("PipelineRun", value, self._pipelines.reconcile)
+        finally:
+            self._looked = None
 
     def _alarm(self, kind: Kind, value: Object, reconcile: Callable[[Object], datetime | None]) -> None:
         """Act on an object, and come back to it when its time limits say so."""
@@ -338,7 +345,7 @@ class Engine:
     def _execute(self, value: Object) -> None:
         """Start the TaskRun in a worker, or tell the one that has it to stop."""
         uid, spec = value["metadata"]["uid"], value.get("spec", {})
-        if _done(value) or spec.get("managedBy") not in (None, "tekton.dev/pipeline"):
+        if done(value) or spec.get("managedBy") not in (None, "tekton.dev/pipeline"):
             return
         cancelled = spec.get("status") == conditions.TASK_CANCELLED
         with self._lock:
@@ -357,7 +364,7 @@ class Engine:
         again = False
         name = "?"
         try:
-            if value is not None and not _done(value) and not self._stopping.is_set():
+            if value is not None and not done(value) and not self._stopping.is_set():
                 name = f"{value['metadata']['namespace']}/{value['metadata']['name']}"
                 _log.info("TaskRun %s starts", name)
                 TaskRunExecution(self._services, value, stop).execute()
@@ -389,14 +396,3 @@ class Engine:
         while self._alarms and self._alarms[0][0] <= now:
             _, kind, uid = heapq.heappop(self._alarms)
             self._events.put(_Event(kind, uid))
-
-
-def _done(value: Object) -> bool:
-    condition = conditions.of(value.get("status"))
-    return condition is not None and condition.done
-
-
-def _not_newer(value: Object, held: Object) -> bool:
-    """Whether ``held`` is the same state or a later one; versions of one kind are comparable numbers (KEP-5504)."""
-    new, old = (str(item["metadata"].get("resourceVersion", "")) for item in (value, held))
-    return new.isdigit() and old.isdigit() and int(new) <= int(old)

@@ -23,7 +23,7 @@ from interlock.formats.tekton import (
 )
 from interlock.formats.tekton.graph import Graph
 from interlock.formats.tekton.pipeline import EmbeddedTask, PipelineSpec, PipelineTask
-from interlock.formats.tekton.progress import Child
+from interlock.formats.tekton.progress import Child, Children
 from interlock.formats.tekton.runs import PipelineRun, WorkspaceBinding
 from interlock.formats.tekton.substitution import Replacements
 from interlock.formats.tekton.task import TaskSpec
@@ -63,6 +63,18 @@ _SENTENCES: Mapping[str, str] = {
 _WITHOUT_LABEL = ("pipeline-result-reference", "task-result-reference")
 
 
+@dataclass
+class Memory:
+    """What was read of a run's children the last time: most of them are as they were."""
+
+    children: dict[str, tuple[str, Child]] = field(default_factory=dict)
+    """By uid, at a version."""
+    tasks: dict[str, Children] = field(default_factory=dict)
+    """By PipelineTask."""
+    references: dict[str, tuple[str, PipelineTask, dict[str, Any]]] = field(default_factory=dict)
+    """Entries of status.childReferences by uid, at a version, of a task with its results."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """A PipelineRun that may start.
@@ -83,8 +95,7 @@ class Plan:
     annotations: Mapping[str, str]
     origin: Mapping[str, Any] | None = None
     verified: Mapping[str, Any] | None = None
-    seen: dict[str, tuple[str, Child]] = field(default_factory=dict, compare=False)
-    """By uid: a child at the version that was last read."""
+    memory: Memory = field(default_factory=Memory, compare=False)
 
     @cached_property
     def status_spec(self) -> dict[str, Any]:

@@ -115,7 +115,8 @@ class PipelineRuns:
         plan = self._plan(written)
         status = dict(written.status)
         status.setdefault("startTime", conditions.timestamp(now))
-        status["pipelineSpec"] = plan.status_spec
+        if "pipelineSpec" not in status:
+            status["pipelineSpec"] = plan.status_spec
         if self._services.config.flags.enable_provenance_in_status:
             status["provenance"] = {"featureFlags": self._services.config.flags.to_status()}
             if plan.origin is not None:
@@ -184,11 +185,7 @@ class PipelineRuns:
         return Schedule(
             run=written.name,
             graph=plan.graph,
-            children={
-                name: Children(tuple(_child(plan, value) for value in found), _matrixed(plan, name))
-                for name, found in objects.items()
-                if name in plan.graph.all
-            },
+            children={name: _read(plan, name, found) for name, found in objects.items() if name in plan.graph.all},
             spec_status=spec_status,
             timeouts=child_object.timeouts(plan.run, self._services.config.default_timeout),
             start=conditions.moment(status["startTime"]),
@@ -299,7 +296,7 @@ class PipelineRuns:
         objects: Mapping[str, list[Object]],
     ) -> datetime | None:
         references = [
-            child_status.reference(schedule.resolved(name), value)
+            _reference(plan, schedule.resolved(name), value)
             for name in plan.graph.all
             for value in objects.get(name, ())
         ]
@@ -359,12 +356,29 @@ class PipelineRuns:
             self._services.published(patched)
 
 
+def _read(plan: Plan, name: str, values: Iterable[Object]) -> Children:
+    """The children of a PipelineTask, the same object as before while nothing changed."""
+    items = tuple(_child(plan, value) for value in values)
+    held = plan.memory.tasks.get(name)
+    if held is None or len(held.items) != len(items) or any(a is not b for a, b in zip(held.items, items, strict=True)):
+        held = plan.memory.tasks[name] = Children(items, _matrixed(plan, name))
+    return held
+
+
 def _child(plan: Plan, value: Object) -> Child:
     uid, version = value["metadata"]["uid"], value["metadata"].get("resourceVersion", "")
-    held = plan.seen.get(uid)
+    held = plan.memory.children.get(uid)
     if held is None or held[0] != version:
-        held = plan.seen[uid] = (version, child_status.child(value))
+        held = plan.memory.children[uid] = (version, child_status.child(value))
     return held[1]
+
+
+def _reference(plan: Plan, task: PipelineTask, value: Object) -> dict[str, Any]:
+    uid, version = value["metadata"]["uid"], value["metadata"].get("resourceVersion", "")
+    held = plan.memory.references.get(uid)
+    if held is None or held[0] != version or held[1] is not task:
+        held = plan.memory.references[uid] = (version, task, child_status.reference(task, value))
+    return held[2]
 
 
 def _matrixed(plan: Plan, name: str) -> bool:

@@ -15,7 +15,6 @@ import pytest
 from interlock.clients.kubernetes import Object
 from interlock.formats import yaml
 from interlock.formats.tekton import conditions
-from interlock.formats.tekton.policy import Verdict
 from interlock.local.tekton import memory
 from interlock.local.tekton.config import Config
 from interlock.local.tekton.pipeline_run import PipelineRuns
@@ -38,7 +37,7 @@ class Resolvers:
     found: dict[str, Any] = field(default_factory=dict)
     asked: list[tuple[str, dict[str, Any], str]] = field(default_factory=list)
 
-    def resolve(self, resolver: str, params: Any, *, namespace: str, kind: str, owner: str = "") -> Any:
+    def resolve(self, resolver: str, params: Any, *, namespace: str, kind: str, **more: Any) -> Any:
         self.asked.append((resolver, {item.name: item.value for item in params}, kind))
         answer = self.found[resolver]
         if isinstance(answer, Exception):
@@ -47,8 +46,15 @@ class Resolvers:
 
 
 @dataclass
+class Verdict:
+    ok: bool = True
+    message: str = ""
+    condition: Mapping[str, Any] | None = None
+
+
+@dataclass
 class Policies:
-    verdict: Verdict = field(default_factory=lambda: Verdict("skipped"))
+    verdict: Verdict = field(default_factory=Verdict)
 
     def evaluate(self, found: Any, namespace: str) -> Verdict:
         return self.verdict

@@ -60,7 +60,7 @@ def test_a_task_run_as_upstream_creates_it(driver: Any) -> None:
         "params": [{"name": "p", "value": "v"}],
         "taskRef": {"kind": "Task", "name": "t"},
         "retries": 1,
-        "timeout": "5m",
+        "timeout": "5m0s",
     }
     status = run["status"]
     assert status["pipelineSpec"]["tasks"][0]["params"] == [{"name": "p", "value": "v"}]
@@ -114,7 +114,7 @@ def test_task_run_specs_override_everything_for_one_task(driver: Any) -> None:
     assert (labels["l"], labels["k"], labels["r"]) == ("spec", "embedded", "run")
     assert labels["tekton.dev/memberOf"] == "mine" and a["metadata"]["annotations"] == {"x": "spec"}
     assert a["spec"]["serviceAccountName"] == "other" and b["spec"]["serviceAccountName"] == "robot"
-    assert a["spec"]["timeout"] == "2h" and "timeout" not in b["spec"]
+    assert a["spec"]["timeout"] == "2h0m0s" and "timeout" not in b["spec"]
     assert a["spec"]["podTemplate"] == {
         "env": [{"name": "A", "value": "task"}, {"name": "B", "value": "run"}],
         "schedulerName": "s",

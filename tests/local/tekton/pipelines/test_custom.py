@@ -40,7 +40,7 @@ def test_a_custom_run_as_upstream_creates_it(driver: Any) -> None:
         "customRef": {"apiVersion": "example.dev/v1", "kind": "Wait", "name": "w"},
         "params": [{"name": "p", "value": "pr"}],
         "retries": 3,
-        "timeout": "7m",
+        "timeout": "7m0s",
         "workspaces": [{"name": "w", "emptyDir": {}}],
     }
     assert b["spec"]["customSpec"] == {
@@ -394,5 +394,6 @@ def test_an_approver_does_not_change_how_many_are_needed() -> None:
 
 def test_an_approval_task_is_created_unanswered() -> None:
     asked = {"spec": {"approvers": [approver("ada", "approve")], "numberOfApprovalsRequired": 1}}
-    assert approval_answers.admit(None, asked, "ada") == "validation failed: approver ada must be pending on creation"
+    problem = "validation failed: approvers[0].input: must be 'pending' for new ApprovalTask, got 'approve'"
+    assert approval_answers.admit(None, asked, "ada") == problem
     assert approval_answers.admit(None, {"spec": {"approvers": [approver("ada")]}}, "system") is None
