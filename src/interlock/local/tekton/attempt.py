@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
+from interlock.clients.kubernetes import Object
 from interlock.errors import InputError, InterlockError, UnreachableError
 from interlock.formats.tekton import artifacts, cel, conditions, durations, names, results, step_results, task, when
 from interlock.formats.tekton.conditions import Condition
@@ -165,7 +166,7 @@ class Attempt:
         sidecars = self._sidecars.states if self._sidecars is not None else []
         try:
             self._services.pods.update(
-                self._written.object,
+                self._with_template(),
                 self.plan.spec,
                 list(self._states),
                 list(sidecars),
@@ -179,6 +180,11 @@ class Attempt:
         except InterlockError as error:
             message = task_plan.pod_problem(self._run, error.message)
             raise Refusal(conditions.POD_CREATION_FAILED, message) from error
+
+    def _with_template(self) -> Object:
+        """The TaskRun with its podTemplate's params filled in, as its pod has it (ApplyPodTemplateReplacements)."""
+        value, template = self._written.object, self.plan.template.to_object()
+        return {**value, "spec": {**value["spec"], "podTemplate": template}} if template else value
 
     def _annotate(self) -> None:
         plan = self.plan
