@@ -101,6 +101,8 @@ def _task_run(where: str, run: Finished, wanted: TaskRun) -> Iterator[str]:
         yield from _same(f"{where}: param {name}", params.get(name), value)
     for name, value in wanted.spec.items():
         yield from _same(f"{where}: spec.{name}", run.object["spec"].get(name), value)
+    for name, value in wanted.pod.items():
+        yield from _same(f"{where}: pod.{name}", run.pod.get("spec", {}).get(name), value)
     yield from _source(where, status, wanted.source)
     yield from _same(f"{where}: attempts archived", len(status.get("retriesStatus", [])), wanted.retries)
     artifacts = {key: value for key, value in status.get("artifacts", {}).items() if value}

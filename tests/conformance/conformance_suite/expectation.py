@@ -53,6 +53,8 @@ class TaskRun(_Strict):
     """Some of the params that the TaskRun got."""
     spec: dict[str, Any] = {}
     """Some fields of the TaskRun's spec."""
+    pod: dict[str, Any] = {}
+    """Some fields of the spec of its Pod."""
     source: dict[str, Any] | None = None
     """``provenance.refSource``: where a resolver found the Task."""
     retries: int = 0

@@ -56,6 +56,8 @@ class Finished:
     """What ``childReferences`` name, by name; a CustomRun has no children."""
     logs: Mapping[str, str] = field(default_factory=dict)
     """Step -> its log, without the engine's own lines."""
+    pod: Object = field(default_factory=dict)
+    """The Pod that a TaskRun's status names."""
     volumes: Path = Path()
     """Folder of the namespace's claims."""
 
@@ -126,7 +128,8 @@ class Submitted:
         children = {
             item["name"]: self._gather(item["kind"], item["name"]) for item in status.get("childReferences", [])
         }
-        return Finished(value, children, logs, storage.root / "volumes" / self._namespace)
+        pod = self._running.cluster.objects.get(("Pod", self._namespace, status.get("podName", "")), {})
+        return Finished(value, children, logs, pod, storage.root / "volumes" / self._namespace)
 
 
 class Stage:

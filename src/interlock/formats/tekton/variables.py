@@ -261,7 +261,35 @@ def in_pod_template(template: PodTemplate, params: Replacements) -> PodTemplate:
     for alias in value.get("hostAliases") or []:
         _in_keys(alias, ("ip",), params.strings)
         alias["hostnames"] = [substitution.replace(text, params.strings) for text in alias.get("hostnames") or []]
+    for field in _SCHEDULING & value.keys():
+        value[field] = _deeply(value[field], params.strings)
     return parse(PodTemplate, value)
+
+
+_SCHEDULING = {
+    "nodeSelector",
+    "tolerations",
+    "affinity",
+    "securityContext",
+    "runtimeClassName",
+    "schedulerName",
+    "priorityClassName",
+    "imagePullSecrets",
+    "topologySpreadConstraints",
+    "dnsPolicy",
+    "dnsConfig",
+}
+
+
+def _deeply(value: Any, strings: Mapping[str, str]) -> Any:
+    """Every text in ``value``, keys included, with variables replaced."""
+    if isinstance(value, str):
+        return substitution.replace(value, strings)
+    if isinstance(value, list):
+        return [_deeply(item, strings) for item in value]
+    if isinstance(value, dict):
+        return {substitution.replace(key, strings): _deeply(item, strings) for key, item in value.items()}
+    return value
 
 
 def in_params(params: Sequence[Param], replacements: Replacements) -> list[Param]:

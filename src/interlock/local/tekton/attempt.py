@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any, cast
 
+from interlock.clients.kubernetes import Object
 from interlock.errors import InputError, InterlockError, UnreachableError
 from interlock.formats.tekton import artifacts, cel, conditions, durations, names, results, step_results, task, when
 from interlock.formats.tekton.conditions import Condition
@@ -140,24 +143,30 @@ class Attempt:
             **self._written.status,
             "podName": self.plan.pod.name,
             "steps": list(self._states),
-            "taskSpec": self.plan.spec.to_object(),
+            "taskSpec": self._masked_spec(),
         }
         if self._services.config.flags.enable_provenance_in_status:
             status["provenance"] = provenance
         if self._sidecars is not None and self._sidecars.states:
             status["sidecars"] = list(self._sidecars.states)
         status = conditions.written(status, conditions.TASK_RUNNING, now)
+        status = conditions.added(status, capabilities.condition(self._services.isolation), now)
         if self.plan.source.verified is not None:
             status = conditions.added(status, self.plan.source.verified, now)
         self._written.post(status)
         self._tell_pod()
+
+    def _masked_spec(self) -> dict[str, Any]:
+        """The spec for the status, without the values of secret params that its variables brought in."""
+        spec = self.plan.spec.to_object()
+        return cast(dict[str, Any], _masked(spec, self.plan.masker.text)) if self.plan.masker.knows_secrets else spec
 
     def _tell_pod(self, *, done: bool = False, reason: str = "") -> None:
         """The pod as the states are now. Raises Refusal where the API refuses it (handlePodCreationError)."""
         sidecars = self._sidecars.states if self._sidecars is not None else []
         try:
             self._services.pods.update(
-                self._written.object,
+                self._with_template(),
                 self.plan.spec,
                 list(self._states),
                 list(sidecars),
@@ -171,6 +180,11 @@ class Attempt:
         except InterlockError as error:
             message = task_plan.pod_problem(self._run, error.message)
             raise Refusal(conditions.POD_CREATION_FAILED, message) from error
+
+    def _with_template(self) -> Object:
+        """The TaskRun with its podTemplate's params filled in, as its pod has it (ApplyPodTemplateReplacements)."""
+        value, template = self._written.object, self.plan.template.to_object()
+        return {**value, "spec": {**value["spec"], "podTemplate": template}} if template else value
 
     def _annotate(self) -> None:
         plan = self.plan
@@ -439,6 +453,15 @@ class Attempt:
             condition = conditions.failed(conditions.TASK_VALIDATION_FAILED, conditions.USER_ERROR + error)
         self._written.post(status)
         return Condition(condition.status, condition.reason, self.masked(condition.message))
+
+
+def _masked(value: object, mask: Callable[[str], str]) -> object:
+    """A JSON value with every string masked."""
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, list):
+        return [_masked(item, mask) for item in value]
+    return {key: _masked(item, mask) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def _verdict(step: Step, outcome: Outcome) -> tuple[int, str, str]:
