@@ -49,8 +49,8 @@ def prepare(
     ``workspaces`` ``name=<source>``: see `workspace`. Raises InputError ``tekton-refused`` with all that the webhook
     would refuse, ``param-option``, ``workspace-option``; NotFoundError ``nothing-to-run``.
     """
+    _admit([document for document in documents if document], flags)
     objects = [_object(document) for document in documents if document]
-    _admit(objects, flags)
     runs = [value for value in objects if value["kind"] in _RUNS]
     others = [value for value in objects if value["kind"] not in _RUNS]
     if not runs:
@@ -81,9 +81,9 @@ def _object(document: Mapping[str, Any]) -> Object:
     return value
 
 
-def _admit(objects: Sequence[Object], flags: Flags) -> None:
+def _admit(objects: Sequence[Mapping[str, Any]], flags: Flags) -> None:
     found = [
-        f"{value['kind']} {_name(value)}: {finding.message}"
+        f"{value.get('kind')} {_name(value)}: {finding.message}"
         for value in objects
         if admission.known(value)
         for finding in admission.check(value, flags=flags)
@@ -97,8 +97,9 @@ def _admit(objects: Sequence[Object], flags: Flags) -> None:
         )
 
 
-def _name(value: Object) -> str:
-    return str(value["metadata"].get("name") or value["metadata"].get("generateName") or "")
+def _name(value: Mapping[str, Any]) -> str:
+    metadata = value.get("metadata") or {}
+    return str(metadata.get("name") or metadata.get("generateName") or "")
 
 
 def _run_of(objects: Sequence[Object], service_account: str) -> Object:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any, cast
 
 from interlock.clients.kubernetes import Object
 from interlock.errors import InputError, InterlockError, UnreachableError
@@ -141,17 +143,23 @@ class Attempt:
             **self._written.status,
             "podName": self.plan.pod.name,
             "steps": list(self._states),
-            "taskSpec": self.plan.spec.to_object(),
+            "taskSpec": self._masked_spec(),
         }
         if self._services.config.flags.enable_provenance_in_status:
             status["provenance"] = provenance
         if self._sidecars is not None and self._sidecars.states:
             status["sidecars"] = list(self._sidecars.states)
         status = conditions.written(status, conditions.TASK_RUNNING, now)
+        status = conditions.added(status, capabilities.condition(self._services.isolation), now)
         if self.plan.source.verified is not None:
             status = conditions.added(status, self.plan.source.verified, now)
         self._written.post(status)
         self._tell_pod()
+
+    def _masked_spec(self) -> dict[str, Any]:
+        """The spec for the status, without the values of secret params that its variables brought in."""
+        spec = self.plan.spec.to_object()
+        return cast(dict[str, Any], _masked(spec, self.plan.masker.text)) if self.plan.masker.knows_secrets else spec
 
     def _tell_pod(self, *, done: bool = False, reason: str = "") -> None:
         """The pod as the states are now. Raises Refusal where the API refuses it (handlePodCreationError)."""
@@ -445,6 +453,15 @@ class Attempt:
             condition = conditions.failed(conditions.TASK_VALIDATION_FAILED, conditions.USER_ERROR + error)
         self._written.post(status)
         return Condition(condition.status, condition.reason, self.masked(condition.message))
+
+
+def _masked(value: object, mask: Callable[[str], str]) -> object:
+    """A JSON value with every string masked."""
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, list):
+        return [_masked(item, mask) for item in value]
+    return {key: _masked(item, mask) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def _verdict(step: Step, outcome: Outcome) -> tuple[int, str, str]:

@@ -23,6 +23,7 @@ from typing import Any
 
 import interlock
 from interlock.local.tekton import storage
+from interlock.local.tekton.sandbox import Isolation
 
 _MOST_REPORTED = 64
 _LONGEST = 200
@@ -45,6 +46,18 @@ def annotation(
         "notEnforced": sorted(not_enforced),
     }
     return json.dumps(value, separators=(",", ":"), sort_keys=True)
+
+
+def condition(isolation: Isolation) -> dict[str, str]:
+    """The condition ``Isolation`` of a TaskRun's status: how its steps are kept apart, and what that cannot enforce."""
+    weak = isolation.level == "none"
+    limits = "; ".join(isolation.not_enforced)
+    return {
+        "type": "Isolation",
+        "status": "False" if weak else "True",
+        "reason": isolation.level,
+        "message": f"not enforced: {limits}" if limits else "",
+    }
 
 
 def toolbox() -> dict[str, str]:

@@ -10,6 +10,7 @@ import itertools
 import os
 import select
 import signal
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from pathlib import Path
 from interlock.local.tekton.limits import Limits, Shared
 
 _PREFIX = "interlock-"
+_KEEPERS = 16
 _LIMIT: Mapping[tuple[int, Shared], tuple[str, ...]] = {
     (1, "memory"): ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes"),
     (1, "pids"): ("pids.max",),
@@ -29,10 +31,11 @@ _numbers = itertools.count()
 
 @dataclass
 class Group:
-    """The folders of one step's group, gone after `close`."""
+    """The folders of one step's group, removed by `close`; what the kernel does not let go yet is put into ``left``."""
 
     folders: Mapping[Shared, Path]
     version: int
+    left: list[Path] = field(default_factory=list)
 
     def add(self, pid: int) -> None:
         for folder in set(self.folders.values()):
@@ -50,8 +53,12 @@ class Group:
 
     def close(self) -> None:
         for folder in set(self.folders.values()):
-            with contextlib.suppress(OSError):
+            try:
                 folder.rmdir()
+            except FileNotFoundError:
+                continue
+            except OSError:
+                self.left.append(folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,8 @@ class Cgroups:
 
     parents: Mapping[Shared, Path] = field(default_factory=dict)
     version: int = 1
+    _threads: threading.local = field(default_factory=threading.local, compare=False)
+    _held: list[Path] = field(default_factory=list, compare=False)
 
     @classmethod
     def here(cls, *, mounts: str | None = None, own: str | None = None) -> Cgroups:
@@ -77,8 +86,8 @@ class Cgroups:
     def make(self, limits: Limits) -> Group | None:
         """A group with those limits; None when there is none to hold, or no way."""
         wanted = {kind: value for kind, value in limits.grouped().items() if kind in self.parents}
-        name = f"{_PREFIX}{os.getpid()}-{_started(os.getpid())}-{next(_numbers)}"
-        group = Group({kind: self.parents[kind] / name for kind in wanted}, self.version)
+        name = self._name()
+        group = Group({kind: self.parents[kind] / name for kind in wanted}, self.version, self._held)
         if not wanted:
             return None
         try:
@@ -92,6 +101,44 @@ class Cgroups:
             return None
         return group
 
+    def bound_thread(self, processes: int) -> bool:
+        """Whether what the calling thread starts from now on, all together, is at most so many processes.
+
+        A group for each thread (cgroup-v1/cgroups.rst: ``tasks``), which it joins once: to move a process into a group
+        of its own waits for the whole machine (11 ms measured), more than a sandbox takes to start.
+        """
+        if self.version != 1 or "pids" not in self.parents:
+            return False
+        if not hasattr(self._threads, "group"):
+            folder = self.parents["pids"] / self._name()
+            try:
+                folder.mkdir()
+                # The thread itself and what keeps a sandbox from outside count too.
+                (folder / "pids.max").write_text(str(processes + _KEEPERS))
+                (folder / "tasks").write_text(str(threading.get_native_id()))
+            except OSError:
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
+                return False
+            self._threads.group = folder
+            self._held.append(folder)
+        return True
+
+    def close(self) -> None:
+        """Remove the threads' groups; threads that live on leave them."""
+        held, self._held[:] = list(self._held), []
+        for folder in held:
+            for thread in _tasks(folder):
+                with contextlib.suppress(OSError):
+                    (folder.parent / "tasks").write_text(thread)
+            Group({"pids": folder}, self.version, self._held).close()
+            if getattr(self._threads, "group", None) == folder:
+                del self._threads.group
+
+    @staticmethod
+    def _name() -> str:
+        return f"{_PREFIX}{os.getpid()}-{_started(os.getpid())}-{next(_numbers)}"
+
     def sweep(self) -> None:
         """Remove the groups of engines that are gone, with whatever still runs in them."""
         for parent in set(self.parents.values()):
@@ -99,6 +146,12 @@ class Cgroups:
                 pid, _, rest = folder.name.removeprefix(_PREFIX).partition("-")
                 if pid.isdigit() and _started(int(pid)) != rest.partition("-")[0]:
                     _end(folder)
+
+
+def _tasks(folder: Path) -> list[str]:
+    with contextlib.suppress(OSError):
+        return (folder / "tasks").read_text().split()
+    return []
 
 
 def _end(folder: Path) -> None:

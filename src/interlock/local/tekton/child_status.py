@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from interlock.clients.kubernetes import Object
-from interlock.formats.tekton import conditions, results, scheduling, substitution
+from interlock.formats.tekton import conditions, names, results, scheduling, substitution
 from interlock.formats.tekton.model import param_value
 from interlock.formats.tekton.pipeline import PipelineTask
-from interlock.formats.tekton.progress import Child
+from interlock.formats.tekton.progress import Child, Children
 from interlock.formats.tekton.scheduling import Schedule
 
 
@@ -69,3 +72,51 @@ def skipped(schedule: Schedule) -> list[dict[str, Any]]:
             entry["whenExpressions"] = [condition.to_object() for condition in skip.task.when]
         found.append(entry)
     return found
+
+
+def by_task(values: Iterable[Object]) -> dict[str, list[Object]]:
+    """The run's children by PipelineTask, in the order of their creation, which is that of the matrix."""
+    found: dict[str, list[Object]] = {}
+    for value in values:
+        if (task := (value["metadata"].get("labels") or {}).get(names.LABEL_PIPELINE_TASK)) is not None:
+            found.setdefault(task, []).append(value)
+    for items in found.values():
+        if len(items) > 1:
+            items.sort(key=lambda value: names.position(value["metadata"]["name"]))
+    return found
+
+
+@dataclass
+class Memory:
+    """What was read of a run's children the last time: most of them are as they were."""
+
+    _children: dict[str, tuple[str, Child]] = field(default_factory=dict)
+    _tasks: dict[str, Children] = field(default_factory=dict)
+    _references: dict[str, tuple[str, PipelineTask, dict[str, Any]]] = field(default_factory=dict)
+
+    def read(self, task: str, values: Sequence[Object], *, matrixed: bool) -> Children:
+        """The children of a PipelineTask; the same object as before while nothing changed."""
+        items = tuple(self._child(value) for value in values)
+        held = self._tasks.get(task)
+        if held is None or len(held.items) != len(items) or any(map(operator.is_not, held.items, items)):
+            held = self._tasks[task] = Children(items, matrixed)
+        return held
+
+    def _child(self, value: Object) -> Child:
+        uid, version = _version(value)
+        held = self._children.get(uid)
+        if held is None or held[0] != version:
+            held = self._children[uid] = (version, child(value))
+        return held[1]
+
+    def reference(self, task: PipelineTask, value: Object) -> dict[str, Any]:
+        """An entry of status.childReferences; ``task`` with its results."""
+        uid, version = _version(value)
+        held = self._references.get(uid)
+        if held is None or held[0] != version or held[1] is not task:
+            held = self._references[uid] = (version, task, reference(task, value))
+        return held[2]
+
+
+def _version(value: Object) -> tuple[str, str]:
+    return value["metadata"]["uid"], value["metadata"].get("resourceVersion", "")

@@ -98,8 +98,7 @@ class Launch:
     def kill(self, first: int | None, process: int) -> None:
         """Kill every process of the sandbox; ``process`` is the one that was started, and ends when they have."""
         if self.own_processes:
-            # Killing the first process ends the namespace; its parent reaps it and follows, so that its own end means
-            # that nothing is left.
+            # Killing the first process ends the namespace: the kernel kills every other before that has ended.
             with contextlib.suppress(ProcessLookupError):
                 os.kill(first if first is not None else process, signal.SIGKILL)
         else:

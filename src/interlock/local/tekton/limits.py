@@ -39,10 +39,13 @@ class Limits:
     processes: int | None = PROCESSES
     file_bytes: int | None = None
     output_bytes: int = OUTPUT
+    grouped_processes: bool = True
+    """Whether a cgroup should limit the processes where an rlimit could."""
 
     def grouped(self) -> dict[Shared, int]:
         """What a cgroup should limit."""
-        wanted: dict[Shared, int | None] = {"memory": self.memory_bytes, "pids": self.processes}
+        wanted: dict[Shared, int | None] = {"memory": self.memory_bytes}
+        wanted["pids"] = self.processes if self.grouped_processes else None
         return {kind: value for kind, value in wanted.items() if value is not None}
 
     def rlimits(self, grouped: Collection[Shared], *, own_processes: bool, root: bool) -> dict[int, int]:

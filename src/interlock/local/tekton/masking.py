@@ -91,6 +91,11 @@ class Masker:
         self._covered = 0
         """How much of `_held` belongs to an occurrence whose mask was shown."""
 
+    @property
+    def knows_secrets(self) -> bool:
+        """Whether there is anything to mask."""
+        return self._plain is not None
+
     def fresh(self) -> Masker:
         """A masker of the same secrets for another stream."""
         other = Masker(())

@@ -23,11 +23,11 @@ from interlock.formats.tekton import (
 )
 from interlock.formats.tekton.graph import Graph
 from interlock.formats.tekton.pipeline import EmbeddedTask, PipelineSpec, PipelineTask
-from interlock.formats.tekton.progress import Child, Children
 from interlock.formats.tekton.runs import PipelineRun, WorkspaceBinding
 from interlock.formats.tekton.substitution import Replacements
 from interlock.formats.tekton.task import TaskSpec
 from interlock.local.tekton import pipeline_source
+from interlock.local.tekton.child_status import Memory
 from interlock.local.tekton.pipeline_source import PipelineSource
 from interlock.local.tekton.services import Services
 from interlock.local.tekton.task_source import Refusal
@@ -61,18 +61,6 @@ _SENTENCES: Mapping[str, str] = {
     "duration-invalid": "Pipeline {pipeline} can't be Run; it has an invalid spec: ",
 }
 _WITHOUT_LABEL = ("pipeline-result-reference", "task-result-reference")
-
-
-@dataclass
-class Memory:
-    """What was read of a run's children the last time: most of them are as they were."""
-
-    children: dict[str, tuple[str, Child]] = field(default_factory=dict)
-    """By uid, at a version."""
-    tasks: dict[str, Children] = field(default_factory=dict)
-    """By PipelineTask."""
-    references: dict[str, tuple[str, PipelineTask, dict[str, Any]]] = field(default_factory=dict)
-    """Entries of status.childReferences by uid, at a version, of a task with its results."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from interlock.formats.tekton.admission import size
 from interlock.formats.tekton.conditions import Condition
 from interlock.formats.tekton.model import parse
 from interlock.formats.tekton.pipeline import PipelineSpec, PipelineTask
-from interlock.formats.tekton.progress import Child, Children
+from interlock.formats.tekton.progress import Children
 from interlock.formats.tekton.runs import (
     CANCELLED_BY_PIPELINE,
     CANCELLED_BY_TIMEOUT,
@@ -121,7 +121,7 @@ class PipelineRuns:
             status["provenance"] = {"featureFlags": self._services.config.flags.to_status()}
             if plan.origin is not None:
                 status["provenance"]["refSource"] = dict(plan.origin)
-        objects = _by_task(owned.values())
+        objects = child_status.by_task(owned.values())
         schedule = self._schedule(written, plan, spec_status, status, objects)
         try:
             return self._act(written, plan, schedule, status, objects)
@@ -185,7 +185,11 @@ class PipelineRuns:
         return Schedule(
             run=written.name,
             graph=plan.graph,
-            children={name: _read(plan, name, found) for name, found in objects.items() if name in plan.graph.all},
+            children={
+                name: plan.memory.read(name, found, matrixed=_matrixed(plan, name))
+                for name, found in objects.items()
+                if name in plan.graph.all
+            },
             spec_status=spec_status,
             timeouts=child_object.timeouts(plan.run, self._services.config.default_timeout),
             start=conditions.moment(status["startTime"]),
@@ -296,7 +300,7 @@ class PipelineRuns:
         objects: Mapping[str, list[Object]],
     ) -> datetime | None:
         references = [
-            _reference(plan, schedule.resolved(name), value)
+            plan.memory.reference(schedule.resolved(name), value)
             for name in plan.graph.all
             for value in objects.get(name, ())
         ]
@@ -324,10 +328,7 @@ class PipelineRuns:
 
     def _with(self, status: dict[str, Any], condition: Condition, plan: Plan, now: datetime) -> dict[str, Any]:
         status = conditions.written(status, condition, now)
-        if plan.verified is None:
-            return status
-        others = [item for item in status["conditions"] if item["type"] != plan.verified["type"]]
-        return {**status, "conditions": [*others, dict(plan.verified)]}
+        return status if plan.verified is None else conditions.added(status, plan.verified, now)
 
     def _finish(self, written: Written, condition: Condition) -> None:
         now = self._services.now()
@@ -356,31 +357,6 @@ class PipelineRuns:
             self._services.published(patched)
 
 
-def _read(plan: Plan, name: str, values: Iterable[Object]) -> Children:
-    """The children of a PipelineTask, the same object as before while nothing changed."""
-    items = tuple(_child(plan, value) for value in values)
-    held = plan.memory.tasks.get(name)
-    if held is None or len(held.items) != len(items) or any(a is not b for a, b in zip(held.items, items, strict=True)):
-        held = plan.memory.tasks[name] = Children(items, _matrixed(plan, name))
-    return held
-
-
-def _child(plan: Plan, value: Object) -> Child:
-    uid, version = value["metadata"]["uid"], value["metadata"].get("resourceVersion", "")
-    held = plan.memory.children.get(uid)
-    if held is None or held[0] != version:
-        held = plan.memory.children[uid] = (version, child_status.child(value))
-    return held[1]
-
-
-def _reference(plan: Plan, task: PipelineTask, value: Object) -> dict[str, Any]:
-    uid, version = value["metadata"]["uid"], value["metadata"].get("resourceVersion", "")
-    held = plan.memory.references.get(uid)
-    if held is None or held[0] != version or held[1] is not task:
-        held = plan.memory.references[uid] = (version, task, child_status.reference(task, value))
-    return held[2]
-
-
 def _matrixed(plan: Plan, name: str) -> bool:
     return matrix.is_matrixed(plan.graph.all[name])
 
@@ -389,15 +365,3 @@ def _binding_results(plan: Plan, schedule: Schedule) -> dict[str, str]:
     if not any("$(" in str(binding.to_object()) for binding in plan.bindings.values()):
         return {}
     return pipeline_variables.binding_strings(schedule.children)
-
-
-def _by_task(values: Iterable[Object]) -> dict[str, list[Object]]:
-    """The run's children by PipelineTask, in the order of their creation, which is that of the matrix."""
-    found: dict[str, list[Object]] = {}
-    for value in values:
-        if (task := (value["metadata"].get("labels") or {}).get(names.LABEL_PIPELINE_TASK)) is not None:
-            found.setdefault(task, []).append(value)
-    for items in found.values():
-        if len(items) > 1:
-            items.sort(key=lambda value: names.position(value["metadata"]["name"]))
-    return found

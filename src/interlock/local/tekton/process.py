@@ -63,7 +63,7 @@ class Process:
         self._popen = popen
         self._launch = launch
         self._outputs = outputs
-        self._exited = os.pidfd_open(popen.pid)
+        self._watched = [os.pidfd_open(popen.pid)]
         self._group: Group | None = None
         self._first: int | None = None
         self._environment = -1
@@ -74,7 +74,7 @@ class Process:
         self.outcome: Outcome | None = None
         self.handlers: dict[int, Callable[[], bool]] = {item.descriptor: item.ready for item in outputs}
         """Descriptor -> what to call when it is readable; False when there is no more."""
-        self.handlers[self._exited] = lambda: False
+        self.handlers[self._watched[0]] = lambda: False
 
     @property
     def pid(self) -> int:
@@ -178,7 +178,8 @@ class Process:
         problem = next((item.problem for item in self._outputs if item.problem is not None), None)
         for output in self._outputs:
             output.close()
-        os.close(self._exited)
+        for descriptor in self._watched:
+            os.close(descriptor)
         code = code if code >= 0 else 128 - code
         if self.ending != "exited" and code:
             code = _KILLED  # unshare(1) has a word of its own for it.
@@ -205,6 +206,7 @@ class Process:
         try:
             self._first = self._launch.first_process()
             if self._first is not None:
+                self._watch(self._first)
                 self._limit(self._first, isolation, wanted)
                 self._launch.place(self._first)
             if released is not None:
@@ -215,6 +217,14 @@ class Process:
         except BaseException:
             self.kill()
             raise
+
+    def _watch(self, first: int) -> None:
+        """Wait for the first process too: bubblewrap itself ends as soon as it knows the command's exit code, while
+        the kernel is still killing what is left in the pid namespace; the first process ends after all of them."""
+        with contextlib.suppress(ProcessLookupError):
+            descriptor = os.pidfd_open(first)
+            self._watched.append(descriptor)
+            self.handlers[descriptor] = lambda: False
 
     def _limit(self, first: int, isolation: sandbox.Isolation, wanted: limits.Limits) -> None:
         self._group = isolation.cgroups.make(wanted)
@@ -250,6 +260,7 @@ def start(
             if path:
                 copies[name] = descriptor = open_copy(view, path)
                 undo.callback(os.close, descriptor)
+        bounded = isolation.bounded(view.limits)
         launch = undo.enter_context(isolation.launch(view, lock=lock, held=True))
         apart = any(copy is not None for copy in copies.values())
         popen = subprocess.Popen(
@@ -275,7 +286,7 @@ def start(
             outputs.append(Output(descriptor, file, masker.fresh() if apart else masker, copy))
     process = Process(popen, launch, outputs, view.network_of)
     try:
-        process.stand(isolation, view.limits, released)
+        process.stand(isolation, bounded, released)
     except BaseException:
         serve(process)
         raise

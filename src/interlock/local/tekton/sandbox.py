@@ -10,6 +10,7 @@ Three levels, the strongest that works or the one that the configuration names:
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from interlock.errors import UnsupportedError
 from interlock.local.tekton.cgroups import Cgroups
-from interlock.local.tekton.limits import Limits
+from interlock.local.tekton.limits import PROCESSES, Limits
 from interlock.local.tekton.namespaces import Helper
 from interlock.local.tekton.pod import Pod
 from interlock.local.tekton.programs import bubblewrap, find
@@ -116,14 +117,24 @@ class Isolation:
     helper: Helper = field(default_factory=Helper, compare=False)
 
     def close(self) -> None:
-        """End what was started for Pods."""
+        """End what was started for Pods, and remove the cgroups of threads."""
         self.helper.close()
+        self.cgroups.close()
+
+    def bounded(self, limits: Limits) -> Limits:
+        """The limits that are still to be set for a process that this thread starts now."""
+        by_thread = limits.processes == PROCESSES and os.geteuid() == 0 and self.cgroups.bound_thread(PROCESSES)
+        # For every other user an rlimit does it, where it counts the sandbox alone.
+        by_rlimit = limits.processes == PROCESSES and os.geteuid() != 0
+        return replace(limits, processes=None) if by_thread else replace(limits, grouped_processes=not by_rlimit)
 
     @property
     def not_enforced(self) -> tuple[str, ...]:
         """What this level cannot keep a step from, in words for the status and the log."""
         user = ("user namespaces of a step's own",) if self.nested else ()
-        return (*_NOT_ENFORCED[self.level], *user)
+        own = self.level != "none"
+        limits = Limits().not_enforced(self.cgroups.parents, own_processes=own, root=os.geteuid() == 0)
+        return (*_NOT_ENFORCED[self.level], *user, *limits)
 
     def launch(self, view: View, *, lock: int | None = None, held: bool = False) -> Launch:
         """``lock`` is a descriptor that stays open until every process of the sandbox is gone.
@@ -153,7 +164,8 @@ class _Launcher(Protocol):
 def probe(system: System, *, allow_weaker: bool, choice: Choice = "auto") -> Isolation:
     """The strongest level that works on this machine, or ``choice``.
 
-    Without ``allow_weaker`` only those with namespaces of a step's own. Raises UnsupportedError ``no-sandbox`` when
+    Without ``allow_weaker`` only those with namespaces of a step's own: ``unshare`` keeps steps apart as bubblewrap
+    does, and rules for environments tell them apart by name. Raises UnsupportedError ``no-sandbox`` when
     none of them works, with what each said.
     """
     levels: dict[Choice, tuple[Level, ...]] = {

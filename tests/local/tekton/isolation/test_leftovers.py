@@ -24,8 +24,16 @@ echo ready > /workspace/ready
 
 
 @pytest.fixture
-def before() -> tuple[int, list[Path]]:
+def before(box: Any) -> tuple[int, list[Path]]:
+    box.isolation.cgroups.close()
     return _mounts(), _cgroups()
+
+
+def _clean(box: Any, left: Callable[[], list[str]], before: tuple[int, list[Path]]) -> None:
+    assert left() == []
+    # A thread keeps its group for the steps to come, until the engine closes.
+    box.isolation.cgroups.close()
+    assert (_mounts(), _cgroups()) == before
 
 
 def _mounts() -> int:
@@ -38,12 +46,12 @@ def _cgroups() -> list[Path]:
 
 def test_after_success(box: Any, marker: str, left: Callable[[], list[str]], before: Any) -> None:
     assert box.run(_DETACHED.format(marker=marker)).exit_code == 0
-    assert (left(), _mounts(), _cgroups()) == ([], *before)
+    _clean(box, left, before)
 
 
 def test_after_failure(box: Any, marker: str, left: Callable[[], list[str]], before: Any) -> None:
     assert box.run(_DETACHED.format(marker=marker) + "exit 3").exit_code == 3
-    assert (left(), _mounts(), _cgroups()) == ([], *before)
+    _clean(box, left, before)
 
 
 def test_after_a_timeout_of_a_step_that_ignores_signals(
@@ -55,7 +63,7 @@ def test_after_a_timeout_of_a_step_that_ignores_signals(
     os.mkfifo(box.workspace / "never")
     outcome = box.run(script, seconds=1.0)
     assert (outcome.ending, outcome.exit_code) == ("timeout", 137)
-    assert (left(), _mounts(), _cgroups()) == ([], *before)
+    _clean(box, left, before)
 
 
 def test_after_a_cancellation(box: Any, marker: str, left: Callable[[], list[str]], before: Any) -> None:
@@ -72,7 +80,7 @@ def test_after_a_cancellation(box: Any, marker: str, left: Callable[[], list[str
     outcome = box.run(script)
     thread.join()
     assert outcome.ending == "stopped"
-    assert (left(), _mounts(), _cgroups()) == ([], *before)
+    _clean(box, left, before)
 
 
 _ENGINE = """

@@ -15,6 +15,7 @@ import pytest
 from interlock.clients.kubernetes import Object
 from interlock.formats import yaml
 from interlock.formats.tekton import conditions
+from interlock.formats.tekton.policy import Verdict
 from interlock.local.tekton import memory
 from interlock.local.tekton.config import Config
 from interlock.local.tekton.pipeline_run import PipelineRuns
@@ -46,15 +47,8 @@ class Resolvers:
 
 
 @dataclass
-class Verdict:
-    ok: bool = True
-    message: str = ""
-    condition: Mapping[str, Any] | None = None
-
-
-@dataclass
 class Policies:
-    verdict: Verdict = field(default_factory=Verdict)
+    verdict: Verdict = field(default_factory=lambda: Verdict("skipped"))
 
     def evaluate(self, found: Any, namespace: str) -> Verdict:
         return self.verdict

@@ -2,8 +2,9 @@
 
 knative.dev/pkg/webhook/json/decode.go and encoding/json: names of fields match exactly, or without regard to case
 where the definition (config/300-crds) has no schema and the API server so hands through what it got; `null` sets
-nothing; a param's value may be anything, and becomes text if it is no list or map of strings (ParamValue's
-UnmarshalJSON). Metadata is typed but not strict. Status is the controllers' and not read.
+nothing; durations are spelled as Go does (60s is 1m0s); a param's value may be anything, and becomes text if it is no
+list or map of strings (ParamValue.UnmarshalJSON). Metadata is typed but not strict. Status is the controllers' and not
+read.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 from interlock.errors import InputError
 from interlock.formats import yaml
 from interlock.formats.tekton import types
-from interlock.formats.tekton.admission.wording import nanoseconds, quoted
+from interlock.formats.tekton.admission.wording import duration, nanoseconds, quoted
 
 _SCHEMALESS = {
     ("PipelineTask", "taskSpec"),
@@ -71,6 +72,18 @@ _LOCAL_REFERENCES = (
     "SecretProjection",
 )
 
+_INT64 = (
+    "runAsUser",
+    "runAsGroup",
+    "fsGroup",
+    "supplementalGroups",
+    "terminationGracePeriodSeconds",
+    "tolerationSeconds",
+    "expirationSeconds",
+    "seconds",
+    "generation",
+    "deletionGracePeriodSeconds",
+)
 _QUANTITY = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][-+]?[0-9]+)?")
 _BAD_QUANTITY = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
 # What Go says when it writes the object back: a value that was never read has no type.
@@ -101,7 +114,8 @@ class Misfit:
 
 @dataclass(slots=True)
 class _Reader:
-    version: str
+    package: str
+    """Of the struct that is read."""
     misfits: list[Misfit] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     """The fields on the way, as the decoder names them."""
@@ -135,6 +149,7 @@ class _Reader:
 
     def _struct(self, value: Mapping[str, Any], expression: str, path: yaml.Path, loose: bool) -> dict[str, Any]:
         package, _, name = expression.partition(".")
+        outer, self.package = self.package, package
         fields = _fields(package, name)
         found: dict[str, Any] = {}
         for key, item in value.items():
@@ -151,6 +166,7 @@ class _Reader:
         for known in fields.values():
             if known.type == "param-value" and known.name not in value:
                 self._add(path, NO_VALUE)
+        self.package = outer
         return found
 
     def _unknown(self, key: str, path: yaml.Path, loose: bool, candidates: tuple[str, ...]) -> None:
@@ -176,25 +192,41 @@ class _Reader:
             return value if _QUANTITY.fullmatch(text) else self._add(path, _BAD_QUANTITY, fatal=True)
         if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
             return value  # int-or-string
-        return self._wrong(value, path, struct, "int32")
+        return self._wrong(value, path, struct, "int32", fatal=True)
 
     def _duration(self, value: Any, path: yaml.Path, struct: str) -> Any:
         if not isinstance(value, str):
-            return self._wrong(value, path, struct, "string")
+            return self._wrong(value, path, struct, "string", fatal=True)
         try:
-            nanoseconds(value)
+            return duration(nanoseconds(value))
         except InputError as error:
             return self._add(path, error.message, fatal=True)
-        return value
 
-    def _wrong(self, value: Any, path: yaml.Path, struct: str, expression: str) -> None:
+    def _wrong(self, value: Any, path: yaml.Path, struct: str, expression: str, *, fatal: bool = False) -> None:
         fields = ".".join(self.names)
         got = _json_type(value)
         if expression == "int" and isinstance(value, float):
             got = f"number {value}"
-        named = _NAMED.get((struct, str(path[-1]))) or _NAMED_LISTS.get(expression)
-        kind = f"{self.version}.{named}" if named else _go(expression)
-        self._add(path, f"json: cannot unmarshal {got} into Go struct field {struct}.{fields} of type {kind}")
+        itself = str(path[-1]).lower() == self.names[-1].lower()  # and no element of the field
+        named = (_NAMED.get((struct, self.names[-1])) if itself else None) or _NAMED_LISTS.get(expression)
+        kind = f"{self.package}.{named}" if named else self._go(expression, self.names[-1])
+        self._add(
+            path, f"json: cannot unmarshal {got} into Go struct field {struct}.{fields} of type {kind}", fatal=fatal
+        )
+
+    def _go(self, expression: str, field: str) -> str:
+        """The name of a type in Go. Of Kubernetes' integers the table does not say how wide they are."""
+        if expression == "map[string]quantity":
+            return "v1.ResourceList"
+        constructor, inner = types.split(expression)
+        if constructor:
+            return constructor + self._go(inner, field)
+        package, dot, name = expression.partition(".")
+        if dot:
+            return f"{_PACKAGES.get(package, package)}.{name}"
+        if expression == "int" and self.package in ("core", "meta"):
+            return "int64" if field in _INT64 else "int32"
+        return _GO.get(expression, expression)
 
     def _add(self, path: yaml.Path, text: str, *, fatal: bool = False) -> None:
         self.misfits.append(Misfit(path, text, fatal=fatal))
@@ -285,11 +317,3 @@ def _json_type(value: Any) -> str:
     if isinstance(value, int | float):
         return "number"
     return "string" if isinstance(value, str) else "array" if isinstance(value, list) else "object"
-
-
-def _go(expression: str) -> str:
-    constructor, inner = types.split(expression)
-    if constructor:
-        return constructor + _go(inner)
-    package, dot, name = expression.partition(".")
-    return f"{_PACKAGES.get(package, package)}.{name}" if dot else _GO.get(expression, expression)
