@@ -1,8 +1,4 @@
-"""Sandboxes that bubblewrap was still setting up, or that were held back, when their engine was killed.
-
-bubblewrap's first process dies with its parent only once its command runs. Before that it waits for a gate that nobody
-opens any more, holding the attempt's lock: the next engine ends it before it does anything else.
-"""
+"""Processes that outlived the engine that started them."""
 
 from __future__ import annotations
 
@@ -13,10 +9,33 @@ import signal
 from pathlib import Path
 
 
+def kill_holders(path: Path) -> None:
+    """Kill every other process that holds the file open.
+
+    A sandbox dies with its engine, unless the engine was killed before the sandbox had asked the kernel for that.
+    """
+    wanted = path.stat()
+    for folder in Path("/proc").glob("[0-9]*/fd"):
+        process = int(folder.parent.name)
+        if process != os.getpid() and _holds(folder, wanted):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+
+
+def _holds(folder: Path, wanted: os.stat_result) -> bool:
+    with contextlib.suppress(OSError):
+        for descriptor in os.scandir(folder):
+            with contextlib.suppress(OSError):
+                if os.path.samestat(descriptor.stat(), wanted):
+                    return True
+    return False
+
+
 def end(program: str) -> None:
     """Kill the first processes of sandboxes of ``program`` (its path) whose keeper is gone, and wait for their end.
 
-    One that is kept has a process of the same program as its parent, which dies with its engine.
+    bubblewrap's first process dies with its parent only once its command runs: before that it waits at a gate that
+    nobody opens any more. One that is kept has a process of the same program as its parent.
     """
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit():

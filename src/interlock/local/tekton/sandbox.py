@@ -167,8 +167,7 @@ def probe(system: System, *, allow_weaker: bool, choice: Choice = "auto") -> Iso
 
     Without ``allow_weaker`` only those with namespaces of a step's own: ``unshare`` keeps steps apart as bubblewrap
     does, and rules for environments tell them apart by name. What an engine that was killed left of its sandboxes is
-    ended first. Raises UnsupportedError ``no-sandbox`` when
-    none of them works, with what each said.
+    ended first. Raises UnsupportedError ``no-sandbox`` when none of them works, with what each said.
     """
     levels: dict[Choice, tuple[Level, ...]] = {
         "auto": ("bubblewrap", "unshare"),
