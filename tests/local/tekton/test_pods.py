@@ -115,7 +115,7 @@ def test_a_cancelled_run_loses_its_pod_unless_the_flag_keeps_it(idle_rig: Any, k
     )
     run = idle_rig.finished("TaskRun", "run")
     assert run["status"]["podName"] == "run-pod"
-    assert list(pods(idle_rig)) == (["run-pod"] if keep else [])
+    idle_rig.cluster.wait(lambda: list(pods(idle_rig)) == (["run-pod"] if keep else []))
     if keep:
         assert pod(idle_rig)["status"]["phase"] == "Failed"
     assert path_of(Storage(idle_rig.data), idle_rig.namespace, "run", "step-s").is_file()

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
 
-from interlock.clients.kubernetes import Object
-from interlock.errors import InputError, InterlockError, UnreachableError
-from interlock.formats.tekton import artifacts, cel, conditions, durations, names, results, step_results, task, when
+from interlock.errors import InputError, InterlockError
+from interlock.formats.tekton import artifacts, cel, conditions, durations, results, step_results, task, when
 from interlock.formats.tekton.conditions import Condition
 from interlock.formats.tekton.model import parse
-from interlock.formats.tekton.resolution import failure
 from interlock.formats.tekton.results import Emission
 from interlock.formats.tekton.runs import TaskRun
 from interlock.formats.tekton.task import Step
 from interlock.local.tekton import (
+    attempt_status,
     breakpoints,
     capabilities,
     container_view,
@@ -26,6 +23,7 @@ from interlock.local.tekton import (
     task_plan,
     task_source,
 )
+from interlock.local.tekton.attempt_status import AttemptStatus
 from interlock.local.tekton.journal import Journal
 from interlock.local.tekton.logs import LogWriter, path_of
 from interlock.local.tekton.process import Outcome, Stop
@@ -55,7 +53,7 @@ class Attempt:
         self._journal = Journal.open(folder / "journal.jsonl")
         self._plan: Plan | None = None
         self._sidecars: Sidecars | None = None
-        self._states: list[State] = []
+        self._told: AttemptStatus | None = None
         self._emissions: list[Emission] = []
         self._tools: list[dict[str, str]] = []
         self.capabilities: str | None = None
@@ -65,6 +63,11 @@ class Attempt:
     def plan(self) -> Plan:
         assert self._plan is not None  # noqa: S101 - set by the first statements of run()
         return self._plan
+
+    @property
+    def _status(self) -> AttemptStatus:
+        assert self._told is not None  # noqa: S101 - as the plan
+        return self._told
 
     def masked(self, text: str) -> str:
         return self._plan.masker.text(text) if self._plan is not None else text
@@ -76,7 +79,8 @@ class Attempt:
             self._services, self.plan, self._folder, self._written, self._stop, self._lock, self._retries
         ) as sidecars:
             self._sidecars = sidecars
-            self._tell_pod()
+            self._status.sidecars = lambda: sidecars.states
+            self._status.tell_pod()
             condition = self._with_sidecars(sidecars)
         return self._with_results(condition) if condition.done else None
 
@@ -93,7 +97,7 @@ class Attempt:
     def _prepare(self) -> None:
         prepared = self._journal.of("prepared")
         resolved = parse(task.TaskSpec, prepared[0]["taskSpec"]) if prepared else None
-        self._tell_resolving()
+        attempt_status.tell_resolving(self._services, self._written, self._run)
         origin = task_source.source(self._services, self._run)
         self._plan = task_plan.build(
             self._services, self._run, origin, folder=self._folder, retries=self._retries, resolved=resolved
@@ -104,22 +108,13 @@ class Attempt:
         if self._services.config.snapshots and not prepared:
             for claim in sorted(self._claims()):
                 self._services.storage.keep(self._written.namespace, self._written.name, claim)
+        self._told = AttemptStatus(self._services, self._written, self._run, self._plan, self._retries)
         self._annotate()
-        self._states = [step_states.waiting(self.plan, container) for container in self.plan.steps]
         for entry in self._journal.of("step-finished"):
-            self._states[entry["step"]] = entry["state"]
+            self._status.steps[entry["step"]] = entry["state"]
             if "emission" in entry:
                 self._emissions.append(Emission(**entry["emission"]))
         self._written.status.setdefault("startTime", conditions.timestamp(self._services.now()))
-
-    def _tell_resolving(self) -> None:
-        """While a resolver fetches the Task the status says so."""
-        reference = self._run.spec.task_ref
-        if reference is None or not reference.resolver or conditions.of(self._written.status) is not None:
-            return
-        message = failure.awaiting("TaskRun", namespace=self._written.namespace, run=self._written.name)
-        waiting = Condition("Unknown", conditions.RESOLVING_TASK, message)
-        self._written.post(conditions.written(self._written.status, waiting, self._services.now()))
 
     def _claims(self) -> set[str]:
         """Claims of this engine's own that the run can write; a folder that its user named is the user's."""
@@ -129,89 +124,9 @@ class Attempt:
 
     def _post(self) -> None:
         """Tell the status as it is now: with the first step that can run shown as running."""
-        now = self._services.now()
-        for container in self.plan.steps:
-            state = self._states[container.index]
-            if "waiting" in state and container.index != self._journal.interrupted and not self._stopped:
-                self._states[container.index] = step_states.running(self.plan, container, now)
-            if "terminated" not in state:
-                break
-        provenance: dict[str, object] = {"featureFlags": self._services.config.flags.to_status()}
-        if self.plan.source.provenance is not None:
-            provenance["refSource"] = dict(self.plan.source.provenance)
-        status = {
-            **self._written.status,
-            "podName": self.plan.pod.name,
-            "steps": list(self._states),
-            "taskSpec": self._masked_spec(),
-        }
-        if self._services.config.flags.enable_provenance_in_status:
-            status["provenance"] = provenance
-        if self._sidecars is not None and self._sidecars.states:
-            status["sidecars"] = list(self._sidecars.states)
-        status = conditions.written(status, conditions.TASK_RUNNING, now)
-        status = conditions.added(status, capabilities.condition(self._services.isolation), now)
-        if self.plan.source.verified is not None:
-            status = conditions.added(status, self.plan.source.verified, now)
-        self._written.post(status)
-        self._tell_pod()
-
-    def _masked_spec(self) -> dict[str, Any]:
-        """The spec for the status, without the values of secret params that its variables brought in."""
-        spec = self.plan.spec.to_object()
-        return cast(dict[str, Any], _masked(spec, self.plan.masker.text)) if self.plan.masker.knows_secrets else spec
-
-    def _tell_pod(self, *, done: bool = False, reason: str = "") -> None:
-        """The pod as the states are now. Raises Refusal where the API refuses it (handlePodCreationError)."""
-        sidecars = self._sidecars.states if self._sidecars is not None else []
-        try:
-            self._services.pods.update(
-                self._with_template(),
-                self.plan.spec,
-                list(self._states),
-                list(sidecars),
-                retries=self._retries,
-                done=done,
-                reason=reason,
-                masked=self.masked,
-            )
-        except UnreachableError:
-            raise
-        except InterlockError as error:
-            message = task_plan.pod_problem(self._run, error.message)
-            raise Refusal(conditions.POD_CREATION_FAILED, message) from error
-
-    def _with_template(self) -> Object:
-        """The TaskRun with its podTemplate's params filled in, as its pod has it (ApplyPodTemplateReplacements)."""
-        value, template = self._written.object, self.plan.template.to_object()
-        return {**value, "spec": {**value["spec"], "podTemplate": template}} if template else value
-
-    def _annotate(self) -> None:
-        plan = self.plan
-        roots = {container.spec.image: container.root for container in plan.containers}
-        notes = {note for root in roots.values() for note in root.notes}
-        tools = [tool for root in roots.values() for tool in root.tools]
-        text = capabilities.annotation(
-            level=self._services.isolation.level,
-            network=plan.network,
-            images={image: root.executor for image, root in roots.items()},
-            tools=[*{tuple(sorted(tool.items())): tool for tool in tools}.values(), *self._tools],
-            not_enforced={*plan.not_enforced, *self._services.isolation.not_enforced, *notes},
-        )
-        self.capabilities = text
-        own = self._written.object["metadata"]
-        labels = {**plan.source.labels, names.LABEL_MANAGED_BY: "tekton-pipelines"}
-        labels = {
-            key: value
-            for key, value in labels.items()
-            if key not in (own.get("labels") or {}) or key == names.LABEL_TASK
-        }
-        annotations = {
-            key: value
-            for key, value in plan.source.annotations.items()
-            if key not in (own.get("annotations") or {}) and key != names.ANNOTATION_LAST_APPLIED
-        }
-        self._written.annotate(labels, {**annotations, names.ANNOTATION_CAPABILITIES: text})
+        if not self._stopped:
+            self._status.start_next(but=self._journal.interrupted)
+        self._status.post()
 
     def _deadline(self) -> datetime | None:
         limit = self._limit()
@@ -238,7 +153,7 @@ class Attempt:
                 failure = failure or self._failure(container)
                 continue
             if failure is not None:
-                self._states[index] = self._ended(container, 1, "Error", step_states.SKIPPED)
+                self._status.steps[index] = self._ended(container, 1, "Error", step_states.SKIPPED)
                 continue
             if index == interrupted:
                 message = (
@@ -259,7 +174,7 @@ class Attempt:
 
     def _failure(self, container: Container) -> Condition | None:
         """The condition that a finished, failed step of a resumed attempt means."""
-        state = self._states[container.index]
+        state = self._status.steps[container.index]
         ended, ending = state["terminated"], state.get("terminationReason", "")
         if ended["exitCode"] == 0 or ending == step_states.CONTINUED:
             return None
@@ -292,8 +207,8 @@ class Attempt:
     def _terminated(self, condition: Condition) -> Condition:
         """The attempt ends in the middle: every step that has not ended is marked."""
         created = str(self._written.object["metadata"].get("creationTimestamp", ""))
-        self._states = step_states.terminated(
-            self._states, condition, self.plan.pod.name, created, self._services.now()
+        self._status.steps = step_states.terminated(
+            self._status.steps, condition, self.plan.pod.name, created, self._services.now()
         )
         return condition
 
@@ -406,6 +321,9 @@ class Attempt:
             self._tools += tools
             self._annotate()
 
+    def _annotate(self) -> None:
+        self.capabilities = self._status.annotate(self._tools)
+
     def _log(self, container: Container, text: str) -> None:
         with self._log_of(container) as log:
             log.write(self.masked(text).encode())
@@ -426,7 +344,7 @@ class Attempt:
         return f"[interlock.local] {container.name}: isolation {level}, network {reach}, {image}{notes}\n"
 
     def _record(self, container: Container, state: State, emission: Emission | None = None) -> None:
-        self._states[container.index] = state
+        self._status.steps[container.index] = state
         entry: dict[str, object] = {"event": "step-finished", "step": container.index, "state": state}
         if emission is not None:
             self._emissions.append(emission)
@@ -434,15 +352,13 @@ class Attempt:
         self._journal.write(entry)
 
     def _ended(self, container: Container, code: int, reason: str, ending: str) -> State:
-        before = self._states[container.index]
+        before = self._status.steps[container.index]
         return step_states.ended(self.plan, container, before, code, reason, ending, self._services.now())
 
     def _with_results(self, condition: Condition) -> Condition:
         """Results are kept even of a failed task; what is wrong with them fails a good one (tr/validate_taskrun.go)."""
-        self._tell_pod(done=True, reason=condition.reason)
-        status = {**self._written.status, "steps": list(self._states)}
-        if self._sidecars is not None and self._sidecars.states:
-            status["sidecars"] = list(self._sidecars.states)
+        self._status.tell_pod(done=True, reason=condition.reason)
+        status = self._status.with_states(self._written.status)
         found, error = results.of_task(self.plan.spec, self._emissions)
         if found:
             status["results"] = [result.to_object() for result in found]
@@ -453,15 +369,6 @@ class Attempt:
             condition = conditions.failed(conditions.TASK_VALIDATION_FAILED, conditions.USER_ERROR + error)
         self._written.post(status)
         return Condition(condition.status, condition.reason, self.masked(condition.message))
-
-
-def _masked(value: object, mask: Callable[[str], str]) -> object:
-    """A JSON value with every string masked."""
-    if isinstance(value, str):
-        return mask(value)
-    if isinstance(value, list):
-        return [_masked(item, mask) for item in value]
-    return {key: _masked(item, mask) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def _verdict(step: Step, outcome: Outcome) -> tuple[int, str, str]:
