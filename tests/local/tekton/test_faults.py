@@ -65,7 +65,10 @@ def runs(cluster: memory.Cluster, kind: str, namespace: str = "ci") -> list[Obje
 
 
 def done(value: Object) -> bool:
-    return any(item["status"] != "Unknown" for item in value.get("status", {}).get("conditions", []))
+    return any(
+        item["type"] == "Succeeded" and item["status"] != "Unknown"
+        for item in value.get("status", {}).get("conditions", [])
+    )
 
 
 def seen_by_processes(folder: Path) -> list[Path]:

@@ -117,7 +117,10 @@ class EngineProcess:
 
 
 def _done(value: Object) -> bool:
-    return any(item["status"] != "Unknown" for item in value.get("status", {}).get("conditions", []))
+    return any(
+        item["type"] == "Succeeded" and item["status"] != "Unknown"
+        for item in value.get("status", {}).get("conditions", [])
+    )
 
 
 @pytest.fixture
