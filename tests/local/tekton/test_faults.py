@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import resource
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -226,3 +228,44 @@ def test_a_million_lines_with_a_secret_show_it_in_none(rig: Any, condition: Any)
     content = (rig.data / "logs/ci/run/s.log").read_bytes()
     assert secret.encode() not in content
     assert content.count(b"connect with *** now\n") == 1_000_000
+
+
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[None]:
+    """A file system of ``size`` at ``folder``; the test is skipped where nobody may mount one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size},mode=0777", "tmpfs", str(folder)], capture_output=True, text=True
+    )
+    if mounted.returncode:
+        pytest.skip(f"no file system can be mounted here: {mounted.stderr.strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_a_full_workspace_fails_the_step_that_fills_it_and_no_other(rig: Any, condition: Any) -> None:
+    with small_disk(rig.data / "volumes/ci/w", "1m"):
+        claim = {"name": "w", "persistentVolumeClaim": {"claimName": "w"}}
+        spec = {"workspaces": [{"name": "w"}]}
+        fill = "head -c 10485760 /dev/zero > /workspace/w/big"
+        full = rig.script(fill, name="full", spec=spec, workspaces=[claim])
+        assert condition(full)[:2] == ("False", "StepFailed")
+        assert "No space left on device" in rig.log("full")
+        after = rig.script(
+            "rm /workspace/w/big; echo room > /workspace/w/file", name="after", spec=spec, workspaces=[claim]
+        )
+        assert condition(after)[:2] == ("True", "Succeeded")
+
+
+def test_a_full_disk_of_the_engine_ends_the_run_and_not_the_engine(idle_rig: Any, condition: Any) -> None:
+    with small_disk(idle_rig.data, "6m"):
+        idle_rig.start()
+        full = idle_rig.script("head -c 20971520 /dev/zero | tr '\\0' '.'", name="full")
+        assert condition(full)[0] == "False"
+        for log in (idle_rig.data / "logs").rglob("*.log"):
+            log.unlink()
+        after = idle_rig.script("echo on", name="after")
+        assert condition(after)[:2] == ("True", "Succeeded")
+        idle_rig.stop()
