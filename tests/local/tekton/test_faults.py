@@ -102,18 +102,22 @@ def test_an_engine_killed_at_every_transition_loses_nothing_and_repeats_nothing(
         mortal = Mortal(zygote, tmp_path / str(first), host_images=[SHELL], parallel=2)
         script = 'echo "$WHO $STEP" >> /workspace/w/ran'
         mortal.client.create(pipeline_run("ten", pipeline(script, retries=20)))
-        return kill_at(mortal, first), mortal
+        kills = kill_at(mortal, first)
+        # The engine that came back last has tidied up when it executes something else.
+        mortal.client.create(pipeline_run("after", pipeline("true", {"only": []})))
+        assert mortal.cluster.wait(lambda: over(mortal.cluster), timeout=PATIENCE)
+        return kills, mortal
 
     with ThreadPoolExecutor(EVERY) as pool:
         played = list(pool.map(play, range(1, EVERY + 1)))
     try:
         for kills, mortal in played:
             assert kills > 3
-            [run] = runs(mortal.cluster, "PipelineRun")
+            run = mortal.client.get("tekton.dev/v1", "PipelineRun", "ten", "ci")
             assert condition(run)[:2] == ("True", "Succeeded")
             ran = (mortal.data / "volumes/ci/w/ran").read_text().splitlines()
             assert len(ran) == len(set(ran)), "a step ran twice in one attempt"
-            children = runs(mortal.cluster, "TaskRun")
+            children = [item for item in runs(mortal.cluster, "TaskRun") if item["metadata"]["name"].startswith("ten-")]
             assert {item["metadata"]["name"] for item in children} == {f"ten-{name}" for name in (*TASKS, "report")}
             for child in children:
                 last = f"{child['metadata']['name']} {len(child['status'].get('retriesStatus', []))}"
