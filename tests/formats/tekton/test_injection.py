@@ -93,6 +93,23 @@ def test_a_value_from_a_webhook_is_an_error() -> None:
     assert injection.findings({"steps": [{"script": "echo $(body.x)"}]})[0].severity == "error"
 
 
+def test_taint_follows_a_matrix() -> None:
+    script = {"steps": [{"script": "$(params.one)"}]}
+    fan = {"name": "a", "matrix": {"params": [{"name": "one", "value": ["$(params.branch)"]}]}, "taskSpec": script}
+    (found,) = injection.findings({"spec": {"tasks": [fan]}}, tainted=["branch"])
+    assert found.severity == "error"
+
+
+def test_a_run_is_refused_for_what_a_webhook_sends_only() -> None:
+    spec = {"taskSpec": {"steps": [{"script": "echo $(params.a)"}]}}
+    injection.refuse({"name": "by-hand"}, spec)
+    injection.refuse({"annotations": {"interlock.dev/webhook-params": "b"}}, spec)
+    with pytest.raises(InputError) as caught:
+        injection.refuse({"annotations": {"interlock.dev/webhook-params": "a"}}, spec)
+    assert caught.value.code == "script-injection"
+    assert caught.value.message.startswith("spec.taskSpec.steps[0].script: $(params.a), which comes from a webhook,")
+
+
 def test_taint_follows_params_into_embedded_tasks() -> None:
     pipeline = load(
         """

@@ -98,13 +98,13 @@ class Rig:
         done = any(item["type"] == "Succeeded" and item["status"] != "Unknown" for item in conditions)
         return copy.deepcopy(value) if done else None
 
-    def run_task(self, spec: str, *, name: str = "run", metadata: str = "{}") -> Object:
-        """A TaskRun with this embedded taskSpec (YAML, flow or block), finished."""
+    def run_task(self, spec: str, *, name: str = "run", metadata: str = "{}", **fields: Any) -> Object:
+        """A TaskRun with this embedded taskSpec (YAML, flow or block) and these other fields, finished."""
         value = {
             "apiVersion": "tekton.dev/v1",
             "kind": "TaskRun",
             "metadata": {"name": name, "namespace": self.namespace, **yaml.load(metadata, file="test").value},
-            "spec": {"taskSpec": yaml.load(spec, file="test").value},
+            "spec": {"taskSpec": yaml.load(spec, file="test").value, **fields},
         }
         self.client.create(value)
         return self.finished("TaskRun", name)

@@ -101,3 +101,36 @@ def test_an_unknown_api_version_is_refused_by_name(rig: Any, condition: Any) -> 
     run = rig.finished("TaskRun", "run")
     assert condition(run)[0] == "False"
     assert "invalid 'apiVersion': Input should be 'tekton.dev/v1'" in condition(run)[2]
+
+
+WEBHOOK = {"annotations": {"interlock.dev/webhook-params": "branch"}}
+BRANCH = [{"name": "branch", "value": "main; rm -rf /"}]
+
+
+def test_what_a_webhook_sends_becomes_no_script(rig: Any, condition: Callable[[Object], tuple[str, str, str]]) -> None:
+    echo = {"params": [{"name": "ref"}], "steps": [step(script="echo $(params.ref)")]}
+    safe = {"params": [{"name": "ref"}], "steps": [step(script='echo "$REF"', env=[{"name": "REF", "value": "-"}])]}
+    safe["steps"][0]["env"][0]["value"] = "$(params.ref)"
+    rig.create("Task", "echo", echo)
+    rig.create("Task", "safe", safe)
+    passed = [{"name": "ref", "value": "$(params.branch)"}]
+
+    def pipeline(name: str, task: str) -> Object:
+        spec = {"params": BRANCH, "pipelineSpec": {"params": [{"name": "branch"}], "tasks": [
+            {"name": "build", "taskRef": {"name": task}, "params": passed}]}}  # fmt: skip
+        rig.create("PipelineRun", name, spec, **WEBHOOK)
+        return rig.finished("PipelineRun", name)
+
+    for run in (
+        pipeline("refused", "echo"),
+        rig.run_task(
+            "{params: [{name: branch}], steps: [{name: s, image: test/shell, script: 'echo $(params.branch)'}]}",
+            name="alone",
+            metadata="{annotations: {interlock.dev/webhook-params: branch}}",
+            params=BRANCH,
+        ),
+    ):
+        status, _, message = condition(run)
+        assert status == "False" and "which comes from a webhook" in message, message
+    assert not list((rig.data / "logs").rglob("*.log"))
+    assert condition(pipeline("runs", "safe"))[0] == "True"

@@ -117,10 +117,8 @@ class EngineProcess:
 
 
 def _done(value: Object) -> bool:
-    return any(
-        item["type"] == "Succeeded" and item["status"] != "Unknown"
-        for item in value.get("status", {}).get("conditions", [])
-    )
+    found = [item for item in value.get("status", {}).get("conditions", []) if item["type"] == "Succeeded"]
+    return any(item["status"] != "Unknown" for item in found)
 
 
 @pytest.fixture

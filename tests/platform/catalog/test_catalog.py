@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from interlock.formats import yaml
-from interlock.formats.tekton import environment_leak, model, validation
+from interlock.formats.tekton import environment_leak, model, pipeline_validation, validation
 from interlock.formats.tekton.pipeline import Pipeline
 from interlock.formats.tekton.task import Task
 from interlock.platform import catalog
@@ -104,7 +104,7 @@ def test_the_seeds_pipeline_fits_unchanged() -> None:
 
 def test_the_golden_pipeline_fits_and_passes_digests() -> None:
     (pipeline,) = catalog.pipelines()
-    validation.pipeline(model.parse(Pipeline, pipeline).spec)
+    pipeline_validation.pipeline(model.parse(Pipeline, pipeline).spec)
     fits(pipeline)
     assert [item["name"] for item in pipeline["spec"]["results"]] == [
         "IMAGE_URL",

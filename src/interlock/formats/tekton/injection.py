@@ -28,6 +28,7 @@ from interlock.formats.tekton import injection_code, injection_shell
 from interlock.formats.tekton.images import interpreter_program, is_shell
 from interlock.formats.tekton.injection_names import Reference, references
 from interlock.formats.tekton.injection_shell import Left, Rewritten
+from interlock.formats.tekton.model import dotted
 
 RULE: Final = "script-injection"
 ANNOTATION_WEBHOOK_PARAMS: Final = "interlock.dev/webhook-params"
@@ -75,6 +76,19 @@ def findings(value: object, *, tainted: Collection[str] = ()) -> list[Finding]:
     return list(_findings(value, (), frozenset(tainted) | webhook_params(_mapping(value))))
 
 
+def refuse(metadata: Mapping[str, Any], spec: Mapping[str, Any]) -> None:
+    """Raises InputError ``script-injection`` for the first value from a webhook in a script of a run.
+
+    ``spec`` is the run's with everything that it names embedded (``taskSpec``, ``pipelineSpec``).
+    """
+    run = {"metadata": metadata, "spec": spec}
+    if not webhook_params(run):
+        return
+    found = next((item for item in findings(run) if item.severity == "error"), None)
+    if found is not None:
+        raise InputError(RULE, f"{dotted(found.path)}: {found.message}", todo=found.remedy)
+
+
 def webhook_params(value: Mapping[str, Any]) -> frozenset[str]:
     """Params whose values come from a webhook, as the object says."""
     metadata = _mapping(value.get("metadata"))
@@ -97,8 +111,10 @@ def _findings(value: object, path: yaml.Path, tainted: frozenset[str]) -> Iterat
     if not isinstance(value, Mapping):
         return
     inside = tainted
-    if len(path) > 1 and path[-2] in ("tasks", "finally") and isinstance(value.get("params"), list):
-        inside = _passed(value["params"], tainted)
+    if len(path) > 1 and path[-2] in ("tasks", "finally"):
+        matrix = _mapping(value.get("matrix"))
+        sources = [value, matrix, *(matrix.get("include") or [])]
+        inside = _passed([item for source in sources for item in _mapping(source).get("params") or []], tainted)
     script = value.get("script")
     if isinstance(script, str) and (_is_container(path) or value.get("image") or path == ("spec",)):
         for reference in references(script):

@@ -1,19 +1,19 @@
-"""The Tekton stand-in: watches PipelineRuns and TaskRuns on a cluster and executes them as sandboxed local processes.
+"""The Tekton stand-in: watches runs on a cluster and executes them as sandboxed local processes.
 
-Run as ``python -m interlock.local.tekton --config FILE`` (`config.Config`). Modules, bottom to top:
+Run as ``python -m interlock.local.tekton --config FILE`` (`config.Config`), or in memory by `standalone`. Bottom to top:
 
-- `config`: the file; `masking`: secrets out of a stream; `journal`: what a TaskRun has done, surviving kill -9.
-- `system`: the read-only part of every sandbox; `sandbox`: one step's view of the machine and the level of isolation;
-  `mounts`: a view in bubblewrap's words; `bubblewrap`, `unshare`, `rewriting`: what starts it at each level, with the
-  programs of `inside`.
-- `limits`, `cgroups`: what a step may use up; `streams`: where its output goes.
-- `forwarding`, `namespaces`, `pod`: the network that steps and sidecars share, and the addresses that it reaches.
-- `process`: one process in a sandbox, from start to end; `pump`: those in the background; `probe`: when a
-  sidecar is ready.
-- `storage`, `beneath`: claims and folders; `inputs`: the Secrets and ConfigMaps that a TaskRun reads;
-  `capabilities`: what it may claim about how it ran.
-- `task_plan`, `step_view`, `attempt`, `task_run`: a TaskRun from object to finished status;
-  `pipeline_plan`, `pipeline_run`: a PipelineRun; `engine`: the watches and the workers.
+- `config`: the file; `journal`: what a TaskRun has done, surviving kill -9; `storage`, `beneath`: claims and folders.
+- Isolation: `system` (what every step sees of the machine), `sandbox` (a step's view, three levels), `mounts`, `launch`,
+  `bubblewrap`, `unshare`, `rewriting`, `inside` (what runs inside), `namespaces`, `pod` (what sidecars and steps share),
+  `forwarding` (the addresses that they may reach), `limits`, `cgroups`.
+- Processes: `process`, `pump` (those that nobody waits for), `streams`, `probe`; `masking`: secrets out of a stream.
+- Images: `images` and `image_profile`, `image_tools`, `rootfs`, `layers`.
+- A TaskRun: `task_source` (its Task), `inputs`, `volumes`, `task_plan` (all resolved and refused that can be),
+  `container_view`, `sidecars`, `breakpoints`, `leavings` (results and artifacts), `step_states`, `attempt`, `task_run`;
+  `capabilities` and `record`: how it ran, signed.
+- A PipelineRun: `pipeline_source`, `pipeline_plan`, `child_object`, `pipeline_run`; `approvals`: ApprovalTasks.
+- Objects: `services`, `posting`, `pods`, `pod_records`; logs: `logs`, `log_reading`, `kubelet`; `resolvers`, `policies`.
+- `engine`: the watches and the workers; `memory`, `standalone`, `rerun`: runs from files.
 
 Everything that can be decided without a machine is in `interlock.formats.tekton`.
 """

@@ -86,10 +86,10 @@ class Cgroups:
     def make(self, limits: Limits) -> Group | None:
         """A group with those limits; None when there is none to hold, or no way."""
         wanted = {kind: value for kind, value in limits.grouped().items() if kind in self.parents}
-        name = self._name()
-        group = Group({kind: self.parents[kind] / name for kind in wanted}, self.version, self._held)
         if not wanted:
             return None
+        name = self._name()
+        group = Group({kind: self.parents[kind] / name for kind in wanted}, self.version, self._held)
         try:
             for kind, folder in group.folders.items():
                 folder.mkdir(exist_ok=True)

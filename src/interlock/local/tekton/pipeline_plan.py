@@ -10,6 +10,7 @@ from typing import Any
 from interlock.errors import InputError, InterlockError, RefusedError, UnsupportedError
 from interlock.formats.tekton import (
     conditions,
+    injection,
     names,
     params,
     pipeline_validation,
@@ -172,6 +173,7 @@ def _build(services: Services, run: PipelineRun, source: PipelineSource, started
     graph = pipeline_validation.pipeline_graph(resolved)
     if started is None:
         _check_tasks(services, spec, resolved, found.tasks)
+        _refuse_injection(run, spec, found.tasks)
         for task in resolved.all_tasks():
             when.check(task.when)
         pipeline_validation.result_references(resolved, found.tasks, graph)
@@ -243,6 +245,18 @@ def _check_tasks(services: Services, spec: PipelineSpec, resolved: PipelineSpec,
         params.check_task(name, found.params, task.params, references.matrix_params(task))
         if services.config.flags.enable_param_enum:
             params.check_enum_subset(name, written.params, spec.params, found.params)
+
+
+def _refuse_injection(run: PipelineRun, spec: PipelineSpec, tasks: Mapping[str, TaskSpec]) -> None:
+    """What a webhook sent becomes the text of no script, in whichever Task. Raises InputError."""
+
+    def embedded(task: PipelineTask) -> dict[str, Any]:
+        found = tasks.get(task.name)
+        return task.to_object() | ({"taskSpec": found.to_object()} if found is not None else {})
+
+    given = run.spec.to_object()
+    written = {"tasks": list(map(embedded, spec.tasks or [])), "finally": list(map(embedded, spec.finally_ or []))}
+    injection.refuse(run.metadata.to_object(), {**given, "pipelineSpec": written})
 
 
 def used_workspaces(task: PipelineTask, spec: TaskSpec, bound: Sequence[str]) -> list[str]:

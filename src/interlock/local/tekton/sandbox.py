@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from interlock.errors import UnsupportedError
+from interlock.local.tekton import orphans
 from interlock.local.tekton.cgroups import Cgroups
 from interlock.local.tekton.limits import PROCESSES, Limits
 from interlock.local.tekton.namespaces import Helper
@@ -165,8 +166,8 @@ def probe(system: System, *, allow_weaker: bool, choice: Choice = "auto") -> Iso
     """The strongest level that works on this machine, or ``choice``.
 
     Without ``allow_weaker`` only those with namespaces of a step's own: ``unshare`` keeps steps apart as bubblewrap
-    does, and rules for environments tell them apart by name. Raises UnsupportedError ``no-sandbox`` when
-    none of them works, with what each said.
+    does, and rules for environments tell them apart by name. What an engine that was killed left of its sandboxes is
+    ended first. Raises UnsupportedError ``no-sandbox`` when none of them works, with what each said.
     """
     levels: dict[Choice, tuple[Level, ...]] = {
         "auto": ("bubblewrap", "unshare"),
@@ -174,6 +175,7 @@ def probe(system: System, *, allow_weaker: bool, choice: Choice = "auto") -> Iso
         "unshare": ("unshare",),
         "rewriting": (),
     }
+    orphans.end(bubblewrap())
     problems = []
     for level in levels[choice]:
         for nested in (False, True):

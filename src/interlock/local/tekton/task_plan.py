@@ -10,6 +10,7 @@ from interlock.errors import InputError, InterlockError, NotFoundError, RefusedE
 from interlock.formats.tekton import (
     conditions,
     environment_leak,
+    injection,
     names,
     params,
     resources,
@@ -100,7 +101,7 @@ def build(
         raise Refusal(reason, _said(error)) from error
 
 
-_OURS = ("task-prints-environment", "image-tool-missing", "image-dialect")
+_OURS = ("task-prints-environment", "image-tool-missing", "image-dialect", injection.RULE)
 _USER_ERRORS = ("params-invalid", "workspace-bindings", "param-enum", "resource-requests", "step-override")
 
 
@@ -120,6 +121,9 @@ def _build(
     validation.task(origin.spec)
     validation.resource_requests(origin.spec)
     params.check_task(origin.name, origin.spec.params, spec.params)
+    if names.LABEL_PIPELINE_RUN not in (run.metadata.labels or {}):
+        # A PipelineRun was held against this whole: its params have other names inside a task.
+        injection.refuse(run.metadata.to_object(), {**spec.to_object(), "taskSpec": origin.spec.to_object()})
     if flags.enable_param_enum:
         params.check_enums(origin.spec.params, spec.params)
     params.check_indices(origin.spec.params, spec.params, params.texts(origin.spec.to_object().get("steps", [])))

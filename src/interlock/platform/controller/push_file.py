@@ -13,6 +13,7 @@ from typing import Any
 
 from interlock.errors import InputError, NotFoundError, RefusedError
 from interlock.formats import yaml
+from interlock.formats.tekton import injection
 from interlock.platform.estate import Estate, Service
 from interlock.platform.estate.argocd import CI_NAMESPACE
 
@@ -100,14 +101,19 @@ def _substitute(value: object, values: Mapping[str, str]) -> object:
 
 
 def _annotations(found: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, str]:
-    """What Pipelines-as-Code adds, so that a run is found from its commit."""
+    """What Pipelines-as-Code adds, so that a run is found from its commit; and which params no script may hold."""
     prefix = "pipelinesascode.tekton.dev"
     kept = {
         str(key): str(value)
         for key, value in ((found.get("metadata") or {}).get("annotations") or {}).items()
         if str(key).startswith(f"{prefix}/")
     }
-    return {**kept, f"{prefix}/sha": values["revision"], f"{prefix}/repo-url": values["repo_url"]}
+    return {
+        **kept,
+        f"{prefix}/sha": values["revision"],
+        f"{prefix}/repo-url": values["repo_url"],
+        injection.ANNOTATION_WEBHOOK_PARAMS: "git-url git-revision image",
+    }
 
 
 def missing(what: str) -> NotFoundError:

@@ -124,3 +124,22 @@ def test_two_streams_of_many_lines_are_whole(box: Any) -> None:
     assert len((box.workspace / "out").read_text().splitlines()) == 80000
     assert len((box.workspace / "err").read_text().splitlines()) == 80000
     assert threading.active_count() < 20
+
+
+def test_what_a_thread_starts_is_bounded_together(box: Any) -> None:
+    """The default limit of processes where root starts steps: a group that the worker thread joins once."""
+    outcomes = []
+
+    def work() -> None:
+        if box.isolation.cgroups.bound_thread(30):
+            outcomes.append(box.run("i=0; while [ $i -lt 100 ]; do sleep 60 & i=$((i+1)); done; echo all"))
+            outcomes.append(box.run("echo again"))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    box.isolation.cgroups.close()
+    if not outcomes:
+        pytest.skip("no cgroup of version 1 can be made here")
+    assert outcomes[0].exit_code != 0
+    assert (outcomes[1].exit_code, box.text) == (0, "again\n")
