@@ -69,9 +69,8 @@ def hello(image: str = DEBIAN) -> str:
 def test_task_run_conditions(run: Run) -> None:
     found = run(task_run(hello()))
     assert condition(found.object) == "True Succeeded"
-    [only] = found.object["status"]["conditions"]
-    assert only["type"] == "Succeeded"
-    assert only["message"] == "All Steps have completed executing"
+    [ended] = [item for item in found.object["status"]["conditions"] if item["type"] == "Succeeded"]
+    assert ended["message"] == "All Steps have completed executing"
 
 
 def test_pipeline_run_conditions(run: Run) -> None:
@@ -338,8 +337,8 @@ def test_conditions(run: Run) -> None:
         task_run(f"    steps:\n    - name: add\n      image: {DEBIAN}\n      script:\n        echo Hello world!\n")
     )
     assert condition(found.object) == "True Succeeded"
-    [only] = found.object["status"]["conditions"]
-    assert datetime.fromisoformat(only["lastTransitionTime"])
+    [ended] = [item for item in found.object["status"]["conditions"] if item["type"] == "Succeeded"]
+    assert datetime.fromisoformat(ended["lastTransitionTime"])
 
 
 def test_pipeline_task_params(run: Run) -> None:
