@@ -20,10 +20,10 @@ from typing import Any
 from estate import Estate
 from figures import Table, median, ms, quantile, ratio, s
 
-from interlock.local.tekton import process, sandbox
 from interlock.local.tekton.config import Config
 from interlock.local.tekton.engine import Engine
-from interlock.local.tekton.launch import Launch
+from interlock.local.tekton.isolation import process, sandbox
+from interlock.local.tekton.isolation.launch import Launch
 from interlock.local.tekton.memory import Cluster, MemoryClient
 
 _API = "tekton.dev/v1"

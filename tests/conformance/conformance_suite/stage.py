@@ -18,10 +18,11 @@ from interlock.errors import InputError
 from interlock.formats.tekton import admission
 from interlock.formats.tekton.approvals import KIND, PENDING, Answer
 from interlock.formats.tekton.flags import ALPHA, Flags, Version
-from interlock.local.tekton import approvals, memory
+from interlock.local.tekton import memory
 from interlock.local.tekton.config import Config
 from interlock.local.tekton.engine import Engine
 from interlock.local.tekton.logs import path_of
+from interlock.local.tekton.pipeline_runs import approvals
 from interlock.local.tekton.resolvers import ResolverConfig
 
 PATIENCE = 120.0

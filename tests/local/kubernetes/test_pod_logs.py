@@ -13,10 +13,9 @@ import httpx
 import pytest
 
 from interlock.clients.kubernetes import KubernetesClient
-from interlock.local.tekton import pod_records
-from interlock.local.tekton.kubelet import LogServer
-from interlock.local.tekton.logs import Board, LogWriter, path_of
-from interlock.local.tekton.pod_records import PodRecord
+from interlock.local.tekton.logs import Board, LogWriter, path_of, pod_records
+from interlock.local.tekton.logs.kubelet import LogServer
+from interlock.local.tekton.logs.pod_records import PodRecord
 from interlock.local.tekton.storage import Storage
 
 ADMIN = "admin-token-0123456789"

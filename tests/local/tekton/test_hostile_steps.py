@@ -90,7 +90,7 @@ def test_the_data_folder_homes_and_the_machines_configuration_are_not_there(rig:
 
 
 def test_the_data_folder_is_hidden_even_inside_a_folder_that_is_shown(tmp_path: Path) -> None:
-    from interlock.local.tekton import system
+    from interlock.local.tekton.isolation import system
 
     prefix = Path(sys.prefix)
     view = system.build(tmp_path / "system", prefix / "interlock-data")
@@ -297,7 +297,7 @@ def test_without_a_sandbox_the_engine_does_not_start_unless_told_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from interlock.errors import UnsupportedError
-    from interlock.local.tekton import sandbox, system
+    from interlock.local.tekton.isolation import sandbox, system
 
     view = system.build(tmp_path / "system", tmp_path)
     monkeypatch.setattr(sandbox, "bubblewrap", lambda: "/usr/bin/false")

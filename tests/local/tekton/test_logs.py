@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interlock.errors import InputError
-from interlock.local.tekton import log_reading
-from interlock.local.tekton.log_reading import Options
 from interlock.local.tekton.logs import Board, LogWriter, Times, path_of
+from interlock.local.tekton.logs import reading as log_reading
+from interlock.local.tekton.logs.reading import Options
 from interlock.local.tekton.storage import Storage
 
 SECOND = 10**9

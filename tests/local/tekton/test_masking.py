@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interlock.local.tekton.masking import MASK, SHORTEST, Masker
+from interlock.local.tekton.masking.masker import MASK, SHORTEST, Masker
 
 SECRET = b'p@ss "word"/+&\\x'
 

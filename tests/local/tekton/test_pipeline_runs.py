@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from interlock.errors import NotFoundError
-from interlock.local.tekton import approvals, memory
+from interlock.local.tekton import memory
+from interlock.local.tekton.pipeline_runs import approvals
 
 SHELL = "test/shell"
 SEED = Path(__file__).parents[4] / "shared/seed/pipeline-build-ace-flow.yaml"

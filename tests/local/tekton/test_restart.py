@@ -29,9 +29,14 @@ PATIENCE = 30.0
 
 
 @pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubernetesClient]:
+def hub_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("hub")
+
+
+@pytest.fixture(scope="module")
+def hub(hub_folder: Path) -> Iterator[KubernetesClient]:
     """The stand-in's API on a free port, as its administrator."""
-    folder = tmp_path_factory.mktemp("hub")
+    folder = hub_folder
     now = datetime.now(UTC)
     ca, key = tls.write_ca(folder / "ca", name="test CA", now=now)
     cert, private = tls.write_server_certificate(folder / "tls", ca_cert=ca, ca_key=key, names=["hub"], now=now)
@@ -67,14 +72,14 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubernetesClient]:
 class EngineProcess:
     """``python -m interlock.local.tekton``, in a namespace of its own."""
 
-    def __init__(self, hub: KubernetesClient, folder: Path, namespace: str) -> None:
+    def __init__(self, hub: KubernetesClient, ca: Path, folder: Path, namespace: str) -> None:
         self.hub, self.folder, self.namespace = hub, folder, namespace
         self.process: subprocess.Popen[bytes] | None = None
         (folder / "token").write_text(TOKEN)
         self.config = {
             "server": hub.server,
             "token_file": str(folder / "token"),
-            "ca_file": str(next(folder.parent.parent.glob("*/hub*/ca/*.crt"), "")) or None,
+            "ca_file": str(ca),
             "data": str(folder / "data"),
             "namespace": namespace,
             "host_images": [SHELL],
@@ -83,7 +88,7 @@ class EngineProcess:
 
     def start(self) -> None:
         path = self.folder / "tekton.yaml"
-        path.write_text(yaml.dump({key: value for key, value in self.config.items() if value is not None}))
+        path.write_text(yaml.dump(self.config))
         log = (self.folder / "engine.log").open("ab")
         command = [sys.executable, "-m", "interlock.local.tekton", "--config", str(path)]
         self.process = subprocess.Popen(command, stderr=log)
@@ -122,10 +127,12 @@ def _done(value: Object) -> bool:
 
 
 @pytest.fixture
-def engine(hub: KubernetesClient, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[EngineProcess]:
+def engine(
+    hub: KubernetesClient, hub_folder: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[EngineProcess]:
     namespace = f"t{abs(hash(request.node.name)) % 10**8}"
     hub.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
-    running = EngineProcess(hub, tmp_path, namespace)
+    running = EngineProcess(hub, hub_folder / "ca/ca.crt", tmp_path, namespace)
     running.start()
     yield running
     if running.process is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 
@@ -9,6 +10,7 @@ from interlock.clients.kubernetes.client import KubernetesClient
 from interlock.clients.kubernetes.objects import Object, Synced, WatchEvent, key
 from interlock.errors import ConflictError, UnreachableError
 
+_log = logging.getLogger(__name__)
 _FIRST_WAIT = 0.25
 _LONGEST_WAIT = 10.0
 
@@ -71,9 +73,10 @@ def follow(
             if error.code != "kubernetes-expired":
                 raise
             version = ""
-        except UnreachableError:
+        except UnreachableError as error:
             if ended():
                 return
+            _log.warning("watching %s, again in %.1f s: %s", kind, wait, error)
             client.closed.wait(wait)
             wait = min(wait * 2, _LONGEST_WAIT)
 

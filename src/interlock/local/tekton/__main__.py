@@ -12,7 +12,7 @@ from interlock.clients.process import notify_ready
 from interlock.local import serving
 from interlock.local.tekton.config import Config
 from interlock.local.tekton.engine import Engine
-from interlock.local.tekton.kubelet import LogServer
+from interlock.local.tekton.logs.kubelet import LogServer
 
 
 def main() -> int:

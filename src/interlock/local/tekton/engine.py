@@ -21,22 +21,24 @@ from interlock.clients.kubernetes import KubernetesClient, Object, Synced, follo
 from interlock.errors import InterlockError, NotFoundError, UnreachableError
 from interlock.formats.tekton import conditions, pod, versions
 from interlock.formats.tekton.trusted import checksum
-from interlock.local.tekton import capabilities, record, sandbox, storage, system
-from interlock.local.tekton.approvals import Approvals
+from interlock.local.tekton import storage
 from interlock.local.tekton.config import Config
-from interlock.local.tekton.forwarding import Forwarder
 from interlock.local.tekton.images import Images
+from interlock.local.tekton.isolation import sandbox, system
+from interlock.local.tekton.isolation.forwarding import Forwarder
+from interlock.local.tekton.isolation.process import Stop
+from interlock.local.tekton.isolation.pump import Pump
 from interlock.local.tekton.kinds import KINDS, OPTIONAL, Kind, done, not_newer
-from interlock.local.tekton.pipeline_run import PipelineRuns
+from interlock.local.tekton.pipeline_runs.approvals import Approvals
+from interlock.local.tekton.pipeline_runs.pipeline_run import PipelineRuns
 from interlock.local.tekton.pods import Pods
 from interlock.local.tekton.policies import Policies
 from interlock.local.tekton.posting import Poster
-from interlock.local.tekton.process import Stop
-from interlock.local.tekton.pump import Pump
 from interlock.local.tekton.resolvers import Resolvers
 from interlock.local.tekton.services import Notice, Services
 from interlock.local.tekton.storage import Storage
-from interlock.local.tekton.task_run import TaskRunExecution
+from interlock.local.tekton.task_runs import capabilities, record
+from interlock.local.tekton.task_runs.task_run import TaskRunExecution
 
 _log = logging.getLogger("interlock.local.tekton")
 _RETRY = timedelta(seconds=1)

@@ -8,7 +8,7 @@ from typing import Literal
 from interlock.clients.kubernetes import Object
 from interlock.formats.tekton import approvals, conditions
 from interlock.formats.tekton.task import API_VERSION
-from interlock.local.tekton import child_object
+from interlock.local.tekton.pipeline_runs import child_object
 
 Kind = Literal["PipelineRun", "TaskRun", "CustomRun", "ApprovalTask"]
 KINDS: Mapping[Kind, str] = {

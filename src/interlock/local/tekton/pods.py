@@ -19,9 +19,8 @@ from interlock.clients.kubernetes import KubernetesClient, Object
 from interlock.errors import ConflictError, NotFoundError
 from interlock.formats.tekton import conditions, pod
 from interlock.formats.tekton.task import TaskSpec
-from interlock.local.tekton import pod_records
-from interlock.local.tekton.logs import BOARD, Board, path_of
-from interlock.local.tekton.pod_records import PodRecord
+from interlock.local.tekton.logs import BOARD, Board, path_of, pod_records
+from interlock.local.tekton.logs.pod_records import PodRecord
 from interlock.local.tekton.posting import Poster
 from interlock.local.tekton.storage import Storage
 

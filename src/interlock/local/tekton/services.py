@@ -15,12 +15,12 @@ from interlock.formats.tekton.runs import TaskRun
 from interlock.formats.tekton.task import API_VERSION, Param
 from interlock.formats.tekton.versions import Behaviour
 from interlock.local.tekton.config import Config
-from interlock.local.tekton.forwarding import Forwarder
 from interlock.local.tekton.images import Images
+from interlock.local.tekton.isolation.forwarding import Forwarder
+from interlock.local.tekton.isolation.pump import Pump
+from interlock.local.tekton.isolation.sandbox import Isolation
 from interlock.local.tekton.pods import Pods
 from interlock.local.tekton.posting import Poster
-from interlock.local.tekton.pump import Pump
-from interlock.local.tekton.sandbox import Isolation
 from interlock.local.tekton.storage import Storage
 
 

@@ -22,10 +22,11 @@ from interlock.clients.kubernetes import KubernetesClient, Object
 from interlock.errors import NotFoundError
 from interlock.formats.tekton import conditions, names
 from interlock.formats.tekton.invocation import NAMESPACE, Folder, Invocation, claim_of
-from interlock.local.tekton import log_reading, memory
+from interlock.local.tekton import memory
 from interlock.local.tekton.config import Config
 from interlock.local.tekton.engine import Engine
 from interlock.local.tekton.logs import BOARD, path_of
+from interlock.local.tekton.logs import reading as log_reading
 from interlock.local.tekton.services import Notice
 
 OBJECTS = "objects.json"

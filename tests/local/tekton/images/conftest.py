@@ -16,9 +16,9 @@ import pytest
 import uvicorn
 
 from interlock.local.registry import Config, create_app
-from interlock.local.tekton import system
-from interlock.local.tekton.sandbox import Bind, Isolation, View
-from interlock.local.tekton.system import System
+from interlock.local.tekton.isolation import system
+from interlock.local.tekton.isolation.sandbox import Bind, Isolation, View
+from interlock.local.tekton.isolation.system import System
 
 
 class Root(Protocol):

@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 import pytest
 
 from interlock.errors import InterlockError, UnsupportedError
-from interlock.local.tekton.image_tools import Machine
 from interlock.local.tekton.images import Images, Root
+from interlock.local.tekton.images.tools import Machine
 
 Sandbox: TypeAlias = Any
 

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from interlock.formats import yaml
 from interlock.formats.tekton import injection
-from interlock.local.tekton.image_tools import Machine
 from interlock.local.tekton.images import Images
+from interlock.local.tekton.images.tools import Machine
 
 Sandbox: TypeAlias = Any
 

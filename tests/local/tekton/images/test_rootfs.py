@@ -24,11 +24,10 @@ from hypothesis import strategies as st
 from interlock.clients.registry import RegistryClient
 from interlock.errors import IntegrityError, InterlockError, NotFoundError, UnsupportedError
 from interlock.formats.oci import Content, Descriptor, Index, media, sha256
-from interlock.local.tekton import layers
-from interlock.local.tekton.image_tools import Machine
-from interlock.local.tekton.images import Images
-from interlock.local.tekton.layers import Limits
-from interlock.local.tekton.rootfs import ARCHITECTURES, Store
+from interlock.local.tekton.images import Images, layers
+from interlock.local.tekton.images.layers import Limits
+from interlock.local.tekton.images.rootfs import ARCHITECTURES, Store
+from interlock.local.tekton.images.tools import Machine
 
 Sandbox: TypeAlias = Any
 BUSYBOX = shutil.which("busybox", path="/usr/bin:/bin")

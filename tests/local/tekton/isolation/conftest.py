@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from interlock.errors import UnsupportedError
-from interlock.local.tekton import process, sandbox, system
-from interlock.local.tekton.forwarding import Forwarder
+from interlock.local.tekton.isolation import process, sandbox, system
+from interlock.local.tekton.isolation.forwarding import Forwarder
+from interlock.local.tekton.isolation.process import Outcome, Process, Stop
+from interlock.local.tekton.isolation.pump import Pump
+from interlock.local.tekton.isolation.sandbox import Bind, Isolation, Tree, View
 from interlock.local.tekton.masking import Masker
-from interlock.local.tekton.process import Outcome, Process, Stop
-from interlock.local.tekton.pump import Pump
-from interlock.local.tekton.sandbox import Bind, Isolation, Tree, View
 
 LEVELS = {"bubblewrap": "bubblewrap", "unshare": "unshare", "none": "rewriting"}
 PATIENCE = 30.0

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from interlock.errors import InputError
-from interlock.local.tekton import limits
-from interlock.local.tekton.cgroups import Cgroups
-from interlock.local.tekton.limits import Limits
+from interlock.local.tekton.isolation import limits
+from interlock.local.tekton.isolation.cgroups import Cgroups
+from interlock.local.tekton.isolation.limits import Limits
 
 
 def _mount(folder: Path, kind: str, options: str, root: str = "/") -> str:

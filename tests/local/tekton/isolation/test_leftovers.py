@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from interlock.local.tekton import sandbox
+from interlock.local.tekton.isolation import sandbox
 
 _DETACHED = """
 (setsid bash -c 'exec -a {marker} sleep 600' >/dev/null 2>&1 &)
@@ -89,9 +89,9 @@ _ENGINE = """
 import io, sys
 from dataclasses import replace
 from pathlib import Path
-from interlock.local.tekton import process, sandbox, system
+from interlock.local.tekton.isolation import process, sandbox, system
 from interlock.local.tekton.masking import Masker
-from interlock.local.tekton.sandbox import Bind, View
+from interlock.local.tekton.isolation.sandbox import Bind, View
 
 folder, choice, script = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 machine = system.build(folder / "system", folder / "data")
@@ -207,7 +207,7 @@ def test_a_full_disk_in_the_workspace_fails_the_step_alone(box: Any, tmp_path: P
     small.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(small)], check=True)
     try:
-        from interlock.local.tekton.sandbox import Bind
+        from interlock.local.tekton.isolation.sandbox import Bind
 
         outcome = box.run("head -c 1000000 /dev/zero > /small/file", binds=[Bind(small, "/small")])
         assert outcome.exit_code != 0
@@ -230,7 +230,7 @@ def test_many_at_once_leave_no_descriptor_open(box: Any) -> None:
 def _one(box: Any) -> None:
     import io
 
-    from interlock.local.tekton import process
+    from interlock.local.tekton.isolation import process
     from interlock.local.tekton.masking import Masker
 
     process.run(box.isolation, box.view("true"), io.BytesIO(), Masker(()), stop=box.stop, seconds=30)

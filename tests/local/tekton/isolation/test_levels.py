@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from interlock.errors import UnsupportedError
-from interlock.local.tekton import sandbox
-from interlock.local.tekton.sandbox import Bind, Tree
-from interlock.local.tekton.system import System
+from interlock.local.tekton.isolation import sandbox
+from interlock.local.tekton.isolation.sandbox import Bind, Tree
+from interlock.local.tekton.isolation.system import System
 
 
 def test_a_step_finds_its_files_at_their_paths(box: Any) -> None:

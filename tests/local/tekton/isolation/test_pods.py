@@ -13,9 +13,9 @@ import pytest
 
 from interlock.formats.tekton.model import parse
 from interlock.formats.tekton.task import Probe
-from interlock.local.tekton import probe
-from interlock.local.tekton.pod import Pod
-from interlock.local.tekton.process import Process, Stop
+from interlock.local.tekton.isolation import probe
+from interlock.local.tekton.isolation.pod import Pod
+from interlock.local.tekton.isolation.process import Process, Stop
 
 _SERVER = """
 exec python3 -c '

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from interlock.errors import InterlockError
-from interlock.local.tekton.limits import Limits
-from interlock.local.tekton.streams import Streams
+from interlock.local.tekton.isolation.limits import Limits
+from interlock.local.tekton.isolation.streams import Streams
 
 
 def test_output_is_appended_to_files_apart_and_unmasked_and_reaches_the_log_masked(box: Any) -> None:

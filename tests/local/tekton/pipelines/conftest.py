@@ -18,7 +18,7 @@ from interlock.formats.tekton import conditions
 from interlock.formats.tekton.policy import Verdict
 from interlock.local.tekton import memory
 from interlock.local.tekton.config import Config
-from interlock.local.tekton.pipeline_run import PipelineRuns
+from interlock.local.tekton.pipeline_runs.pipeline_run import PipelineRuns
 from interlock.local.tekton.services import Services
 from interlock.local.tekton.storage import Storage
 

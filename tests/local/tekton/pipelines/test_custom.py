@@ -8,7 +8,7 @@ import pytest
 
 from interlock.errors import RefusedError
 from interlock.formats.tekton import approval_answers
-from interlock.local.tekton.approvals import Approvals, answer, waiting
+from interlock.local.tekton.pipeline_runs.approvals import Approvals, answer, waiting
 
 STEP = "steps: [{name: s, image: i, script: 'true'}]"
 TASK = "taskSpec: {" + STEP + "}"
