@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -10,12 +11,16 @@ from typing import Any
 
 os.environ |= {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
 
+from pydantic import BaseModel
 from typer.main import get_command
 from typer.testing import CliRunner
 
 from interlock import cli
 from interlock.formats.tekton import images
 from interlock.formats.tekton.admission import RULES
+from interlock.formats.tekton.flags import Flags
+from interlock.local.tekton.config import Config
+from interlock.local.tekton.resolvers import ResolverConfig
 from interlock.platform.checks import reasons
 
 HERE = Path(__file__).resolve().parent
@@ -23,7 +28,13 @@ HEADER = "<!-- Written by docs/reference/generate.py (make docs): edit the code,
 
 
 def pages() -> dict[str, str]:
-    found = {"cli.md": _cli(), "reason-codes.md": _reasons(), "pipeline-rules.md": _rules(), "images.md": _images()}
+    found = {
+        "cli.md": _cli(),
+        "reason-codes.md": _reasons(),
+        "pipeline-rules.md": _rules(),
+        "images.md": _images(),
+        "tekton-engine.md": _engine(),
+    }
     return {name: HEADER + text for name, text in found.items()}
 
 
@@ -86,6 +97,33 @@ def _images() -> str:
         + "\n".join(rows)
         + "\n"
     )
+
+
+def _engine() -> str:
+    def rows(model: type[BaseModel]) -> str:
+        found = ""
+        for name, field in model.model_fields.items():
+            default = (
+                "needed" if field.is_required() else json.dumps(_plain(field.get_default(call_default_factory=True)))
+            )
+            meaning = " ".join((field.description or "").replace("``", "`").split())
+            found += f"| `{field.alias or name}` | {default} | {meaning} |\n"
+        return found
+
+    flags = "".join(f"| `{field.alias}` | `{json.dumps(field.default)}` |\n" for field in Flags.model_fields.values())
+    return (
+        "# The Tekton engine's configuration\n\n"
+        "`python -m interlock.local.tekton --config FILE`, YAML; `interlock local` writes one. A key without a "
+        "default\nis needed. Relative paths are relative to the file's folder.\n\n"
+        f"| key | default | meaning |\n|---|---|---|\n{rows(Config)}"
+        f"\n## `resolvers`\n\n| key | default | meaning |\n|---|---|---|\n{rows(ResolverConfig)}"
+        "\n## `flags`\n\nUpstream's names, values and meanings (its ConfigMap `feature-flags`); others are ignored.\n\n"
+        f"| flag | default |\n|---|---|\n{flags}"
+    )
+
+
+def _plain(value: Any) -> Any:
+    return {} if isinstance(value, BaseModel) else value
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ HostPort = Annotated[str, StringConstraints(pattern=r"^(127\.0\.0\.1|localhost|[
 class Config(BaseModel):
     """See the fields. Relative paths are relative to the file's folder."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     server: str
     """Base URL of the cluster's API."""
@@ -42,6 +42,7 @@ class Config(BaseModel):
     registry_ca_file: Path | None = None
     """PEM of the CA that signs the registry's certificate."""
     registry_username: str | None = None
+    """Who signs in to the registry; None: the token alone does."""
     registry_token_file: Path | None = None
     """File with the registry's token, or with the password of ``registry_username``."""
     image_layouts: list[Path] = Field(default_factory=list)
@@ -49,7 +50,7 @@ class Config(BaseModel):
     record_key: Path | None = None
     """PEM of the private key (ECDSA P-256) that signs each TaskRun's record; without one no record is written."""
     toolbox: Path | None = None
-    """The executable behind ``interlock-toolbox``; None is the one of this installation."""
+    """The executable behind ``interlock-toolbox``; without it the one of this installation."""
     isolation: Literal["auto", "bubblewrap", "unshare", "rewriting"] = "auto"
     """How steps are kept apart: the strongest way that works here, or this one. ``rewriting`` is the weaker one."""
     allow_weaker_isolation: bool = False
@@ -57,7 +58,7 @@ class Config(BaseModel):
     refuse_environment_leaks: bool = True
     """Refuse a Task whose steps print their environment, before anything starts: a rule of ours, not of Tekton's."""
     parallel: int | None = None
-    """How many TaskRuns run at a time; None is the number of cores, and at least 8: many wait rather than compute."""
+    """How many TaskRuns run at a time; without it the number of cores, and at least 8: many wait rather than compute."""
     default_timeout: str = "1h0m0s"
     """Limit of a run that sets none (upstream's default-timeout-minutes)."""
     flags: Flags = Field(default_factory=Flags)
@@ -73,6 +74,6 @@ class Config(BaseModel):
     snapshots: bool = False
     """Keep what the claims of a failed TaskRun held before its first step (`interlock pipeline rerun`)."""
     logs_port: int | None = None
-    """Loopback port that serves step logs; None serves none, 0 picks one."""
+    """Loopback port that serves step logs; without it none are served, 0 picks one."""
     logs_secret_file: Path | None = None
     """File with the secret that the cluster's API server has too; without one everybody here may read logs."""

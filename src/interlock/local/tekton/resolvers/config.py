@@ -37,7 +37,7 @@ Prefix = Annotated[str, AfterValidator(_prefix)]
 class ResolverConfig(BaseModel):
     """See the fields. Relative paths are relative to the file's folder."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     mirrors: dict[Prefix, Place] = Field(default_factory=dict)
     """Address prefix, as references write it -> the folder or base URL that answers for it; the longest prefix counts.
