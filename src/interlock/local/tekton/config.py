@@ -58,7 +58,7 @@ class Config(BaseModel):
     refuse_environment_leaks: bool = True
     """Refuse a Task whose steps print their environment, before anything starts: a rule of ours, not of Tekton's."""
     parallel: int | None = None
-    """How many TaskRuns run at a time; without it the number of cores, and at least 8: many wait rather than compute."""
+    """How many TaskRuns run at a time; without it the number of cores, at least 8: many wait more than compute."""
     default_timeout: str = "1h0m0s"
     """Limit of a run that sets none (upstream's default-timeout-minutes)."""
     flags: Flags = Field(default_factory=Flags)

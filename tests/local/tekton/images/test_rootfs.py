@@ -354,6 +354,7 @@ def test_entries_through_links_stay_inside(tmp_path: Path) -> None:
         ([("file", "a" * 300, "1")], "no path"),
         ([("file", "/".join("a" * 250), "1")], "no path"),
         ([("file", ".wh..", "1")], "whiteout of nothing"),
+        ([("link", "a/b/l", "../.."), ("hard", "h", "a/b/l")], "of another depth"),
     ],
 )
 def test_hostile_entries_are_refused(tmp_path: Path, entries: list[Entry], what: str) -> None:
@@ -391,6 +392,24 @@ def test_no_layers_touch_anything_outside(layers_: list[list[Entry]]) -> None:
         for link in (path for path in root.rglob("*") if path.is_symlink()):
             target = os.path.normpath(link.parent / link.readlink())
             assert Path(target).is_relative_to(root), (link, link.readlink())
+
+
+@pytest.mark.parametrize(
+    ("where", "target", "made"),
+    [
+        ("a", "a/../..", "."),
+        ("x", "d/../../etc", "etc"),
+        ("d/x", "../../../etc", "../etc"),
+        ("a/b/q", "c/p/../f", "c/f"),
+        ("d/x", "/../e/../f", "../f"),
+        ("d/x", "//f/.", "../f"),
+        ("d/x", "../d/y", "../d/y"),
+    ],
+)
+def test_a_link_leads_nowhere_else_whatever_its_parts_become(
+    tmp_path: Path, where: str, target: str, made: str
+) -> None:
+    assert str((unpacked(tmp_path, tar([("link", where, target)])) / where).readlink()) == made
 
 
 def test_absolute_paths_are_of_the_image(tmp_path: Path) -> None:

@@ -202,6 +202,9 @@ class _Layer:
         kind = _kind(source)
         if kind is None or stat.S_ISDIR(kind):
             _refuse("a hard link whose target is not a file of the image", member.name)
+        if stat.S_ISLNK(kind) and source.count("/") != path.count("/"):
+            # Its steps up were counted where it is.
+            _refuse("a hard link to a symbolic link of another depth", member.name)
         os.link(source, path, follow_symlinks=False)
 
     def _target(self, target: str, path: str) -> str:
@@ -211,16 +214,20 @@ class _Layer:
         if _SETUP & set(target.split("/")):
             _refuse("a link out of the image", target)
         depth = path.removeprefix(self._root).count("/") - 1
-        inside = [part for part in target.split("/") if part not in ("", ".")]
-        if target.startswith("/"):
-            while inside and inside[0] == "..":
-                inside.pop(0)
-            return "/".join([".."] * depth + inside) or "."
+        absolute, ups, names = target.startswith("/"), 0, list[str]()
+        for part in target.split("/"):
+            if part in ("", "."):
+                continue
+            if part != "..":
+                names.append(part)
+            elif names:
+                # ``a/..``: were ``a`` a link by the time that somebody follows, one step up could leave the image.
+                names.pop()
+            else:
+                ups += 1
         # More steps up than there are folders end at the root, as the kernel has it.
-        ups = 0
-        while ups < len(inside) and inside[ups] == "..":
-            ups += 1
-        return "/".join([".."] * min(ups, depth) + inside[ups:]) or "." if ups > depth else target
+        ups = depth if absolute else min(ups, depth)
+        return "/".join([".."] * ups + names) or "."
 
     def _whiteout(self, parent: str, name: str) -> None:
         if name == _OPAQUE:
