@@ -287,7 +287,10 @@ def test_tables(kubectl: Kubectl) -> None:
     assert row.split()[:2] == ["payments", "0/0"]
     assert kubectl("get", "services").splitlines()[1].split()[:2] == ["payments", "ClusterIP"]
     assert "registry.acme.test/integration/payments" in kubectl("get", "deployments", "-o", "wide")
-    run = "apiVersion: tekton.dev/v1\nkind: PipelineRun\nmetadata:\n  name: run\n  labels:\n    a: b\n"
+    run = (
+        "apiVersion: tekton.dev/v1\nkind: PipelineRun\nmetadata: {name: run, labels: {a: b}}\n"
+        "spec: {pipelineRef: {name: p}}\n"
+    )
     kubectl("create", "-f", "-", stdin=run)
     succeeded = {"type": "Succeeded", "status": "True", "reason": "Completed"}
     status = json.dumps({"status": {"startTime": "2026-01-01T00:00:00Z", "conditions": [succeeded]}})

@@ -45,7 +45,7 @@ def test_through_sidecar_logs_each_result_has_the_limit_to_itself() -> None:
     sidecar = Flags(results_from="sidecar-logs")
     assert results.too_large(emitted(a="x" * 4000, b="y" * 4000), sidecar) is None
     assert results.too_large(emitted(a="x" * 4096), sidecar) == (
-        "4136 bytes results size exceeds configured limit of 4096 bytes"
+        "4133 bytes results size exceeds configured limit of 4096 bytes"
     )
     assert results.too_large(emitted(a="x" * 4096), Flags(results_from="sidecar-logs", max_result_size=8192)) is None
 

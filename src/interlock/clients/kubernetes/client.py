@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import ssl
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +59,8 @@ class KubernetesClient:
         self._discovery = Discovery(lambda path: self.request("GET", path))
         self._watches: set[Watch] = set()
         self._lock = threading.Lock()
+        self._connecting: set[object] = set()
+        self._connected = threading.Condition()
         self.closed = threading.Event()
 
     def __enter__(self) -> KubernetesClient:
@@ -72,7 +76,31 @@ class KubernetesClient:
             watches = list(self._watches)
         for watch in watches:
             watch.stop()
+        with self._connected:
+            # A connection that is being made when the pool is closed would stay open for good.
+            self._connected.wait_for(lambda: not self._connecting, self._timeout)
         self._http.close()
+
+    @contextlib.contextmanager
+    def _connect(self) -> Iterator[dict[str, Any]]:
+        """A request's extensions (httpcore's ``trace``): `close` knows by them which have no connection yet."""
+        request = object()
+
+        def has_one() -> None:
+            with self._connected:
+                self._connecting.discard(request)
+                self._connected.notify_all()
+
+        def trace(event: str, _: object) -> None:
+            if event.endswith(".send_request_headers.started"):
+                has_one()
+
+        with self._connected:
+            self._connecting.add(request)
+        try:
+            yield {"trace": trace}
+        finally:
+            has_one()
 
     def request(
         self,
@@ -87,7 +115,10 @@ class KubernetesClient:
         content = None if body is None else json.dumps(body)
         headers = {} if body is None else {"Content-Type": content_type}
         try:
-            response = self._http.request(method, path, params=_query(params), content=content, headers=headers)
+            with self._connect() as extensions:
+                response = self._http.request(
+                    method, path, params=_query(params), content=content, headers=headers, extensions=extensions
+                )
         except (httpx.HTTPError, RuntimeError) as error:
             raise self._unreachable(error, method, path) from error
         status.raise_for(response)
@@ -179,11 +210,13 @@ class KubernetesClient:
             "labelSelector": label_selector,
             "fieldSelector": field_selector,
         }
-        request = self._http.build_request(
-            "GET", path, params=_query(params), timeout=httpx.Timeout(self._timeout, read=None)
-        )
+        timeout = httpx.Timeout(self._timeout, read=None)
         try:
-            response = self._http.send(request, stream=True)
+            with self._connect() as extensions:
+                request = self._http.build_request(
+                    "GET", path, params=_query(params), timeout=timeout, extensions=extensions
+                )
+                response = self._http.send(request, stream=True)
             if not response.is_success:
                 response.read()
         except (httpx.HTTPError, RuntimeError) as error:

@@ -46,6 +46,8 @@ class _Pod:
     """The status to write next, if another one than ``status``."""
     gone: bool = False
     """Somebody deleted it."""
+    seen: dict[str, bool] = field(default_factory=dict)
+    """Container -> whether it had ended when its followers were last told of."""
     ended: list[Path] = field(default_factory=list)
     """Logs of containers whose end the next write tells."""
 
@@ -192,8 +194,12 @@ class Pods:
     def _expect(self, key: Key, held: _Pod, status: Mapping[str, Any]) -> None:
         """Followers wait for containers that have not ended, and leave when the pod says that they have."""
         for item in (*status["initContainerStatuses"], *status["containerStatuses"]):
-            path = self._path(key, held.record, item["name"])
-            if "terminated" in item["state"]:
+            name, ended = item["name"], "terminated" in item["state"]
+            if held.seen.get(name) is ended:
+                continue
+            held.seen[name] = ended
+            path = self._path(key, held.record, name)
+            if ended:
                 held.ended.append(path)
             else:
                 self._board.expect(path)

@@ -124,8 +124,9 @@ class Launch:
 def memory(content: bytes) -> int:
     """A readable descriptor of ``content``, in memory."""
     descriptor = os.memfd_create("interlock", os.MFD_CLOEXEC)
-    with os.fdopen(os.dup(descriptor), "wb") as file:
-        file.write(content)
+    left = memoryview(content)
+    while left:
+        left = left[os.write(descriptor, left) :]
     os.lseek(descriptor, 0, os.SEEK_SET)
     return descriptor
 

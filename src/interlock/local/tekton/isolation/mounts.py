@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -112,7 +113,7 @@ def opened(arguments: Sequence[str], targets: Sequence[str]) -> tuple[str, ...]:
 
 def _entries(source: Path, target: str, targets: Sequence[str]) -> list[str]:
     below = [item.removeprefix(target + "/") for item in targets if item.startswith(target + "/")]
-    if not source.is_dir() or all((source / item).exists() for item in below):
+    if not below or not source.is_dir() or all((source / item).exists() for item in below):
         return ["--ro-bind", str(source), target]
     made: list[str] = []
     for entry in source.iterdir():
@@ -138,7 +139,8 @@ def _folder(mount: Bind | Tree) -> bool:
 _MASKED = ("acpi", "asound", "kcore", "keys", "kmsg", "latency_stats", "sched_debug", "scsi", "slabinfo", "timer_list")
 
 
-def _proc() -> list[str]:
+@functools.cache
+def _proc() -> tuple[str, ...]:
     """The sandbox's own /proc, read-only.
 
     Read-only is no nicety: an engine that runs as root has steps whose user, seen from the kernel's sysctls, is root.
@@ -152,4 +154,4 @@ def _proc() -> list[str]:
             arguments += ["--tmpfs", str(path)]
         elif path.exists() and os.access(path, os.R_OK):
             arguments += ["--ro-bind", "/dev/null", str(path)]
-    return [*arguments, "--remount-ro", "/proc"]
+    return (*arguments, "--remount-ro", "/proc")

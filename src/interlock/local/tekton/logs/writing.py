@@ -106,21 +106,22 @@ BOARD = Board()
 
 
 class LogWriter:
-    """Appends to a log and tells its followers. Write what may be seen: masking comes before. Not for two threads."""
+    """Appends to a log and tells its followers. Write what may be seen: masking comes before. Not for two threads.
+
+    The files are made by the first write, not before: making them takes as long as starting a process.
+    """
 
     def __init__(self, path: Path, *, board: Board = BOARD, clock: Callable[[], int] = time.time_ns) -> None:
         self._path, self._board, self._clock = path, board, clock
-        path.parent.mkdir(parents=True, exist_ok=True)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        self._log = os.open(path, flags, 0o600)
-        self._times = os.open(times_of(path), flags, 0o600)
-        self._offset = os.fstat(self._log).st_size
-        self._last = 0
+        self._log = self._times = -1
+        self._offset = self._last = 0
+        self._closed = False
         board.opened(path)
 
     def write(self, data: bytes) -> int:
         """Raises OSError when the disk takes no more."""
         if data:
+            self.open()
             now = self._clock()
             if now - self._last >= _RESOLUTION:
                 # First: bytes without a time are never seen.
@@ -131,14 +132,26 @@ class LogWriter:
             self._board.wake(self._path)
         return len(data)
 
+    def open(self) -> None:
+        """Make the files now, for a container that may say nothing."""
+        if self._log >= 0:
+            return
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        self._log = os.open(self._path, flags, 0o600)
+        self._times = os.open(times_of(self._path), flags, 0o600)
+        self._offset = os.fstat(self._log).st_size
+
     def flush(self) -> None:
         """Everything written is in the file already."""
 
     def close(self) -> None:
-        if self._log >= 0:
-            os.close(self._log)
-            os.close(self._times)
-            self._log = -1
+        for descriptor in (self._log, self._times):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._log = self._times = -1
+        if not self._closed:
+            self._closed = True
             self._board.closed(self._path)
 
     def __enter__(self) -> LogWriter:

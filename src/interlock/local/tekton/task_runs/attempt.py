@@ -55,6 +55,7 @@ class Attempt:
         self._sidecars: Sidecars | None = None
         self._told: AttemptStatus | None = None
         self._emissions: list[Emission] = []
+        self._exit_codes: list[tuple[Container, int]] = []
         self._tools: list[dict[str, str]] = []
         self.capabilities: str | None = None
         """What the annotation of that name says, by this engine's own word."""
@@ -150,6 +151,7 @@ class Attempt:
         for container in self.plan.steps:
             index = container.index
             if index in finished:
+                self._exit_codes.append((container, self._status.steps[index]["terminated"]["exitCode"]))
                 failure = failure or self._failure(container)
                 continue
             if failure is not None:
@@ -242,7 +244,13 @@ class Attempt:
         left = None if deadline is None else deadline - self._services.now()
         limit = min((item for item in (own, left) if item), default=None)
         with self._log_of(container) as log:
-            log.write(self._first_line(container).encode())
+
+            def released() -> None:
+                """What must be there before the step's command starts, written while its sandbox is set up."""
+                log.write(self._first_line(container).encode())
+                self._write_exit_codes()
+                self._journal.write({"event": "step-started", "step": container.index})
+
             try:
                 outcome = process.run(
                     self._services.isolation,
@@ -252,7 +260,7 @@ class Attempt:
                     stop=self._stop,
                     seconds=None if limit is None else limit.total_seconds(),
                     lock=self._lock,
-                    released=lambda: self._journal.write({"event": "step-started", "step": container.index}),
+                    released=released,
                     streams=container_view.streams(step),
                 )
             except InterlockError as error:
@@ -274,7 +282,7 @@ class Attempt:
         return when.allows([condition for condition in found if not condition.cel])
 
     def _skipped(self, container: Container) -> Condition:
-        self._write_exit_code(container, 0)
+        self._exit_codes.append((container, 0))
         state = self._ended(container, 0, step_states.COMPLETED, step_states.SKIPPED)
         self._record(container, state, Emission(container.name[5:], {}, {}))
         return _GO_ON
@@ -300,7 +308,7 @@ class Attempt:
             found = Emission(found.step_name, {}, {})
             code, reason, ending = 1, "Error", "Error"
         if ending in (step_states.COMPLETED, step_states.CONTINUED):
-            self._write_exit_code(container, code)
+            self._exit_codes.append((container, code))
         state = self._ended(container, code, reason, ending)
         state = step_states.with_emission(
             state, step, found, leavings.step_artifacts(self.plan, self._folder, container)
@@ -311,8 +319,11 @@ class Attempt:
             return self._step_failed(container, code, reason, ending)
         return _GO_ON
 
-    def _write_exit_code(self, container: Container, code: int) -> None:
-        container_view.write_exit_code(self._folder, container, code)
+    def _write_exit_codes(self) -> None:
+        """Of the steps before; nobody reads the last one's."""
+        for container, code in self._exit_codes:
+            container_view.write_exit_code(self._folder, container, code)
+        self._exit_codes.clear()
 
     def _report_tools(self, container: Container) -> None:
         base = self._folder / "run" / str(container.index)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any, cast
 
 from interlock.clients.kubernetes import Object
@@ -55,7 +56,7 @@ class AttemptStatus:
         now, source, flags = self._services.now(), self._plan.source, self._services.config.flags
         status = self.with_states(self._written.status) | {
             "podName": self._plan.pod.name,
-            "taskSpec": self._masked_spec(),
+            "taskSpec": self._masked_spec,
         }
         if flags.enable_provenance_in_status:
             status["provenance"] = {"featureFlags": flags.to_status()}
@@ -73,6 +74,7 @@ class AttemptStatus:
         found = self.sidecars()
         return {**status, "steps": list(self.steps)} | ({"sidecars": found} if found else {})
 
+    @cached_property
     def _masked_spec(self) -> dict[str, Any]:
         """The spec for the status, without the values of secret params that its variables brought in."""
         spec, masker = self._plan.spec.to_object(), self._plan.masker

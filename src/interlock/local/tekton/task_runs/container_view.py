@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import posixpath
 from collections.abc import Mapping
@@ -35,12 +36,12 @@ def prepare(plan: Plan, folder: Path) -> None:
     for name in _FOLDERS:
         (folder / name).mkdir(parents=True, exist_ok=True)
     for container in plan.steps:
-        for below in ("status/results", "status/artifacts"):
-            (folder / "run" / str(container.index) / below).mkdir(parents=True, exist_ok=True)
+        run = folder / "run" / str(container.index)
+        for made in (run, run / "status", run / "status/results", run / "status/artifacts"):
+            made.mkdir(exist_ok=True)
         for name in (container.name, str(container.index)):
-            link = folder / "steps" / name
-            if not link.is_symlink():
-                link.symlink_to(f"/tekton/run/{container.index}/status")
+            with contextlib.suppress(FileExistsError):
+                (folder / "steps" / name).symlink_to(f"/tekton/run/{container.index}/status")
     for container in plan.containers:
         (folder / "tmp" / container.name).mkdir(exist_ok=True)
         if container.spec.script:

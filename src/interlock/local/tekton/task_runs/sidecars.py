@@ -86,6 +86,7 @@ class Sidecars:
             self._services.storage, self._written.namespace, self._written.name, container.name, self._retries
         )
         log = self._resources.enter_context(LogWriter(path))
+        log.open()
         self._running[container.name] = process.start(
             self._services.isolation,
             view,
