@@ -6,17 +6,14 @@ Exit codes: 0 done · 1 the answer is no (a proof or gate that does not hold) ·
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
-from typing import Any
 
 import typer
-from typer.core import TyperGroup
 
+from interlock.cli.lazy import LazyGroup
 from interlock.errors import InterlockError, InternalError
 
-# name -> (module, attribute); the attribute is a Typer application (a group) or a function (one command).
 COMMANDS = {
     "local": ("interlock.cli.local", "app"),
     "platform": ("interlock.cli.platform", "app"),
@@ -38,24 +35,8 @@ COMMANDS = {
 }
 
 
-class Commands(TyperGroup):
-    """Finds a command's module when it is asked for, so that `interlock promote` does not pay for the rest."""
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if cmd_name not in COMMANDS:
-            return None
-        module, attribute = COMMANDS[cmd_name]
-        found: Any = getattr(importlib.import_module(module), attribute)
-        if not isinstance(found, typer.Typer):
-            application = typer.Typer(add_completion=False, rich_markup_mode=None)
-            application.command(cmd_name)(found)
-            found = application
-        command = typer.main.get_command(found)
-        command.name = cmd_name
-        return command
+class Commands(LazyGroup):
+    commands_of = COMMANDS
 
 
 app = typer.Typer(

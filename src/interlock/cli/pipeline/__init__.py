@@ -2,39 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
-
 import typer
-from typer.core import TyperGroup
 
-VERBS: dict[str, str] = {
-    "run": "run",
-    "rerun": "rerun",
-    "debug": "debug",
-    "approve": "approve",
-    "sign": "sign",
-    "verify": "verify",
-    "lock": "lock",
-    "resolve": "resolve",
-    "validate": "validate",
-}
-"""Verb -> the module that holds the function of the same name."""
+from interlock.cli.lazy import LazyGroup
+
+_VERBS = ("run", "rerun", "debug", "approve", "sign", "verify", "lock", "resolve", "validate")
+COMMANDS = {verb: (f"interlock.cli.pipeline.{verb}", verb) for verb in _VERBS}
 
 
-class Verbs(TyperGroup):
-    def list_commands(self, ctx: Any) -> list[str]:
-        return list(VERBS)
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if cmd_name not in VERBS:
-            return None
-        module = importlib.import_module(f"interlock.cli.pipeline.{VERBS[cmd_name]}")
-        application = typer.Typer(add_completion=False, rich_markup_mode=None)
-        application.command(cmd_name)(getattr(module, cmd_name.replace("-", "_")))
-        command = typer.main.get_command(application)
-        command.name = cmd_name
-        return command
+class Verbs(LazyGroup):
+    commands_of = COMMANDS
 
 
 app = typer.Typer(

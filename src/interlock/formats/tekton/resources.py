@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -30,9 +31,9 @@ def _overridden(container: Step | Sidecar, overrides: Sequence[ContainerOverride
 
 
 def memory_limit(resources: Mapping[str, Any]) -> int | None:
-    """Bytes of ``limits.memory``. Raises InputError ``quantity-invalid``."""
+    """Bytes of ``limits.memory``, rounded up. Raises InputError ``quantity-invalid``."""
     limit = (resources.get("limits") or {}).get("memory")
-    return None if limit is None else int(quantity.parse(limit))
+    return None if limit is None else math.ceil(quantity.parse(limit))
 
 
 def flat(resources: Mapping[str, Any]) -> dict[str, str]:

@@ -9,17 +9,16 @@ from pydantic import ConfigDict
 from interlock.formats.tekton import names
 from interlock.formats.tekton.model import Model, NotEnforced, NotExecuted, ObjectMeta
 from interlock.formats.tekton.pipeline import PipelineRef, PipelineSpec, TaskMetadata, TaskRef
-from interlock.formats.tekton.task import (
+from interlock.formats.tekton.pod_types import (
     ClaimSource,
     ConfigMapSource,
     EmptyDir,
     EnvVar,
-    Param,
     ProjectedSource,
     SecretSource,
-    TaskSpec,
     Volume,
 )
+from interlock.formats.tekton.task import Param, TaskSpec
 
 CANCELLED_BY_PIPELINE = "TaskRun cancelled as the PipelineRun it belongs to has been cancelled."
 CANCELLED_BY_TIMEOUT = "TaskRun cancelled as the PipelineRun it belongs to has timed out."

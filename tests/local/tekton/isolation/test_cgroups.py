@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
-from interlock.errors import InputError
-from interlock.local.tekton.isolation import limits
 from interlock.local.tekton.isolation.cgroups import Cgroups
 from interlock.local.tekton.isolation.limits import Limits
 
@@ -53,17 +49,3 @@ def test_nothing_where_nothing_can_be_made(tmp_path: Path) -> None:
     (tmp_path / "cgroup.subtree_control").mkdir()
     assert Cgroups.here(mounts=mounts, own="0::/\n").parents == {}
     assert Cgroups().make(Limits(memory_bytes=1)) is None
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [("64Mi", 64 << 20), ("1G", 10**9), (512, 512), ("1.5Ki", 1536), ("100m", 1), ("1e3", 1000), ("2E", 2 * 10**18)],
-)
-def test_memory_as_kubernetes_writes_it(text: object, value: int) -> None:
-    assert limits.of({"limits": {"memory": text, "cpu": "2"}}).memory_bytes == value
-
-
-def test_no_limit_and_no_quantity() -> None:
-    assert limits.of(None) == limits.of({"requests": {"memory": "1Gi"}}) == Limits()
-    with pytest.raises(InputError, match="not a quantity"):
-        limits.of({"limits": {"memory": "much"}})

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import math
-import re
 import resource
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any, Literal
-
-from interlock.errors import InputError
+from typing import Literal
 
 PROCESSES = 4096
 """Unless a step says otherwise: what keeps a fork bomb from the machine (a kubelet's usual podPidsLimit)."""
@@ -19,15 +14,6 @@ OUTPUT = 1 << 30
 
 Shared = Literal["memory", "pids"]
 """What a cgroup can limit for all processes of a step together."""
-
-
-_SUFFIXES: Mapping[str, Decimal] = {
-    "": Decimal(1),
-    "m": Decimal("0.001"),
-    **{name: Decimal(1000) ** power for power, name in enumerate(("k", "M", "G", "T", "P", "E"), 1)},
-    **{name: Decimal(1024) ** power for power, name in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"), 1)},
-}
-_QUANTITY = re.compile(r"\+?([0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})([KMGTPE]i|[mkMGTPE]|[eE][+-]?[0-9]{1,2}|)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,27 +57,6 @@ class Limits:
         if self.processes is not None and "pids" not in grouped and (root or not own_processes):
             found.append("limit of processes")
         return tuple(found)
-
-
-def of(compute_resources: Any) -> Limits:
-    """What ``computeResources.limits`` means here: memory. A share of CPUs is not a limit of CPU time.
-
-    Raises InputError ``quantity-invalid``.
-    """
-    given = compute_resources.get("limits") if isinstance(compute_resources, dict) else None
-    memory = given.get("memory") if isinstance(given, dict) else None
-    return Limits(memory_bytes=None if memory is None else quantity(memory))
-
-
-def quantity(value: object) -> int:
-    """A Kubernetes quantity, rounded up to a whole number (apimachinery resource.Quantity). Raises InputError."""
-    found = _QUANTITY.fullmatch(str(value).strip())
-    if found is None:
-        raise InputError("quantity-invalid", "not a quantity", got=value, expected="a number with Ki, Mi, G, m, ...")
-    number, suffix = found.groups()
-    if suffix[:1] in ("e", "E") and len(suffix) > 1 and suffix != "Ei":
-        return math.ceil(Decimal(number + suffix))
-    return math.ceil(Decimal(number) * _SUFFIXES[suffix])
 
 
 def apply(pid: int, rlimits: dict[int, int]) -> None:

@@ -11,16 +11,16 @@ from interlock.errors import InputError, NotFoundError
 from interlock.formats.tekton import credentials, environment
 from interlock.formats.tekton.credentials import Secret
 from interlock.formats.tekton.downward import PodFacts
-from interlock.formats.tekton.task import (
+from interlock.formats.tekton.pod_types import (
     ConfigMapSource,
     DownwardSource,
     EnvVar,
     KeyToPath,
     ProjectedSource,
     SecretSource,
-    StepTemplate,
     TokenSource,
 )
+from interlock.formats.tekton.task import StepTemplate
 from interlock.formats.tekton.validation import climbing
 
 

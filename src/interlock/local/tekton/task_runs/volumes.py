@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from interlock.errors import InputError
-from interlock.formats.tekton import names, task, validation
+from interlock.formats.tekton import names, pod_types, task, validation
 from interlock.formats.tekton.runs import WorkspaceBinding
 from interlock.local.tekton.isolation.sandbox import Bind, Tree
 from interlock.local.tekton.storage import Storage, checked
@@ -51,7 +51,7 @@ class Places:
     uid: str
     folder: Path
 
-    def volume(self, source: task.Volume) -> Volume:
+    def volume(self, source: pod_types.Volume) -> Volume:
         """One volume of the Task. Raises InputError ``volume-source`` when it says nothing that is."""
         if source.secret is not None:
             return Volume(files=self.inputs.secret_files(source.secret))
