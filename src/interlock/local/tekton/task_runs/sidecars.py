@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +23,9 @@ from interlock.local.tekton.task_runs.step_states import State
 from interlock.local.tekton.task_runs.task_plan import Container, Plan
 from interlock.local.tekton.task_runs.task_source import Refusal
 
+_SETTLING = 0.2
+"""Seconds that sidecars without probes have before the first step. On a cluster nobody sees that they run before the
+kubelet's next look (up to a second), and Tasks depend on it (upstream's examples/v1/taskruns/sidecar-ready-script)."""
 _CONFIG_PROBLEM = "Failed to create pod due to config error: "
 
 
@@ -98,6 +102,7 @@ class Sidecars:
         self._states[container.index] = step_states.running(self._plan, container, self._services.now())
 
     def _await(self, deadline: datetime | None) -> Condition | None:
+        settled = time.monotonic() + _SETTLING
         for container in self._plan.sidecars:
             spec = container.spec
             assert isinstance(spec, Sidecar)  # noqa: S101 - sidecars of a plan are sidecars
@@ -109,6 +114,7 @@ class Sidecars:
                 ports=spec.ports or [],
                 stop=self._stop,
                 seconds=left,
+                settling=max(0.0, settled - time.monotonic()),
             )
             if ready == "stopped":
                 cancelled = self._stop.reason == "cancelled"
