@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -156,3 +157,25 @@ def idle_rig(tmp_path: Path) -> Iterator[Rig]:
 def rig(idle_rig: Rig) -> Rig:
     idle_rig.start()
     return idle_rig
+
+
+class Answers(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"answered " + self.path.encode())
+
+    def log_message(self, format: str, *args: Any) -> None:
+        return None
+
+
+@pytest.fixture
+def server() -> Iterator[int]:
+    """An HTTP server on a loopback port."""
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    thread = threading.Thread(target=http.serve_forever)
+    thread.start()
+    yield http.server_address[1]
+    http.shutdown()
+    http.server_close()
+    thread.join()

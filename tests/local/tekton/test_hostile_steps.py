@@ -7,9 +7,7 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -31,28 +29,6 @@ def neighbour(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     process.wait()
     assert process.stdin is not None
     process.stdin.close()
-
-
-class Answers(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(b"answered " + self.path.encode())
-
-    def log_message(self, format: str, *args: Any) -> None:
-        return None
-
-
-@pytest.fixture
-def server() -> Iterator[int]:
-    """An HTTP server on a loopback port."""
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
-    thread = threading.Thread(target=http.serve_forever)
-    thread.start()
-    yield http.server_address[1]
-    http.shutdown()
-    http.server_close()
-    thread.join()
 
 
 def test_other_processes_and_their_environment_are_out_of_sight(

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Union, get_args, get_origin
 
 from interlock.errors import InputError
 from interlock.formats import yaml
-from interlock.formats.tekton.model import Model, dotted
+from interlock.formats.tekton.model import Model
 from interlock.formats.tekton.pipeline import Pipeline
 from interlock.formats.tekton.runs import CustomRun, PipelineRun, TaskRun
 from interlock.formats.tekton.task import StepAction, Task
@@ -45,7 +45,7 @@ def check_strict(value: Mapping[str, Any]) -> None:
 
     sigs.k8s.io/json, UnmarshalStrict.
     """
-    found = [dotted(path) for path in _unknown(value, MODELS[str(value["kind"])], ())]
+    found = [yaml.dotted(path) for path in _unknown(value, MODELS[str(value["kind"])], ())]
     if found:
         named = ", ".join(f'unknown field "{path}"' for path in found)
         raise InputError("unknown-field", f"strict decoding error: {named}")

@@ -28,7 +28,6 @@ from interlock.formats.tekton import injection_code, injection_shell
 from interlock.formats.tekton.images import interpreter_program, is_shell
 from interlock.formats.tekton.injection_names import Reference, references
 from interlock.formats.tekton.injection_shell import Left, Rewritten
-from interlock.formats.tekton.model import dotted
 
 RULE: Final = "script-injection"
 ANNOTATION_WEBHOOK_PARAMS: Final = "interlock.dev/webhook-params"
@@ -86,7 +85,7 @@ def refuse(metadata: Mapping[str, Any], spec: Mapping[str, Any]) -> None:
         return
     found = next((item for item in findings(run) if item.severity == "error"), None)
     if found is not None:
-        raise InputError(RULE, f"{dotted(found.path)}: {found.message}", todo=found.remedy)
+        raise InputError(RULE, f"{yaml.dotted(found.path)}: {found.message}", todo=found.remedy)
 
 
 def webhook_params(value: Mapping[str, Any]) -> frozenset[str]:

@@ -113,7 +113,7 @@ def parse(
         path = tuple(
             step for step in first["loc"] if not (isinstance(step, str) and step.startswith(("function-", "lax-")))
         )
-        field = dotted(path) or "the object"
+        field = yaml.dotted(path) or "the object"
         where: Location | None = document.where(*at, *path) if document else None
         if first["type"] == "extra_forbidden":
             message, got = f"unknown field {field!r}", None
@@ -122,14 +122,6 @@ def parse(
         else:
             message, got = f"invalid {field!r}: {first['msg']}", first.get("input")
         raise InputError("tekton-invalid", f"{what}: {message}" if what else message, got=got, where=where) from error
-
-
-def dotted(path: yaml.Path) -> str:
-    """``spec.steps[0].image`` from a path."""
-    text = ""
-    for step in path:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
-    return text
 
 
 def marked(

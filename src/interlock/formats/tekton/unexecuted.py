@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from interlock.errors import UnsupportedError
 from interlock.formats import yaml
-from interlock.formats.tekton.model import Model, NotEnforced, NotExecuted, dotted, marked
+from interlock.formats.tekton.model import Model, NotEnforced, NotExecuted, marked
 
 
 def refuse(model: Model, *, document: yaml.Document | None = None, at: yaml.Path = ()) -> None:
@@ -16,7 +16,7 @@ def refuse(model: Model, *, document: yaml.Document | None = None, at: yaml.Path
         raise UnsupportedError(
             "tekton-not-executed",
             f"interlock.local does not execute {construct} yet",
-            got=dotted((*at, *path)),
+            got=yaml.dotted((*at, *path)),
             where=where,
             todo="run it on a cluster, or write it without",
         )

@@ -234,3 +234,11 @@ def plain(text: str, where: Location) -> str | int | float | bool | None:
             todo=f'quote it: "{text}"',
         )
     return text
+
+
+def dotted(path: Path) -> str:
+    """``spec.steps[0].image`` from a path."""
+    text = ""
+    for step in path:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+    return text

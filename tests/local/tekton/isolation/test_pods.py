@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -28,27 +26,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
 http.server.HTTPServer(("127.0.0.1", PORT), Handler).serve_forever()
 '
 """
-
-
-class Answers(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(b"answered " + self.path.encode())
-
-    def log_message(self, format: str, *args: Any) -> None:
-        return None
-
-
-@pytest.fixture
-def server() -> Iterator[int]:
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
-    thread = threading.Thread(target=http.serve_forever)
-    thread.start()
-    yield http.server_address[1]
-    http.shutdown()
-    http.server_close()
-    thread.join()
 
 
 @pytest.fixture

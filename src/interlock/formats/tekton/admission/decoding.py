@@ -170,7 +170,7 @@ class _Reader:
         return found
 
     def _unknown(self, key: str, path: yaml.Path, loose: bool, candidates: tuple[str, ...]) -> None:
-        text = f"json: unknown field {quoted(key)}" if loose else f'unknown field "{dotted(path)}"'
+        text = f"json: unknown field {quoted(key)}" if loose else f'unknown field "{yaml.dotted(path)}"'
         self.misfits.append(Misfit(path, text, True, loose, candidates))
 
     def _plain(self, value: Any, expression: str, path: yaml.Path, struct: str) -> Any:
@@ -285,14 +285,6 @@ def param_value(value: Any) -> str | list[str] | dict[str, str]:
     if value is None:
         return ""
     return json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
-
-
-def dotted(path: yaml.Path) -> str:
-    """``spec.steps[0].image``."""
-    text = ""
-    for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
-    return text
 
 
 _cached: dict[tuple[str, str], Mapping[str, types.Field]] = {}

@@ -18,7 +18,7 @@ from interlock.formats.tekton.admission import (
     workspaces,
 )
 from interlock.formats.tekton.admission.context import Context, Object, text
-from interlock.formats.tekton.admission.faults import Fault, Faults, both, disallowed, invalid, key, near, neither, via
+from interlock.formats.tekton.admission.faults import Fault, Faults, disallowed, invalid, key, near, via
 from interlock.formats.tekton.admission.propagation import Known
 from interlock.formats.tekton.admission.wording import duration, listed, nanoseconds, quoted
 
@@ -36,16 +36,7 @@ def pipeline_run(context: Context, value: Object, old: Object | None) -> Faults:
 
 def _spec(context: Context, spec: Object, value: Object, old: Object | None) -> Faults:
     yield from updates.check(context, value, old)
-    if "pipelineRef" not in spec and "pipelineSpec" not in spec:
-        yield neither("run-reference-or-spec", "pipelineRef", "pipelineSpec")
-    if "pipelineRef" in spec and "pipelineSpec" in spec:
-        yield both("run-reference-or-spec", "pipelineRef", "pipelineSpec")
-    if "pipelineRef" in spec:
-        yield from via(references.check(context, spec["pipelineRef"], bundles=True), "pipelineRef")
-    if "pipelineSpec" in spec:
-        if context.inline_forbidden("pipelinerun"):
-            yield disallowed("inline-spec-disabled", "pipelineSpec")
-        yield from via(pipelines.check(context, spec["pipelineSpec"]), "pipelineSpec")
+    yield from references.or_embedded(context, spec, "pipeline", pipelines.check)
     yield from _params(spec.get("params") or [])
     yield from near(_propagated(context, spec), "spec", "pipelineSpec")
     if context.beta1:

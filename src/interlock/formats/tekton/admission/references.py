@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from interlock.formats.tekton.admission.context import Context, Object, text
-from interlock.formats.tekton.admission.faults import Fault, Faults, both, disallowed, invalid, key, missing, via
+from interlock.formats.tekton.admission.faults import (
+    Fault,
+    Faults,
+    both,
+    disallowed,
+    invalid,
+    key,
+    missing,
+    neither,
+    via,
+)
 from interlock.formats.tekton.admission.names import qualified_problems
 
 # RefNameLikeUrl. Go's \w is ASCII.
@@ -40,6 +50,21 @@ def check(context: Context, reference: Object, *, bundles: bool = False) -> Faul
         yield missing("reference-resolver", "resolver")
     elif problems := qualified_problems(name):
         yield invalid("reference-name", ",".join(problems), "name")
+
+
+def or_embedded(context: Context, spec: Object, noun: str, embedded: Callable[[Context, Any], Faults]) -> Faults:
+    """Of a run of a ``noun`` (task, pipeline): a reference to one or one that is ``embedded``, and not both."""
+    reference, own = f"{noun}Ref", f"{noun}Spec"
+    if reference not in spec and own not in spec:
+        yield neither("run-reference-or-spec", reference, own)
+    if reference in spec and own in spec:
+        yield both("run-reference-or-spec", reference, own)
+    if reference in spec:
+        yield from via(check(context, spec[reference], bundles=True), reference)
+    if own in spec:
+        if context.inline_forbidden(f"{noun}run"):
+            yield disallowed("inline-spec-disabled", own)
+        yield from via(embedded(context, spec[own]), own)
 
 
 def _concise(context: Context) -> Faults:

@@ -103,7 +103,7 @@ class Review:
     @property
     def unknown(self) -> list[str]:
         """Fields that the definition of the kind does not have: the API server drops them, no webhook sees them."""
-        return [decoding.dotted(item.path) for item in self.misfits if item.unknown and not item.schemaless]
+        return [yaml.dotted(item.path) for item in self.misfits if item.unknown and not item.schemaless]
 
     def refusal(self) -> Refusal | None:
         """The answer of the first webhook that refuses; unknown fields of definitions with a schema reach none."""

@@ -14,7 +14,6 @@ from interlock.formats.tekton.admission.faults import (
     invalid,
     missing,
     near,
-    neither,
     via,
 )
 from interlock.formats.tekton.admission.propagation import Known
@@ -31,16 +30,7 @@ def task_run(context: Context, value: Object, old: Object | None) -> Faults:
 
 def _spec(context: Context, spec: Object, value: Object, old: Object | None) -> Faults:
     yield from updates.check(context, value, old)
-    if "taskRef" not in spec and "taskSpec" not in spec:
-        yield neither("run-reference-or-spec", "taskRef", "taskSpec")
-    if "taskRef" in spec and "taskSpec" in spec:
-        yield both("run-reference-or-spec", "taskRef", "taskSpec")
-    if "taskRef" in spec:
-        yield from via(references.check(context, spec["taskRef"], bundles=True), "taskRef")
-    if "taskSpec" in spec:
-        if context.inline_forbidden("taskrun"):
-            yield disallowed("inline-spec-disabled", "taskSpec")
-        yield from via(tasks.check(context, spec["taskSpec"]), "taskSpec")
+    yield from references.or_embedded(context, spec, "task", tasks.check)
     yield from via(references.parameters(spec.get("params") or []), "params")
     yield from near(_propagated(context, spec), "spec", "taskSpec")
     yield from via(workspaces.bindings(spec.get("workspaces") or []), "workspaces")

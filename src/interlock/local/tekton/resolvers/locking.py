@@ -8,7 +8,7 @@ from typing import Any
 
 from interlock.errors import InputError, InterlockError, RefusedError
 from interlock.formats import yaml
-from interlock.formats.tekton.model import dotted, param_value
+from interlock.formats.tekton.model import param_value
 from interlock.formats.tekton.resolution import content, failure, lock, references
 from interlock.formats.tekton.resolution.lock import Entry, Key, Lock
 from interlock.formats.tekton.resolution.references import Reference
@@ -55,7 +55,7 @@ class Locking:
     ) -> None:
         if reference.resolver not in lock.LOCKED:
             return
-        place = f"{where}: {dotted(reference.path)}"
+        place = f"{where}: {yaml.dotted(reference.path)}"
         filled = Reference(reference.resolver, tuple(params), reference.kind, reference.path)
         if filled.variables:
             self.open.append(f"{place}: {', '.join(f'$({name})' for name in filled.variables)}")
