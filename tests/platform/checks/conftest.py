@@ -11,7 +11,7 @@ import pytest
 
 from interlock.formats.oci import media
 from interlock.platform import estate
-from interlock.platform.checks import GateFacts, RecordFacts, Rendering, evaluate
+from interlock.platform.checks import GateFacts, Rendering, evaluate
 from interlock.platform.domain.approval import Approval
 from interlock.platform.domain.change import Change, CommitFacts, FileChange
 from interlock.platform.domain.classification import Classification
@@ -20,7 +20,13 @@ from interlock.platform.domain.health import ApplicationFacts
 from interlock.platform.domain.ids import CommitId, Digest, ObjectId, PersonId, ReasonCode, RecordNumber, ServiceName
 from interlock.platform.domain.image import ImageFacts, ImageReference, Provenance, Scan, Signed, StatementKind
 from interlock.platform.domain.pull import PullRequest, Review, ReviewState
-from interlock.platform.domain.record import ChangeRecord, RecordApproval, RecordApprovalState, RecordState
+from interlock.platform.domain.record import (
+    ChangeRecord,
+    RecordApproval,
+    RecordApprovalState,
+    RecordFacts,
+    RecordState,
+)
 from interlock.platform.domain.result import ResultIds
 from interlock.platform.domain.verdict import Basis, Finding, Verdict
 from interlock.platform.estate import layout

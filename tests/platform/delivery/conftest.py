@@ -21,14 +21,13 @@ from interlock.errors import ConflictError, NotFoundError
 from interlock.formats.signatures import openpgp, sshsig
 from interlock.formats.sigstore import PrivateKey
 from interlock.platform import catalog, estate, goldenpaths
+from interlock.platform.books import Books, Entry, EvidenceStore, Ledger
+from interlock.platform.books.keys import AttestKey
+from interlock.platform.books.vocabulary import Body
 from interlock.platform.delivery import reviews
-from interlock.platform.delivery.merge import Books
 from interlock.platform.domain.ids import CommitId
 from interlock.platform.domain.pull import PullRequest
 from interlock.platform.estate import layout
-from interlock.platform.proof.evidence import EvidenceStore
-from interlock.platform.proof.keys import AttestKey
-from interlock.platform.proof.ledger import Ledger
 
 NOW = datetime(2026, 8, 24, 12, 0, tzinfo=UTC)
 IMAGE = "registry.acme.test/integration/payments"
@@ -142,6 +141,11 @@ class World:
     statuses: list[CommitStatus] = field(default_factory=list)
     clock: itertools.count[int] = field(default_factory=itertools.count)
     golden: Callable[[estate.Service, estate.Environment], dict[str, bytes]] = golden
+
+    def found(self, kind: type[Body], subject: str | None = None) -> list[Entry]:
+        """Ledger entries of that kind, oldest first."""
+        every = [entry for entry in self.books.ledger.entries() if entry.kind == kind.KIND]
+        return [entry for entry in every if subject in (None, entry.subject)]
 
     @property
     def repository(self) -> str:

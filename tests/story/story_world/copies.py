@@ -22,8 +22,8 @@ from interlock.cli import proofs
 from interlock.cli.session import Session
 from interlock.formats import yaml
 from interlock.local.registry.content import Content
+from interlock.platform.books.evidence import EvidenceStore
 from interlock.platform.domain.ids import Digest
-from interlock.platform.proof.evidence import EvidenceStore
 
 Piece = Callable[[str], contextlib.AbstractContextManager[None]]
 """Damages one thing (see DAMAGES) while the context lasts."""

@@ -49,10 +49,8 @@ class Attests:
                         registry=world.connections.registry(PLATFORM),
                         key=world.attest_key,
                         record_key=world.record_key,
-                        store=world.store,
-                        ledger=world.ledger,
+                        books=world.books,
                         source=world.context.clusters["hub"].name,
-                        reader=PLATFORM,
                         now=world.now,
                     )
                 except InterlockError as error:

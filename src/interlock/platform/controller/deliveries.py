@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from interlock.clients.connect import PLATFORM
 from interlock.clients.forge import PullRequest as ForgePull
@@ -11,11 +11,13 @@ from interlock.clients.git import Repository
 from interlock.errors import ConflictError, InterlockError, RefusedError
 from interlock.formats.signatures import openpgp
 from interlock.platform import catalog
+from interlock.platform.books import Entry, Recorded
+from interlock.platform.books.vocabulary import Judged, Merged, RecordWithdrawn
 from interlock.platform.checks import QueueState
 from interlock.platform.checks.record import number_in
 from interlock.platform.controller import bumps, report
 from interlock.platform.controller.world import World
-from interlock.platform.delivery import applications, gate, history, judgements, merge, queue, reading, records, reviews
+from interlock.platform.delivery import applications, gate, history, merge, queue, reading, records, reviews
 from interlock.platform.delivery.history import Main, Proof
 from interlock.platform.domain.facts import Unread
 from interlock.platform.domain.ids import CommitId, ServiceName
@@ -23,14 +25,11 @@ from interlock.platform.domain.pull import PullRequest
 from interlock.platform.domain.verdict import Basis, Verdict
 from interlock.platform.estate import PLATFORM as REGISTRY
 from interlock.platform.estate import Environment, Estate, Service, layout
-from interlock.platform.proof import kinds
-from interlock.platform.proof.entries import Entry
 from interlock.platform.proof.links.running_object import simulated
 from interlock.platform.setup import onboarding
 
 log = logging.getLogger(__name__)
 
-WITHDRAWN = "record-withdrawn"
 _DIRECT = 50
 """In an environment without seals, how many of main's newest commits are looked at each round."""
 
@@ -62,14 +61,14 @@ class Deliveries:
         if isinstance(main, Proof):
             log.error("%s: %s: %s", environment.repository, main.reason, main.detail)
             return False, QueueState(main.commit, main.reason)
-        merge.record_seal(self._world.ledger, main.sealed, url=url)
+        merge.record_seal(self._world.books, main.sealed, url=url)
         if not environment.sealed:
             self._record_open(estate, environment, git, main)
             return self._seal_applications(estate, environment, git, main), QueueState()
         found = history.progress(
             git,
             main,
-            judgements.read(self._world.ledger, estate.repository(environment)),
+            self._judged(estate, environment),
             lambda number: self._merged(estate, environment, number),
             platform=estate.platform.accounts.platform,
         )
@@ -86,10 +85,18 @@ class Deliveries:
     def _seal(
         self, estate: Estate, environment: Environment, git: Repository, proof: Proof, previous: CommitId
     ) -> CommitId:
-        url, books = estate.url(environment.repository), self._books()
+        url = estate.url(environment.repository)
         decision = self._record(estate, environment, git, proof)
         made = merge.seal_merge(
-            books, git, proof, decision, previous=previous, url=url, now=self._world.now(), sign=self._sign
+            self._world.books,
+            git,
+            proof,
+            decision,
+            previous=previous,
+            url=url,
+            now=self._world.now(),
+            sign=self._sign,
+            author=self._author(),
         )
         log.info("%s: sealed %s as %s", environment.repository, proof.commit[:12], made.id[:12])
         return made.id
@@ -97,24 +104,24 @@ class Deliveries:
     def _record(self, estate: Estate, environment: Environment, git: Repository, proof: Proof) -> Entry:
         assert proof.judgement is not None  # noqa: S101 - a proof that is valid has one
         owner, _, name = estate.repository(environment).partition("/")
-        raw = self._world.connections.forge().pull(owner, name, proof.judgement.pull)
+        raw = self._world.connections.forge().pull(owner, name, proof.judgement.said.pull)
         return merge.record_merge(
-            self._books(), git, proof, url=estate.url(environment.repository), raw_pull=raw, now=self._world.now()
+            self._world.books, git, proof, url=estate.url(environment.repository), raw_pull=raw, now=self._world.now()
         )
 
     def _record_open(self, estate: Estate, environment: Environment, git: Repository, main: Main) -> None:
         """Write down the platform's own merges between the direct commits that are welcome here."""
-        known = judgements.read(self._world.ledger, estate.repository(environment))
+        judged = self._judged(estate, environment)
         for commit in main.pending[-_DIRECT:]:
-            if len(commit.parents) != 2 or not any(item.head == commit.parents[1] for item in known):
+            if len(commit.parents) != 2 or judged(CommitId(commit.parents[1])) is None:
                 continue
-            if self._world.ledger.by_key(f"{kinds.MERGED}/{estate.url(environment.repository)}/{commit.id}"):
+            if self._world.books.has(Merged.key(estate.url(environment.repository), commit.id)):
                 continue
             proof = history.prove(
                 git,
                 commit,
                 CommitId(commit.parents[0]),
-                known,
+                judged,
                 lambda number: self._merged(estate, environment, number),
                 platform=estate.platform.accounts.platform,
             )
@@ -134,7 +141,7 @@ class Deliveries:
                 log.warning("%s: %s: %s", environment.repository, proof.reason, proof.detail)
             return False
         merge.seal_applications(
-            self._books(),
+            self._world.books,
             git,
             proof,
             environment=environment.name,
@@ -143,6 +150,7 @@ class Deliveries:
             platform_commit=estate.commit,
             now=self._world.now(),
             sign=self._sign,
+            author=self._author(),
         )
         return True
 
@@ -181,7 +189,7 @@ class Deliveries:
         try:
             merge.merge(
                 forge,
-                self._books(),
+                world.books,
                 chosen,
                 raw_reviews=raw.raw_reviews,
                 raw_record=raw.raw_record,
@@ -208,7 +216,6 @@ class Deliveries:
             world.sources,
             estate,
             lambda service, where: generate(estate, service, where, chart),
-            PLATFORM,
             basis=lambda where: self._basis(estate, where),
         )
         found = reader.read(environment, pull, state, others=others, now=world.now())
@@ -232,13 +239,15 @@ class Deliveries:
         owner, _, name = repository.partition("/")
         for pull in world.connections.forge().pulls(owner, name, state="closed"):
             number = number_in(pull.title, estate.platform.tickets.number)
-            key = f"{WITHDRAWN}/{repository}#{pull.number}/{number}"
-            if pull.merged or number is None or world.ledger.by_key(key):
+            if pull.merged or number is None:
                 continue
             delivery = f"{repository}#{pull.number}"
+            body = RecordWithdrawn(delivery)
+            if world.books.has(body.key(number)):
+                continue
             reason = "The pull request was closed without being merged."
             records.cancel(world.connections.tickets(), estate, number, delivery, reason=reason)
-            world.ledger.append(WITHDRAWN, number, key=key, body={"delivery": delivery})
+            world.books.write(number, body, key=body.key(number))
 
     def _elsewhere(self, estate: Estate, environment: Environment) -> list[ForgePull]:
         """Open pull requests of the other environments' repositories."""
@@ -258,9 +267,13 @@ class Deliveries:
             return Basis.SIMULATED
         return Basis.SIMULATED if any(simulated(item) for item in running) else Basis.EXECUTED
 
-    def _books(self) -> merge.Books:
-        email = self._world.context.identity(PLATFORM).email
-        return merge.Books(self._world.ledger, self._world.store, PLATFORM, ("Interlock", email))
+    def _judged(self, estate: Estate, environment: Environment) -> Callable[[CommitId], Recorded[Judged] | None]:
+        repository = estate.repository(environment)
+        return lambda head: history.judgement_of(self._world.books, repository, head)
+
+    def _author(self) -> tuple[str, str]:
+        """Who makes seals: the platform, by the address that the forge knows it by."""
+        return "Interlock", self._world.context.identity(PLATFORM).email
 
     def _sign(self, payload: bytes) -> str:
         return openpgp.sign(self._world.seal_secret, payload)

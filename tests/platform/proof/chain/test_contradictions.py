@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from interlock.platform.books.vocabulary import Attested, Merged
 from interlock.platform.domain.delivery import DeliveryKind
 from interlock.platform.domain.ids import EnvironmentName, ServiceName
 from interlock.platform.domain.record import RecordApprovalState
 from interlock.platform.domain.verdict import Verdict
-from interlock.platform.proof import kinds
 from interlock.platform.proof.chain import Trace, trace
 
 HUB, PROD = "https://hub-cluster", "https://prod-cluster"
@@ -44,7 +44,7 @@ def container(world: Any) -> dict[str, Any]:
 
 def pull(world: Any) -> int:
     """Number of prod's pull request."""
-    return int(world.ledger.find(kinds.MERGED, "prod/payments")[-1].body["pull"])
+    return int(world.found(Merged, "prod/payments")[-1].body["pull"])
 
 
 # What runs
@@ -118,14 +118,14 @@ def test_a_commit_of_main_that_was_never_sealed(world: Any) -> None:
 
 
 def test_a_seal_by_another_key(world: Any) -> None:
-    decision = world.ledger.find(kinds.MERGED, "prod/payments")[-1]
+    decision = world.found(Merged, "prod/payments")[-1]
     forged = world.seal("prod", decision.body["merge"], decision.id, by="forge")
     application(world)["status"]["sync"]["revision"] = forged
     assert told(world) == {"seal": "seal-signature"}
 
 
 def test_a_seal_with_a_tree_of_its_own(world: Any) -> None:
-    decision = world.ledger.find(kinds.MERGED, "prod/payments")[-1]
+    decision = world.found(Merged, "prod/payments")[-1]
     repo = world.repositories["env-prod"]
     tree = repo.write_tree({"apps/other/x.yaml": b"x: 1\n"}, base=world.tip("env-prod", "sealed"))
     made = world.seal("prod", decision.body["merge"], decision.id, tree=tree)
@@ -255,7 +255,7 @@ def test_a_signed_sbom_is_no_signature_of_the_image(world: Any) -> None:
 
 
 def test_a_statement_by_another_key(world: Any) -> None:
-    attested = world.ledger.find(kinds.ATTESTED)[-1].body["statements"]["sbom"]
+    attested = world.found(Attested)[-1].body["statements"]["sbom"]
     del world.registry.manifests[attested["manifest"]]
     assert told(world) == {"sbom": "signature-wrong-predicate"}
 
@@ -296,7 +296,7 @@ def test_a_run_that_the_cluster_deleted_is_still_proven(world: Any) -> None:
 
 
 def test_a_stored_verdict_is_never_believed(world: Any) -> None:
-    digest = world.ledger.find(kinds.ATTESTED)[-1].subject
+    digest = world.found(Attested)[-1].subject
     world.ledger.append("checked", "prod/payments", key="lie", body={"verdict": "valid", "overall": "valid"})
     layer = world.registry.manifest("", digest).image.layers[0].digest
     world.registry.blobs[layer] = b"something else"

@@ -48,7 +48,7 @@ class SourceCommit(Link):
     def _said(self, walk: Walk) -> list[str]:
         """The commit by the recorded run, where it can be read."""
         try:
-            return [str(walk.run.body["commit"])]
+            return [str(walk.run.said.commit)]
         except InterlockError:
             return []
 

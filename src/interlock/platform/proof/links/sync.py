@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from interlock.errors import InterlockError
+from interlock.platform.books.vocabulary import SyncFact
 from interlock.platform.domain.ids import Digest
 from interlock.platform.domain.verdict import Finding
 from interlock.platform.estate import layout
@@ -68,15 +69,17 @@ class Sync(Link):
                 remedy="the controller captures it in its next round; if it does not, restore the ledger",
             )
         draft.cite("sync as recorded", "ledger", entry.id)
-        digest = entry.evidence["sync"]
+        digest = entry.evidence.get("sync")
+        if digest is None:
+            return draft.invalid("capture-contradicts", "the recorded sync names no evidence")
         draft.cite("sync as read", "evidence store", digest)
-        body = walk.sources.store.get(digest).body
-        read = ((body["application"].get("status") or {}).get("sync") or {}).get("revision")
-        if read != entry.body.get("revision"):
-            return draft.invalid("capture-contradicts", f"recorded {entry.body.get('revision')}, read {read}")
-        workload = body.get("workload")
-        if workload and running:
-            images = [str(item.get("image", "")) for item in workload["spec"]["template"]["spec"]["containers"]]
+        fact = walk.books.fact(SyncFact, digest)
+        read = ((fact.application.get("status") or {}).get("sync") or {}).get("revision")
+        if read != entry.said.revision:
+            return draft.invalid("capture-contradicts", f"recorded {entry.said.revision}, read {read}")
+        if fact.workload and running:
+            containers = fact.workload["spec"]["template"]["spec"]["containers"]
+            images = [str(item.get("image", "")) for item in containers]
             if not any(item.endswith(running) for item in images):
                 return draft.invalid("sync-other-image", f"{', '.join(images)} was captured, {running} runs")
         return None

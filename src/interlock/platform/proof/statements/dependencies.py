@@ -12,7 +12,7 @@ from typing import Any
 
 from interlock.errors import InputError
 from interlock.formats.sigstore import PublicKey
-from interlock.platform.proof import canonical
+from interlock.platform.books import canonical
 from interlock.platform.proof.statements import capabilities, hints
 from interlock.platform.proof.statements.hints import Descriptor
 from interlock.platform.proof.statements.run import FinishedRun, Object

@@ -17,10 +17,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from interlock.errors import ConflictError, IntegrityError, NotFoundError, RefusedError
 from interlock.formats.sigstore import PrivateKey
+from interlock.platform.books import entries
+from interlock.platform.books.keys import AttestKey, load
+from interlock.platform.books.ledger import Ledger
 from interlock.platform.domain.ids import Digest
-from interlock.platform.proof import entries
-from interlock.platform.proof.keys import AttestKey, load
-from interlock.platform.proof.ledger import Ledger
 
 Clock = Callable[[], datetime]
 EVIDENCE = {"reviews": Digest("sha256:" + "a" * 64)}
@@ -255,8 +255,8 @@ def test_an_acknowledged_entry_is_never_cut(path: Path, attest_key: AttestKey, n
 WRITER = """
 import sys, pathlib
 from datetime import UTC, datetime
-from interlock.platform.proof.keys import load
-from interlock.platform.proof.ledger import Ledger
+from interlock.platform.books.keys import load
+from interlock.platform.books.ledger import Ledger
 folder = pathlib.Path(sys.argv[1])
 ledger = Ledger(folder / "ledger", load(folder / "pub", folder / "key"), now=lambda: datetime.now(UTC))
 for number in range(10**6):

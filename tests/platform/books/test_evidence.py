@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interlock.errors import InputError, IntegrityError, NotFoundError, RefusedError
+from interlock.platform.books import canonical
+from interlock.platform.books.evidence import EvidenceStore, Fact, moment, timestamp
 from interlock.platform.domain.ids import Digest
-from interlock.platform.proof import canonical
-from interlock.platform.proof.evidence import EvidenceStore, Fact, moment, timestamp
 
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 REVIEWS = Fact(

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from interlock.errors import IntegrityError
+from interlock.platform.books import canonical
+from interlock.platform.books.keys import AttestKey
 from interlock.platform.domain.ids import Digest
-from interlock.platform.proof import canonical
-from interlock.platform.proof.keys import AttestKey
 
 GENESIS = Digest("sha256:" + "0" * 64)
 """``previous`` of the first entry."""
@@ -44,6 +44,7 @@ class Entry:
     previous: Digest
     id: Digest
     signature: str
+    version: int = 1
 
     def encode(self) -> bytes:
         """The line without its newline."""

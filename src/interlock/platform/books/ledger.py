@@ -21,11 +21,11 @@ from typing import Any
 
 from interlock.clients import files
 from interlock.errors import ConflictError, IntegrityError, NotFoundError
+from interlock.platform.books import entries, secrets
+from interlock.platform.books.entries import GENESIS, Checkpoint, Entry
+from interlock.platform.books.keys import AttestKey
+from interlock.platform.books.times import timestamp
 from interlock.platform.domain.ids import Digest
-from interlock.platform.proof import entries, secrets
-from interlock.platform.proof.entries import GENESIS, Checkpoint, Entry
-from interlock.platform.proof.evidence import timestamp
-from interlock.platform.proof.keys import AttestKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,9 @@ class Report:
 class Ledger:
     """Safe for several threads and processes; one writes at a time (``<path>.lock``)."""
 
-    def __init__(self, path: Path, key: AttestKey, *, now: Callable[[], datetime] | None = None) -> None:
+    def __init__(
+        self, path: Path, key: AttestKey, *, index: Path | None = None, now: Callable[[], datetime] | None = None
+    ) -> None:
         self.path = path
         self._checkpoint_path = path.with_name(path.name + ".checkpoint")
         self._lock_path = path.with_name(path.name + ".lock")
@@ -73,6 +75,7 @@ class Ledger:
         *,
         key: str,
         body: Mapping[str, Any],
+        version: int = 1,
         evidence: Mapping[str, Digest] | None = None,
     ) -> Entry:
         """Write an entry durably, or return the one that ``key`` already named: a retried act is one entry.
@@ -125,6 +128,14 @@ class Ledger:
             for entry in view.entries
             if kind in (None, entry.kind) and subject in (None, entry.subject) and view.authentic(entry)
         ]
+
+    def of_subject(self, subject: str, *, kind: str | None = None) -> Iterator[Entry]:
+        return reversed(self.find(kind, subject))
+
+    def about(self, term: str, *, kind: str | None = None) -> Iterator[Entry]:
+        from interlock.platform.books.index import _terms
+
+        return reversed([item for item in self.find(kind) if term in _terms(item)])
 
     def get(self, name: Digest) -> Entry:
         """The entry of that id. Raises NotFoundError ``ledger-entry-missing``, IntegrityError

@@ -10,14 +10,15 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from interlock.clients import files
 from interlock.errors import InputError, IntegrityError, NotFoundError
+from interlock.platform.books import canonical, secrets
+from interlock.platform.books.times import moment, timestamp
 from interlock.platform.domain.ids import Digest
-from interlock.platform.proof import canonical, secrets
 
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 
@@ -26,8 +27,9 @@ _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 class Fact:
     """One thing that was read: the raw answer of its source, who read it, and when.
 
-    ``kind`` is a kebab-case noun (``reviews``, ``record``, ``pipeline-run`` ...); ``source`` the stable address that
-    was read (never one with credentials); ``reader`` the account that read it; ``body`` JSON as the source gave it.
+    ``kind`` is a kebab-case noun (``reviews``, ``change-record``, ``pipeline-run`` ...); ``source`` the stable address
+    that was read (never one with credentials); ``reader`` the account that read it; ``body`` JSON, in the ``version``
+    of its kind's stored form (facts that were stored before there were versions are of the first).
     """
 
     kind: str
@@ -35,6 +37,7 @@ class Fact:
     reader: str
     read_at: datetime
     body: Any
+    version: int = 1
 
     def encode(self) -> bytes:
         """The canonical bytes; their sha256 is the fact's name."""
@@ -45,6 +48,7 @@ class Fact:
                 "reader": self.reader,
                 "readAt": timestamp(self.read_at),
                 "body": self.body,
+                "version": self.version,
             }
         )
 
@@ -71,7 +75,7 @@ class EvidenceStore:
 
     def get(self, digest: Digest) -> Fact:
         """The fact that ``digest`` names. Raises NotFoundError ``evidence-missing``, IntegrityError
-        ``evidence-altered``."""
+        ``evidence-altered`` or ``evidence-unreadable``."""
         path = self.path(digest)
         try:
             data = path.read_bytes()
@@ -94,8 +98,7 @@ class EvidenceStore:
                 where=str(path),
                 todo="restore the file from the backup of the evidence store, and find out who changed it",
             )
-        value = json.loads(data)
-        return Fact(value["kind"], value["source"], value["reader"], moment(value["readAt"]), value["body"])
+        return _decode(data, where=str(path))
 
     def has(self, digest: Digest) -> bool:
         """Whether a file of that name exists; says nothing about its bytes."""
@@ -115,17 +118,19 @@ class EvidenceStore:
         return self.folder / match[1][:2] / f"{match[1]}.json"
 
 
-def timestamp(time: datetime) -> str:
-    """``time`` as RFC 3339 in UTC with microseconds, so that text order is time order."""
-    if time.tzinfo is None:
-        raise InputError("time-without-zone", "a time needs a zone", got=time.isoformat())
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def moment(text: str) -> datetime:
-    """The inverse of :func:`timestamp`; reads any RFC 3339 time. Raises InputError ``time-invalid``."""
+def _decode(data: bytes, *, where: str) -> Fact:
     try:
-        time = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise InputError("time-invalid", "not an RFC 3339 time", got=text) from error
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+        value = json.loads(data)
+        read_at = moment(str(value["readAt"]))
+        return Fact(
+            str(value["kind"]),
+            str(value["source"]),
+            str(value["reader"]),
+            read_at,
+            value["body"],
+            int(value.get("version", 1)),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise IntegrityError(
+            "evidence-unreadable", "a piece of evidence is not a fact", got=type(error).__name__, where=where
+        ) from error
