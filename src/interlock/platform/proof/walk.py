@@ -33,7 +33,7 @@ from interlock.platform.domain.delivery import DeliveryKind
 from interlock.platform.domain.ids import CommitId, Digest, EnvironmentName, ServiceName
 from interlock.platform.domain.image import ImageFacts, ImageReference
 from interlock.platform.domain.result import service_paths
-from interlock.platform.estate import Environment, Estate, Service, layout
+from interlock.platform.estate import Environment, Estate, Service, belongs, layout
 from interlock.platform.estate import load as load_estate
 from interlock.platform.estate.argocd import CI_NAMESPACE, NAMESPACE
 from interlock.platform.proof import images, seals
@@ -379,7 +379,6 @@ class Walk:
             raise IntegrityError(
                 "rules-unsealed", "the commit that the rules are of is no seal", got=f"{commit}: {answer.reason}"
             )
-        wanted = ("platform.yaml", "people.yaml", "services/", "keys/")
-        entries = repository.ls_tree(commit)
-        files = {item.path: repository.blob(item.id) for item in entries if item.path.startswith(wanted)}
+        entries = [item for item in repository.ls_tree(commit) if belongs(item.path)]
+        files = {item.path: repository.blob(item.id) for item in entries}
         return load_estate(files, commit=commit)

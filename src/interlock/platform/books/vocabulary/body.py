@@ -80,8 +80,16 @@ def adapter(kind: type[B]) -> TypeAdapter[B]:
 
 
 def schema(kind: type[Body]) -> Mapping[str, Any]:
-    """JSON Schema of the stored form: what must not change while ``VERSION`` stays."""
-    return {} if issubclass(kind, Raw) else adapter(kind).json_schema(by_alias=True)
+    """JSON Schema of the stored form, without its prose: what must not change while ``VERSION`` stays."""
+    found: dict[str, Any] = {} if issubclass(kind, Raw) else _bare(adapter(kind).json_schema(by_alias=True))
+    return found
+
+
+def _bare(value: Any) -> Any:
+    if isinstance(value, dict):
+        prose = ("title", "description")
+        return {key: _bare(item) for key, item in value.items() if not (key in prose and isinstance(item, str))}
+    return [_bare(item) for item in value] if isinstance(value, list) else value
 
 
 def _unread(kind: type[Body], detail: str) -> Unread:
