@@ -1,0 +1,63 @@
+"""The guard that keeps secrets out of evidence: evidence is kept for years and handed to auditors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from interlock.errors import RefusedError
+
+_NAMES = frozenset(
+    {"password", "passwd", "token", "secret", "authorization", "privatekey", "apikey", "clientsecret", "accesstoken"}
+    | {"refreshtoken", "sessionid"}
+)
+_VALUES = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----"
+    r"|-----BEGIN PGP PRIVATE KEY BLOCK-----"
+    r"|\b[a-z][a-z0-9+.-]*://[^\s/:@]*:[^\s/@]+@"  # userinfo with a password in a URL
+    r"|\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}"  # a JSON web token
+)
+
+
+def refuse_secrets(value: object, *, where: str) -> None:
+    """Raises RefusedError ``evidence-secret`` naming the place, never the value.
+
+    Refused: Kubernetes Secrets with their data, private keys, JSON web tokens, passwords in URLs, and a non-empty
+    string under a name such as ``password`` or ``token`` (as a key, or as ``name`` beside ``value``).
+    """
+    place = _find(value, "$")
+    if place is not None:
+        raise RefusedError(
+            "evidence-secret",
+            "a secret would be stored as evidence",
+            got=place,
+            expected="facts without secrets",
+            where=where,
+            todo="reference the secret by name where the fact comes from",
+        )
+
+
+def _find(value: object, place: str) -> str | None:
+    if isinstance(value, str):
+        return place if _VALUES.search(value) else None
+    if isinstance(value, Mapping):
+        if value.get("kind") == "Secret" and (value.get("data") or value.get("stringData")):
+            return place
+        if _named(value.get("name")) and isinstance(value.get("value"), str) and value["value"]:
+            return f"{place}.value"
+        for key, item in value.items():
+            if _named(key) and isinstance(item, str) and item:
+                return f"{place}.{key}"
+            found = _find(item, f"{place}.{key}")
+            if found:
+                return found
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            found = _find(item, f"{place}[{index}]")
+            if found:
+                return found
+    return None
+
+
+def _named(name: object) -> bool:
+    return isinstance(name, str) and re.sub(r"[^a-z]", "", name.lower()) in _NAMES
