@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -51,10 +50,10 @@ def test_entries_are_numbered_and_chained(ledger: Ledger) -> None:
     first, second = fill(ledger, 2)
     assert (first.sequence, first.previous) == (1, entries.GENESIS)
     assert (second.sequence, second.previous) == (2, first.id)
-    assert ledger.entries() == [first, second]
+    assert list(ledger.entries()) == [first, second]
     assert ledger.get(second.id) == second
-    assert ledger.find("merged", "prod/payments") == [first, second]
-    assert ledger.find("merged", "test/payments") == []
+    assert list(ledger.of_subject("prod/payments", kind="merged")) == [second, first]
+    assert list(ledger.of_subject("test/payments", kind="merged")) == []
     assert ledger.verify().whole
 
 
@@ -70,7 +69,7 @@ def test_a_retried_act_is_one_entry(ledger: Ledger) -> None:
 
 def test_an_empty_ledger_is_whole(ledger: Ledger) -> None:
     assert ledger.verify().whole
-    assert ledger.entries() == []
+    assert list(ledger.entries()) == []
 
 
 def test_secrets_are_refused(ledger: Ledger) -> None:
@@ -89,7 +88,7 @@ def test_readers_and_writers_of_other_processes_see_one_another(path: Path, atte
     a = one.append("x", "s", key="1", body={})
     b = other.append("x", "s", key="2", body={})
     c = one.append("x", "s", key="3", body={})
-    assert [a, b, c] == Ledger(path, AttestKey(attest_key.public)).entries()
+    assert [a, b, c] == list(Ledger(path, AttestKey(attest_key.public)).entries())
     assert one.verify().whole
 
 
@@ -114,7 +113,7 @@ def test_every_altered_entry_is_named_and_only_it_is_lost(ledger: Ledger, path: 
     fault = ledger.verify().fault
     assert fault is not None
     assert (fault.sequence, fault.reason) == (number, "ledger-entry-altered")
-    assert ledger.entries() == [entry for entry in written if entry.sequence != number]
+    assert list(ledger.entries()) == [entry for entry in written if entry.sequence != number]
     with pytest.raises(IntegrityError) as error:
         ledger.get(written[number - 1].id)
     assert error.value.code == "ledger-entry-altered"
@@ -183,7 +182,7 @@ def test_the_checkpoint_is_guarded_too(ledger: Ledger, path: Path, damage: str) 
     if damage == "delete":
         checkpoint.unlink()
     elif damage == "forge":
-        checkpoint.write_text(json.dumps({**json.loads(checkpoint.read_text()), "size": 2}))
+        checkpoint.write_text(checkpoint.read_text().replace("\n5\n", "\n2\n"))
     else:
         checkpoint.write_text("")
     fault = ledger.verify().fault
@@ -214,7 +213,7 @@ def test_a_torn_tail_is_cut_at_every_length(path: Path, attest_key: AttestKey, n
         ledger = Ledger(path, attest_key, now=now)
         assert ledger.verify().whole
         entry = ledger.append("x", "s", key="after", body={})
-        assert ledger.entries() == [*kept, entry]
+        assert list(ledger.entries()) == [*kept, entry]
         assert ledger.verify().whole
 
 
@@ -224,7 +223,7 @@ def test_garbage_after_power_loss_is_cut(ledger: Ledger, path: Path, tail: bytes
     with path.open("ab") as file:
         file.write(tail)
     entry = ledger.append("x", "s", key="after", body={})
-    assert ledger.entries() == [*kept, entry]
+    assert list(ledger.entries()) == [*kept, entry]
     assert ledger.verify().whole
 
 

@@ -12,9 +12,10 @@
 """
 
 from interlock.platform.books.books import Books, Recorded
-from interlock.platform.books.entries import Entry
+from interlock.platform.books.entries import Entry, Stamp
 from interlock.platform.books.evidence import EvidenceStore, Fact
-from interlock.platform.books.ledger import Ledger, Report
+from interlock.platform.books.ledger import Ledger
 from interlock.platform.books.times import moment, timestamp
+from interlock.platform.books.verification import Report
 
-__all__ = ["Books", "Entry", "EvidenceStore", "Fact", "Ledger", "Recorded", "Report", "moment", "timestamp"]
+__all__ = ["Books", "Entry", "EvidenceStore", "Fact", "Ledger", "Recorded", "Report", "Stamp", "moment", "timestamp"]

@@ -19,7 +19,7 @@ def encode(value: object) -> bytes:
     try:
         text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
         return text.encode()
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise InputError("evidence-not-json", "a value cannot be written as JSON", got=error) from error
 
 

@@ -1,8 +1,11 @@
-"""Ledger entries and checkpoints as values: their bytes, hashes and signatures. No I/O.
+"""Ledger entries as values: their bytes, hashes and signatures. No I/O.
 
 An entry's hash covers everything in it but hash and signature, and with ``previous`` everything before it. Each entry
 is signed, so that one altered entry does not make its neighbours doubtful: the chain proves order and completeness,
 the signature proves the entry.
+
+Format 2 says more than format 1 (release 0.1), which stays readable. A line of a format that this release does not
+know is :class:`Unknown`: it has its place in the chain, and nothing else can be said of it.
 """
 
 from __future__ import annotations
@@ -11,27 +14,39 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
-from interlock.errors import IntegrityError
+from interlock.errors import InputError, IntegrityError
 from interlock.platform.books import canonical
 from interlock.platform.books.keys import AttestKey
 from interlock.platform.domain.ids import Digest
 
 GENESIS = Digest("sha256:" + "0" * 64)
 """``previous`` of the first entry."""
-_ENTRY = b"interlock.dev/ledger-entry/v1\n"
-_CHECKPOINT = b"interlock.dev/ledger-checkpoint/v1\n"
+FORMAT = 2
+"""What this release writes."""
+_SIGNED = {1: b"interlock.dev/ledger-entry/v1\n", 2: b"interlock.dev/ledger-entry/v2\n"}
+
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True)
+class Stamp:
+    """What an entry says of its writer: the release, the digest of the rules in force, and the epoch of its lease."""
+
+    interlock: str
+    rules: Digest | None
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One line of the ledger.
 
-    ``kind`` and ``subject`` say what happened to what (see :mod:`interlock.platform.proof.kinds`); ``key`` makes a
-    retried act recognisable; ``evidence`` names facts of the evidence store; ``id`` is the entry's hash, which seals
-    carry in their trailer.
+    ``kind`` and ``subject`` say what happened to what; ``key`` makes a retried act recognisable; ``evidence`` names
+    facts of the evidence store; ``id`` is the entry's hash, which seals carry in their trailer. ``version`` is that of
+    the body; ``before`` the id of the entry before it of the same subject.
     """
 
     sequence: int
@@ -42,9 +57,14 @@ class Entry:
     body: Mapping[str, Any]
     evidence: Mapping[str, Digest]
     previous: Digest
-    id: Digest
-    signature: str
+    id: Digest = GENESIS
+    signature: str = ""
+    format: int = FORMAT
     version: int = 1
+    interlock: str = ""
+    rules: Digest | None = None
+    epoch: int = 0
+    before: Digest | None = None
 
     def encode(self) -> bytes:
         """The line without its newline."""
@@ -52,17 +72,27 @@ class Entry:
 
     def hashed(self) -> bool:
         """Whether the hash belongs to this content."""
-        return self.content_hash() == self.id
+        try:
+            return self._hash() == self.id
+        except InputError:  # what JSON can spell and the canonical form cannot, such as half a surrogate pair
+            return False
 
     def authentic(self, key: AttestKey) -> bool:
         """Whether hash and signature belong to this content."""
-        return self.hashed() and key.verify(_ENTRY + self.id.encode(), _decode(self.signature))
+        return self.hashed() and key.verify(_SIGNED[self.format] + self.id.encode(), _decode(self.signature))
 
-    def content_hash(self) -> Digest:
+    def signed(self, key: AttestKey) -> Entry:
+        """The same with hash and signature. Raises RefusedError ``attest-key-public``, InputError
+        ``evidence-not-json``."""
+        name = self._hash()
+        signature = base64.b64encode(key.sign(_SIGNED[self.format] + name.encode())).decode()
+        return replace(self, id=name, signature=signature)
+
+    def _hash(self) -> Digest:
         return canonical.digest(canonical.encode(self._content()))
 
     def _content(self) -> dict[str, Any]:
-        return {
+        content = {
             "sequence": self.sequence,
             "time": self.time,
             "kind": self.kind,
@@ -72,79 +102,92 @@ class Entry:
             "evidence": self.evidence,
             "previous": self.previous,
         }
-
-
-def make(
-    *,
-    sequence: int,
-    time: str,
-    kind: str,
-    subject: str,
-    key: str,
-    body: Mapping[str, Any],
-    evidence: Mapping[str, Digest],
-    previous: Digest,
-    signer: AttestKey,
-) -> Entry:
-    """A hashed and signed entry."""
-    draft = Entry(sequence, time, kind, subject, key, body, evidence, previous, GENESIS, "")
-    name = draft.content_hash()
-    signature = base64.b64encode(signer.sign(_ENTRY + name.encode())).decode()
-    return Entry(sequence, time, kind, subject, key, body, evidence, previous, name, signature)
-
-
-def parse(line: bytes) -> Entry:
-    """Read one line as it stands, without judging it. Raises IntegrityError ``ledger-line-unreadable``."""
-    try:
-        value = json.loads(line)
-        return Entry(
-            sequence=int(value["sequence"]),
-            time=str(value["time"]),
-            kind=str(value["kind"]),
-            subject=str(value["subject"]),
-            key=str(value["key"]),
-            body=dict(value["body"]),
-            evidence=dict(value["evidence"]),
-            previous=Digest(str(value["previous"])),
-            id=Digest(str(value["hash"])),
-            signature=str(value["signature"]),
-        )
-    except (ValueError, KeyError, TypeError) as error:
-        raise IntegrityError("ledger-line-unreadable", "a line of the ledger is not an entry", got=error) from error
+        if self.format == 1:
+            return content
+        return {
+            **content,
+            "format": self.format,
+            "version": self.version,
+            "interlock": self.interlock,
+            "rules": self.rules,
+            "epoch": self.epoch,
+            "before": self.before,
+        }
 
 
 @dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """A signed statement that the ledger has ``size`` entries and ends in ``head``: truncation is seen against it."""
+class Unknown:
+    """A line that a later release wrote; what it says of itself."""
 
-    size: int
-    head: Digest
-    time: str
-    signature: str
-
-    def encode(self) -> bytes:
-        return canonical.encode({"size": self.size, "head": self.head, "time": self.time, "signature": self.signature})
-
-    def authentic(self, key: AttestKey) -> bool:
-        return key.verify(_checkpoint_text(self.size, self.head, self.time), _decode(self.signature))
+    format: int
+    sequence: int
+    previous: Digest
+    id: Digest
 
 
-def make_checkpoint(size: int, head: Digest, time: str, signer: AttestKey) -> Checkpoint:
-    signature = signer.sign(_checkpoint_text(size, head, time))
-    return Checkpoint(size, head, time, base64.b64encode(signature).decode())
-
-
-def parse_checkpoint(data: bytes) -> Checkpoint:
-    """Raises IntegrityError ``checkpoint-unreadable``."""
+def parse(line: bytes) -> Entry | Unknown:
+    """Read one line as it stands, without judging it. Raises IntegrityError ``ledger-line-unreadable``."""
     try:
-        value = json.loads(data)
-        return Checkpoint(int(value["size"]), Digest(str(value["head"])), str(value["time"]), str(value["signature"]))
-    except (ValueError, KeyError, TypeError) as error:
-        raise IntegrityError("checkpoint-unreadable", "the ledger's checkpoint cannot be read", got=error) from error
+        value = _Fields(json.loads(line))
+        number = value.number("format") if "format" in value else 1
+        sequence, previous, name = value.number("sequence"), value.digest("previous"), value.digest("hash")
+        if number not in _SIGNED:
+            return Unknown(number, sequence, previous, name)
+        common: dict[str, Any] = {
+            "sequence": sequence,
+            "time": value.text("time"),
+            "kind": value.text("kind"),
+            "subject": value.text("subject"),
+            "key": value.text("key"),
+            "body": value.mapping("body"),
+            "evidence": _Fields(value.mapping("evidence")).digests(),
+            "previous": previous,
+            "id": name,
+            "signature": value.text("signature"),
+            "format": number,
+        }
+        if number == 1:
+            return Entry(**common)
+        return Entry(
+            **common,
+            version=value.number("version"),
+            interlock=value.text("interlock"),
+            rules=None if value["rules"] is None else value.digest("rules"),
+            epoch=value.number("epoch"),
+            before=None if value["before"] is None else value.digest("before"),
+        )
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise IntegrityError("ledger-line-unreadable", "a line of the ledger is not an entry", got=error) from error
 
 
-def _checkpoint_text(size: int, head: Digest, time: str) -> bytes:
-    return _CHECKPOINT + f"{size}\n{head}\n{time}\n".encode()
+def authentic(line: bytes, entry: Entry, key: AttestKey) -> bool:
+    """Whether ``line``, which was read as ``entry``, is byte for byte what a holder of the key wrote."""
+    return entry.authentic(key) and entry.encode() == line
+
+
+class _Fields(dict[str, Any]):
+    """The object of a line. What is not of the right type is a TypeError."""
+
+    def number(self, name: str) -> int:
+        return self._of(int, name)
+
+    def text(self, name: str) -> str:
+        return self._of(str, name)
+
+    def digest(self, name: str) -> Digest:
+        return Digest(self._of(str, name))
+
+    def mapping(self, name: str) -> dict[str, Any]:
+        return self._of(dict, name)
+
+    def digests(self) -> dict[str, Digest]:
+        return {name: self.digest(name) for name in self}
+
+    def _of(self, kind: type[_Value], name: str) -> _Value:
+        value = self[name]
+        if type(value) is not kind:
+            raise TypeError(f"{name} is not {kind.__name__}")
+        return value
 
 
 def _decode(text: str) -> bytes:

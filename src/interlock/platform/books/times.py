@@ -1,4 +1,4 @@
-"""One spelling of time in everything that is stored."""
+"""Times as the books write them."""
 
 from __future__ import annotations
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
+from interlock import __version__
 from interlock.clients.connect import PLATFORM, Connections
 from interlock.clients.context import Context
 from interlock.clients.git import Repository
-from interlock.platform.books import Books, EvidenceStore, Ledger, keys
+from interlock.platform.books import Books, EvidenceStore, Ledger, Stamp, keys
 from interlock.platform.delivery import sealed
 from interlock.platform.estate import Estate
 from interlock.platform.proof.sources import Sources
@@ -23,6 +24,8 @@ class World:
 
     connections: Connections
     now: Callable[[], datetime]
+    epoch: Callable[[], int] = lambda: 0
+    """Of the lease under which this controller acts."""
     _estate: Estate | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -32,8 +35,9 @@ class World:
         self.record_key = keys.load(context.keys.record).public if context.keys.record else None
         self.seal_secret = context.secret(context.keys.seal_secret, what="the seal key")
         self.seal_certificate = context.keys.seal.read_text()
-        ledger = Ledger(context.stores.ledger, self.attest_key, now=self.now)
-        self.books = Books(ledger, EvidenceStore(context.stores.evidence), PLATFORM)
+        stores = context.stores
+        ledger = Ledger(stores.ledger, self.attest_key, index=stores.index, now=self.now, stamp=self._stamp)
+        self.books = Books(ledger, EvidenceStore(stores.evidence), PLATFORM)
 
     @property
     def context(self) -> Context:
@@ -43,6 +47,10 @@ class World:
     def sources(self) -> Sources:
         """What the gate and the proof read from."""
         return Sources.of(self.connections, self.books, registry=PLATFORM)
+
+    def _stamp(self) -> Stamp:
+        """What every entry says of who writes it: before an estate was read there are no rules."""
+        return Stamp(__version__, self._estate.digest if self._estate else None, self.epoch())
 
     def mirror(self, repository: str) -> Repository:
         """A mirror of one of the organisation's repositories, fetched now."""
