@@ -381,3 +381,17 @@ def test_the_reverted_commit_is_found_by_its_short_id_on_main_alone(world: World
     other = world.bump("payments", "b")
     assert reverts.find(world.git, merged[:12], world.main()) == merged
     assert reverts.find(world.git, other.head_sha[:12], world.main()) is None
+
+
+def test_a_judgement_of_a_newer_version_is_waited_for_and_blocks_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a newer release judged cannot be judged by this one; nor is it a merge that nobody judged."""
+    with monkeypatch.context() as newer:
+        newer.setattr(Judged, "VERSION", 99)
+        deliver(world, world.bump("payments", "a"))
+    found = progress(world)
+    assert found.stopped is not None
+    assert (found.stopped.verdict, found.stopped.reason) == (Verdict.UNKNOWN, "fact-unreadable")
+    assert "schema-unknown" in found.stopped.detail
+    assert found.queue.waiting

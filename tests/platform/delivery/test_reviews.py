@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
+from interlock.errors import UnsupportedError
 from interlock.platform.books.vocabulary import ApprovalCaptured, PullSighted
 from interlock.platform.delivery import results, reviews
 from interlock.platform.domain.approval import Approval
@@ -136,3 +139,14 @@ def test_comments_and_refusals_are_no_approvals(world: World) -> None:
     world.approve(1, "pat", state="PENDING")
     assert capture(world) == ()
     assert [item.state for item in reviews.reviews(world.given[1])] == ["comment", "changes-requested"]
+
+
+def test_an_approval_of_a_newer_version_is_not_taken_for_none(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.bump("payments", "a")
+    world.approve(1, "sam")
+    with monkeypatch.context() as newer:
+        newer.setattr(ApprovalCaptured, "VERSION", 99)
+        capture(world)
+    with pytest.raises(UnsupportedError) as error:
+        capture(world)
+    assert error.value.code == "schema-unknown"

@@ -32,7 +32,7 @@ class ReviewsRead:
 
 @dataclass(frozen=True, slots=True)
 class ReviewsFact(Body):
-    """``raw`` is what the forge answered: its pull request and reviews."""
+    """What approvals were judged on; ``raw`` is what the forge answered: its pull request and reviews."""
 
     KIND: ClassVar[str] = "reviews"
 
@@ -50,7 +50,7 @@ class RecordRead:
 
 @dataclass(frozen=True, slots=True)
 class RecordFact(Body):
-    """``raw`` is {record, approvals}: the ticket system's rows."""
+    """What the change record was judged on; ``raw`` is {record, approvals}: the ticket system's rows."""
 
     KIND: ClassVar[str] = "change-record"
 
