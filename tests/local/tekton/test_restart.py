@@ -47,6 +47,7 @@ def hub(hub_folder: Path) -> Iterator[KubernetesClient]:
         "data": str(folder / "data"),
         "tls": {"cert": str(cert), "key": str(private), "ca": str(ca)},
         "tokens": str(folder / "tokens.yaml"),
+        "admission": ["interlock.formats.tekton.webhooks"],
     }
     (folder / "config.yaml").write_text(yaml.dump(config))
     command = [sys.executable, "-m", "interlock.local.kubernetes", "--config", str(folder / "config.yaml")]

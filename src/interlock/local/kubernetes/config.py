@@ -55,6 +55,9 @@ class Config(serving.HttpConfig):
     workloads: bool = True
     """Run the controllers of Deployments, ReplicaSets and Pods."""
 
+    admission: tuple[str, ...] = ()
+    """Modules whose ``WEBHOOKS`` are asked before an object is stored (`interlock.formats.kubernetes.admission`)."""
+
     kubelets: dict[str, Kubelet] = Field(default_factory=dict)
     """Name of a node -> its kubelet, which serves the logs of the pods that are on it."""
 
