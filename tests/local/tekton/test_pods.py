@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from interlock.local import kubelets
+from interlock.clients import kubelets
 from interlock.local.tekton.logs import path_of
 from interlock.local.tekton.logs.kubelet import LogServer
 from interlock.local.tekton.storage import Storage

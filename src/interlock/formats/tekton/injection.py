@@ -28,9 +28,9 @@ from interlock.formats.tekton import injection_code, injection_shell
 from interlock.formats.tekton.images import interpreter_program, is_shell
 from interlock.formats.tekton.injection_names import Reference, references
 from interlock.formats.tekton.injection_shell import Left, Rewritten
+from interlock.formats.tekton.names import ANNOTATION_WEBHOOK_PARAMS
 
 RULE: Final = "script-injection"
-ANNOTATION_WEBHOOK_PARAMS: Final = "interlock.dev/webhook-params"
 _TRIGGERS: Final = "triggers.tekton.dev/"
 _CONTAINERS: Final = frozenset(["steps", "sidecars"])
 _EVENT = re.compile(r"^\$\((body|header|extensions|tt\.params)\b")

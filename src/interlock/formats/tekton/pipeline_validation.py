@@ -12,9 +12,10 @@ from interlock.errors import InputError
 from interlock.formats.tekton import cel, durations, graph, matrix, pipeline_variables, references, substitution
 from interlock.formats.tekton.flags import Flags
 from interlock.formats.tekton.pipeline import PipelineSpec, PipelineTask
+from interlock.formats.tekton.reconciler_checks import one_source
 from interlock.formats.tekton.runs import PipelineRunSpec
 from interlock.formats.tekton.task import TaskSpec, When
-from interlock.formats.tekton.validation import DNS_LABEL, invalid, one_source, task, unique
+from interlock.formats.tekton.validation import DNS_LABEL, invalid, task, unique
 
 _FINAL_REFERENCE = "invalid value: invalid task result reference, final task has task result reference"
 _TASK_KINDS = ("", "Task")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from interlock.formats.tekton import substitution, when
+from interlock.formats.tekton import step_template, substitution, when
 from interlock.formats.tekton.model import ParamValue, param_value, parse
 from interlock.formats.tekton.runs import PodTemplate, WorkspaceBinding
 from interlock.formats.tekton.substitution import Replacements
@@ -18,7 +18,6 @@ from interlock.formats.tekton.task import (
     ParamSpec,
     Sidecar,
     Step,
-    StepTemplate,
     TaskSpec,
     When,
     WorkspaceDeclaration,
@@ -94,7 +93,7 @@ def resolved_task(
 
 def executable(spec: TaskSpec) -> TaskSpec:
     """A resolved Task as its containers run it: the credentials' folder filled in, the stepTemplate merged."""
-    return merged_steps(in_task(spec, Replacements({"credentials.path": "/tekton/creds"})))
+    return step_template.merged(in_task(spec, Replacements({"credentials.path": "/tekton/creds"})))
 
 
 def _each_step(spec: TaskSpec, answers: Callable[[Step, str], Replacements]) -> TaskSpec:
@@ -307,23 +306,3 @@ def in_bindings(bindings: Sequence[WorkspaceBinding] | None, strings: Mapping[st
         _in_source(value, strings)
         replaced.append(parse(WorkspaceBinding, value))
     return replaced
-
-
-def merged_steps(spec: TaskSpec) -> TaskSpec:
-    """Every step over the stepTemplate: the step wins, env and mounts merge by name (v1/merge.go)."""
-    template = spec.step_template
-    if template is None:
-        return spec
-    steps = [parse(type(step), _over(template, step.to_object())) for step in spec.steps or []]
-    return spec.model_copy(update={"steps": steps})
-
-
-def _over(template: StepTemplate, step: dict[str, Any]) -> dict[str, Any]:
-    base = template.to_object()
-    merged = {**base, **step}
-    for name, key in (("env", "name"), ("volumeMounts", "mountPath")):
-        if name in base and name in step:
-            own = {item[key] for item in step[name]}
-            # Strategic merge keeps the template's order and appends what is new.
-            merged[name] = [item for item in base[name] if item[key] not in own] + step[name]
-    return merged

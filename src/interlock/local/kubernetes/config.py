@@ -31,7 +31,7 @@ class Kubelet(BaseModel):
     address: Annotated[str, StringConstraints(pattern=r"^(127\.0\.0\.1|localhost):[0-9]{1,5}$")]
     """``127.0.0.1:8485``."""
     secret_file: Path
-    """What both sides know (`interlock.local.kubelets`)."""
+    """What both sides know (`interlock.clients.kubelets`)."""
 
 
 class Config(serving.HttpConfig):

@@ -7,9 +7,8 @@ import signal
 import sys
 import threading
 
+from interlock.clients import process
 from interlock.clients.kubernetes import KubernetesClient
-from interlock.clients.process import notify_ready
-from interlock.local import serving
 from interlock.local.tekton.config import Config
 from interlock.local.tekton.engine import Engine
 from interlock.local.tekton.logs.kubelet import LogServer
@@ -18,7 +17,7 @@ from interlock.local.tekton.logs.kubelet import LogServer
 def main() -> int:
     # A step that crashes must not leave its memory on disk.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    return serving.run("tekton", Config, _run)
+    return process.run("tekton", __package__, Config, _run)
 
 
 def _run(config: Config) -> None:
@@ -39,7 +38,7 @@ def _run(config: Config) -> None:
 
 def _tell_when_ready(engine: Engine) -> None:
     engine.ready.wait()
-    notify_ready()
+    process.notify_ready()
 
 
 if __name__ == "__main__":

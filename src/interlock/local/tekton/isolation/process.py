@@ -19,8 +19,7 @@ from interlock.local.tekton.isolation import inside, limits, sandbox
 from interlock.local.tekton.isolation.cgroups import Group
 from interlock.local.tekton.isolation.launch import Launch, memory
 from interlock.local.tekton.isolation.pump import Pump
-from interlock.local.tekton.isolation.streams import NO_COPIES, Log, Output, Sink, Streams, open_copy
-from interlock.local.tekton.masking import Masker
+from interlock.local.tekton.isolation.streams import NO_COPIES, Log, Mask, Output, Sink, Streams, open_copy
 
 Ending = Literal["exited", "timeout", "stopped"]
 Reason = Literal["Completed", "Error", "OOMKilled"]
@@ -239,7 +238,7 @@ def start(
     isolation: sandbox.Isolation,
     view: sandbox.View,
     log: Sink,
-    masker: Masker,
+    masker: Mask,
     *,
     pump: Pump | None,
     lock: int | None = None,
@@ -332,7 +331,7 @@ def run(
     isolation: sandbox.Isolation,
     view: sandbox.View,
     log: Sink,
-    masker: Masker,
+    masker: Mask,
     *,
     stop: Stop,
     seconds: float | None,

@@ -10,7 +10,6 @@ from typing import Protocol
 from interlock.errors import RefusedError, UnsupportedError
 from interlock.local.tekton import beneath
 from interlock.local.tekton.isolation.sandbox import Bind, View
-from interlock.local.tekton.masking import Masker
 
 _CHUNK = 256 * 1024
 
@@ -32,6 +31,17 @@ class Sink(Protocol):
     def write(self, data: bytes, /) -> object: ...
 
     def flush(self) -> object: ...
+
+
+class Mask(Protocol):
+    """What takes secrets out of a stream: `feed` gives what may be shown now, `flush` the rest (`masking.Masker`)."""
+
+    def feed(self, chunk: bytes, /) -> bytes: ...
+
+    def flush(self) -> bytes: ...
+
+    def fresh(self) -> Mask:
+        """Another, for a second stream."""
 
 
 class Log:
@@ -58,7 +68,7 @@ class Log:
 class Output:
     """One stream: ``descriptor`` is read by `ready` until it ends."""
 
-    def __init__(self, descriptor: int, log: Log, masker: Masker, copy: int | None) -> None:
+    def __init__(self, descriptor: int, log: Log, masker: Mask, copy: int | None) -> None:
         self.descriptor = descriptor
         self._log = log
         self._masker = masker

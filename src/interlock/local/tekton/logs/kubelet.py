@@ -2,7 +2,7 @@
 
 ``GET /containerLogs/<namespace>/<pod>/<container>`` with the options of ``pods/log``
 (pkg/kubelet/server/server.go getContainerLogs), and ``GET /logs/<namespace>/<taskrun>/<step>``, the whole log of a
-step over all attempts. With a secret only its holders are answered (`interlock.local.kubelets`).
+step over all attempts. With a secret only its holders are answered (`interlock.clients.kubelets`).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from interlock.clients import kubelets
 from interlock.errors import InputError, InterlockError, NotFoundError
-from interlock.local import kubelets
 from interlock.local.tekton.logs import BOARD, Board, path_of, pod_records
 from interlock.local.tekton.logs import reading as log_reading
 from interlock.local.tekton.logs.reading import Options

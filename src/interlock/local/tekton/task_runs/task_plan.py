@@ -13,6 +13,7 @@ from interlock.formats.tekton import (
     injection,
     names,
     params,
+    reconciler_checks,
     resources,
     unexecuted,
     validation,
@@ -119,7 +120,7 @@ def _build(
     unexecuted.refuse(run.spec)
     unexecuted.refuse(origin.spec)
     validation.task(origin.spec)
-    validation.resource_requests(origin.spec)
+    reconciler_checks.resource_requests(origin.spec)
     params.check_task(origin.name, origin.spec.params, spec.params)
     if names.LABEL_PIPELINE_RUN not in (run.metadata.labels or {}):
         # A PipelineRun was held against this whole: its params have other names inside a task.
@@ -135,8 +136,8 @@ def _build(
         declarations += [
             parse(WorkspaceDeclaration, {"name": item.name}) for item in bindings if item.name not in declared
         ]
-    validation.task_bindings(declarations, bindings, one_claim=flags.coschedule == "workspaces")
-    validation.overrides(origin.spec, run.spec)
+    reconciler_checks.task_bindings(declarations, bindings, one_claim=flags.coschedule == "workspaces")
+    reconciler_checks.overrides(origin.spec, run.spec)
     bindings = variables.in_bindings(bindings, answers.strings)
     if resolved is None:
         meta = run.metadata

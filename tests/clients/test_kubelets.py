@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from interlock.clients import kubelets
 from interlock.errors import InputError, NotFoundError
-from interlock.local import kubelets
 
 SECRET = b"0123456789abcdef"
 
