@@ -20,11 +20,11 @@ from typing import Any
 from estate import Estate
 from figures import Table, median, ms, quantile, ratio, s
 
-from interlock.local.tekton.config import Config
-from interlock.local.tekton.engine import Engine
-from interlock.local.tekton.isolation import process, sandbox
-from interlock.local.tekton.isolation.launch import Launch
-from interlock.local.tekton.memory import Cluster, MemoryClient
+from interlock.local.sandbox import process, sandbox
+from interlock.local.sandbox.launch import Launch
+from interlock.tekton.engine.config import Config
+from interlock.tekton.engine.engine import Engine
+from interlock.tekton.engine.memory import Cluster, MemoryClient
 
 _API = "tekton.dev/v1"
 _IMAGE = "bench/shell"

@@ -12,7 +12,7 @@ from interlock.formats.tekton import names
 from interlock.local import rbac
 from interlock.local.home import CLUSTERS, Home
 
-ADMISSION = "interlock.formats.tekton.webhooks"
+ADMISSION = "interlock.tekton.spec.webhooks"
 """Loaded by the API servers alone: the webhooks of what is installed on every cluster."""
 
 
