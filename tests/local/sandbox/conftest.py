@@ -14,9 +14,10 @@ import pytest
 from interlock.errors import UnsupportedError
 from interlock.local.sandbox import process, sandbox, system
 from interlock.local.sandbox.forwarding import Forwarder
+from interlock.local.sandbox.levels import Isolation
 from interlock.local.sandbox.process import Outcome, Process, Stop
 from interlock.local.sandbox.pump import Pump
-from interlock.local.sandbox.sandbox import Bind, Isolation, Tree, View
+from interlock.local.sandbox.view import Bind, Tree, View
 from interlock.tekton.engine.masking import Masker
 
 LEVELS = {"bubblewrap": "bubblewrap", "unshare": "unshare", "none": "rewriting"}

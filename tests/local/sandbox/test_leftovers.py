@@ -91,7 +91,7 @@ from dataclasses import replace
 from pathlib import Path
 from interlock.local.sandbox import process, sandbox, system
 from interlock.tekton.engine.masking import Masker
-from interlock.local.sandbox.sandbox import Bind, View
+from interlock.local.sandbox.view import Bind, View
 
 folder, choice, script = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 machine = system.build(folder / "system", folder / "data")
@@ -207,7 +207,7 @@ def test_a_full_disk_in_the_workspace_fails_the_step_alone(box: Any, tmp_path: P
     small.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(small)], check=True)
     try:
-        from interlock.local.sandbox.sandbox import Bind
+        from interlock.local.sandbox.view import Bind
 
         outcome = box.run("head -c 1000000 /dev/zero > /small/file", binds=[Bind(small, "/small")])
         assert outcome.exit_code != 0

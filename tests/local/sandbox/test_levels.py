@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from interlock.errors import UnsupportedError
-from interlock.local.sandbox import sandbox
-from interlock.local.sandbox.sandbox import Bind, Tree
+from interlock.local.sandbox import programs, sandbox
 from interlock.local.sandbox.system import System
+from interlock.local.sandbox.view import Bind, Tree
 
 
 def test_a_step_finds_its_files_at_their_paths(box: Any) -> None:
@@ -155,7 +155,7 @@ def test_each_level_says_what_it_cannot_enforce(box: Any) -> None:
 
 
 def test_what_cannot_be_had_is_refused_with_the_reasons(machine: System, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sandbox, "bubblewrap", lambda: "/usr/bin/false")
+    monkeypatch.setattr(programs, "bubblewrap", lambda: "/usr/bin/false")
     with pytest.raises(UnsupportedError) as caught:
         sandbox.probe(machine, allow_weaker=True, choice="bubblewrap")
     assert caught.value.code == "no-sandbox"
@@ -167,7 +167,7 @@ def test_without_bubblewrap_unshare_is_next(
     machine: System, isolation_of: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     isolation_of("unshare")
-    monkeypatch.setattr(sandbox, "bubblewrap", lambda: "/usr/bin/false")
+    monkeypatch.setattr(programs, "bubblewrap", lambda: "/usr/bin/false")
     assert sandbox.probe(machine, allow_weaker=False).level == "unshare"
 
 

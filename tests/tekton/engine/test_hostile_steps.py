@@ -275,11 +275,11 @@ def test_without_a_sandbox_the_engine_does_not_start_unless_told_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from interlock.errors import UnsupportedError
-    from interlock.local.sandbox import sandbox, system
+    from interlock.local.sandbox import programs, sandbox, system
 
     view = system.build(tmp_path / "system", tmp_path)
-    monkeypatch.setattr(sandbox, "bubblewrap", lambda: "/usr/bin/false")
-    monkeypatch.setattr(sandbox, "find", lambda name: "/usr/bin/false")
+    monkeypatch.setattr(programs, "bubblewrap", lambda: "/usr/bin/false")
+    monkeypatch.setattr(programs, "find", lambda name: "/usr/bin/false")
     with pytest.raises(UnsupportedError) as caught:
         sandbox.probe(view, allow_weaker=False)
     assert caught.value.code == "no-sandbox"

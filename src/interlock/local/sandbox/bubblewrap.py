@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 
-from interlock.local.sandbox import mounts, sandbox
+from interlock.local.sandbox import mounts, programs
 from interlock.local.sandbox.launch import Launch, deathless_pipe, full_pipe, memory
-from interlock.local.sandbox.sandbox import Isolation, View
+from interlock.local.sandbox.levels import Isolation
 from interlock.local.sandbox.system import UID
+from interlock.local.sandbox.view import View
 
 
 def launch(isolation: Isolation, view: View, lock: int | None, /) -> Launch:
@@ -38,7 +39,7 @@ def launch(isolation: Isolation, view: View, lock: int | None, /) -> Launch:
     status, told = os.pipe()
     blocked, gate = deathless_pipe()
     listed = memory("\0".join(arguments).encode() + b"\0")
-    argv = [sandbox.bubblewrap(), "--args", str(listed), "--info-fd", str(told), "--block-fd", str(blocked)]
+    argv = [programs.bubblewrap(), "--args", str(listed), "--info-fd", str(told), "--block-fd", str(blocked)]
     if lock is not None:
         argv += ["--sync-fd", str(lock)]
     argv += ["--", *view.command]

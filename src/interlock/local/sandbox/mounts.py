@@ -11,8 +11,8 @@ from typing import Any
 
 from interlock.local.sandbox import beneath
 from interlock.local.sandbox.launch import memory
-from interlock.local.sandbox.sandbox import TMP, Bind, Tree, View
 from interlock.local.sandbox.system import System
+from interlock.local.sandbox.view import TMP, Bind, Tree, View
 
 STAGED = "/tekton/.mounts"
 """Where mounts wait that belong inside a shared volume."""

@@ -8,14 +8,11 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from interlock.errors import InternalError
 from interlock.local.sandbox.forwarding import Forwarder, Served
+from interlock.local.sandbox.levels import Isolation
 from interlock.local.sandbox.programs import find
-
-if TYPE_CHECKING:
-    from interlock.local.sandbox.sandbox import Isolation
 
 _SPACES = ("user", "net", "ipc", "uts")
 

@@ -15,11 +15,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from interlock.local.sandbox import inside, limits, sandbox
+from interlock.local.sandbox import inside, limits, starting
 from interlock.local.sandbox.cgroups import Group
 from interlock.local.sandbox.launch import Launch, memory
+from interlock.local.sandbox.levels import Isolation
+from interlock.local.sandbox.pod import Pod
 from interlock.local.sandbox.pump import Pump
 from interlock.local.sandbox.streams import NO_COPIES, Log, Mask, Output, Sink, Streams, open_copy
+from interlock.local.sandbox.view import View
 
 Ending = Literal["exited", "timeout", "stopped"]
 Reason = Literal["Completed", "Error", "OOMKilled"]
@@ -56,7 +59,7 @@ class Process:
     """One that runs. Its end is seen by whoever serves its ``handlers``: `run`, or a Pump."""
 
     def __init__(
-        self, popen: subprocess.Popen[bytes], launch: Launch, outputs: Sequence[Output], pod: sandbox.Pod | None
+        self, popen: subprocess.Popen[bytes], launch: Launch, outputs: Sequence[Output], pod: Pod | None
     ) -> None:
         self._pod = pod
         self._popen = popen
@@ -200,7 +203,7 @@ class Process:
         for call in calls:
             call()
 
-    def stand(self, isolation: sandbox.Isolation, wanted: limits.Limits, released: Callable[[], None] | None) -> None:
+    def stand(self, isolation: Isolation, wanted: limits.Limits, released: Callable[[], None] | None) -> None:
         """Limits, late mounts, ``released``; then its command starts. Kills it when one of them raises."""
         try:
             self._first = self._launch.first_process()
@@ -225,7 +228,7 @@ class Process:
             self._watched.append(descriptor)
             self.handlers[descriptor] = lambda: False
 
-    def _limit(self, first: int, isolation: sandbox.Isolation, wanted: limits.Limits) -> None:
+    def _limit(self, first: int, isolation: Isolation, wanted: limits.Limits) -> None:
         self._group = isolation.cgroups.make(wanted)
         grouped = self._group.folders if self._group is not None else {}
         with contextlib.suppress(ProcessLookupError):
@@ -235,8 +238,8 @@ class Process:
 
 
 def start(
-    isolation: sandbox.Isolation,
-    view: sandbox.View,
+    isolation: Isolation,
+    view: View,
     log: Sink,
     masker: Mask,
     *,
@@ -260,7 +263,7 @@ def start(
                 copies[name] = descriptor = open_copy(view, path)
                 undo.callback(os.close, descriptor)
         bounded = isolation.bounded(view.limits)
-        launch = undo.enter_context(isolation.launch(view, lock=lock, held=True))
+        launch = undo.enter_context(starting.launch(isolation, view, lock=lock, held=True))
         apart = any(copy is not None for copy in copies.values())
         popen = subprocess.Popen(
             launch.argv,
@@ -328,8 +331,8 @@ def serve(
 
 
 def run(
-    isolation: sandbox.Isolation,
-    view: sandbox.View,
+    isolation: Isolation,
+    view: View,
     log: Sink,
     masker: Mask,
     *,

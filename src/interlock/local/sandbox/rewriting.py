@@ -12,7 +12,8 @@ from pathlib import Path
 
 from interlock.local.sandbox import beneath, inside
 from interlock.local.sandbox.launch import Launch, memory
-from interlock.local.sandbox.sandbox import SCRIPTS, TMP, Bind, Isolation, Tree, View
+from interlock.local.sandbox.levels import Isolation
+from interlock.local.sandbox.view import SCRIPTS, TMP, Bind, Tree, View
 
 
 def launch(isolation: Isolation, view: View, lock: int | None, /) -> Launch:

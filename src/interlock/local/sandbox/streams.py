@@ -9,7 +9,7 @@ from typing import Protocol
 
 from interlock.errors import RefusedError, UnsupportedError
 from interlock.local.sandbox import beneath
-from interlock.local.sandbox.sandbox import Bind, View
+from interlock.local.sandbox.view import Bind, View
 
 _CHUNK = 256 * 1024
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 
-from interlock.local.sandbox import inside, mounts, sandbox
+from interlock.local.sandbox import inside, mounts, programs
 from interlock.local.sandbox.launch import Launch, memory
-from interlock.local.sandbox.sandbox import Isolation, View
+from interlock.local.sandbox.levels import Isolation
 from interlock.local.sandbox.system import UID
+from interlock.local.sandbox.view import View
 
 
 def launch(isolation: Isolation, view: View, lock: int | None, /) -> Launch:
-    unshare = sandbox.find("unshare")
+    unshare = programs.find("unshare")
     made = mounts.of(view, isolation.system)
     pod = view.network_of
     shared = () if pod is not None else ("--net", "--ipc", "--uts")

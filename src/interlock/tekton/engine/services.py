@@ -11,8 +11,8 @@ from interlock.clients.kubernetes import KubernetesClient, Object
 from interlock.formats.sigstore.keys import PrivateKey
 from interlock.formats.tekton.task import API_VERSION, Param
 from interlock.local.sandbox.forwarding import Forwarder
+from interlock.local.sandbox.levels import Isolation
 from interlock.local.sandbox.pump import Pump
-from interlock.local.sandbox.sandbox import Isolation
 from interlock.tekton.engine.config import Config
 from interlock.tekton.engine.images import Images
 from interlock.tekton.engine.pods import Pods

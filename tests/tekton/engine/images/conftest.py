@@ -16,9 +16,10 @@ import pytest
 import uvicorn
 
 from interlock.local.registry import Config, create_app
-from interlock.local.sandbox import system
-from interlock.local.sandbox.sandbox import Bind, Isolation, View
+from interlock.local.sandbox import starting, system
+from interlock.local.sandbox.levels import Isolation
 from interlock.local.sandbox.system import System
+from interlock.local.sandbox.view import Bind, View
 
 
 class Root(Protocol):
@@ -63,7 +64,7 @@ class Sandbox:
         )
         isolation = Isolation("bubblewrap", self.system)
         view = replace(view, root=root)
-        with isolation.launch(view) as launch:
+        with starting.launch(isolation, view) as launch:
             launch.release()
             return subprocess.run(
                 launch.argv,

@@ -17,7 +17,7 @@ from interlock.formats.tekton import names
 from interlock.formats.tekton.model import parse
 from interlock.local.sandbox import beneath, process
 from interlock.local.sandbox.process import Stop
-from interlock.local.sandbox.sandbox import Bind, Tree, View
+from interlock.local.sandbox.view import Bind, Tree, View
 from interlock.tekton.engine.logs import LogWriter, path_of
 from interlock.tekton.engine.services import Services
 from interlock.tekton.engine.task_runs.task_plan import Container, Plan

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import interlock
-from interlock.local.sandbox.sandbox import Isolation
+from interlock.local.sandbox.levels import Isolation
 from interlock.tekton.engine import storage
 
 _MOST_REPORTED = 64

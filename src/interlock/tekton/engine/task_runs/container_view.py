@@ -13,8 +13,8 @@ from interlock.formats.tekton.task import Sidecar, Step
 from interlock.local.sandbox import beneath
 from interlock.local.sandbox.limits import Limits
 from interlock.local.sandbox.pod import Pod
-from interlock.local.sandbox.sandbox import SCRIPTS, TMP, Bind, Tree, View
 from interlock.local.sandbox.streams import Streams
+from interlock.local.sandbox.view import SCRIPTS, TMP, Bind, Tree, View
 from interlock.tekton.engine.services import Services
 from interlock.tekton.engine.task_runs import volumes
 from interlock.tekton.engine.task_runs.task_plan import Container, Plan

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from interlock.errors import InputError
 from interlock.formats.tekton import names, pod_types, task, validation
-from interlock.local.sandbox.sandbox import Bind, Tree
+from interlock.local.sandbox.view import Bind, Tree
 from interlock.tekton.engine.storage import Storage, checked
 from interlock.tekton.engine.task_runs.inputs import File, Inputs
 from interlock.tekton.spec.runs import WorkspaceBinding
