@@ -91,5 +91,5 @@ def test_variables_and_functions_serve_triggers() -> None:
 
 
 def test_the_library_is_loaded_only_when_an_expression_is() -> None:
-    code = "import sys; from interlock.formats.tekton import cel; sys.exit('cel_expr_python' in sys.modules)"
+    code = "import sys; from interlock.tekton.spec import cel; sys.exit('cel_expr_python' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -109,7 +109,7 @@ class Engine:
                 client,
                 store,
                 settings=pod.Settings(
-                    executed_by=f"interlock.tekton.engine, isolation {isolation.level}",
+                    executed_by=f"interlock.local.tekton, isolation {isolation.level}",
                     flags=config.flags,
                     default_timeout=config.default_timeout,
                 ),
