@@ -12,7 +12,7 @@ from pathlib import Path
 from estate import Estate
 from figures import Table, median, ms, ratio, repeated, timed
 
-from interlock.local.tekton.masking import Masker
+from interlock.tekton.engine.masking import Masker
 
 _CHUNK = 64 * 1024
 _SIZE = 64 * 1024 * 1024

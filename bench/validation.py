@@ -8,8 +8,8 @@ from estate import Estate
 from figures import Table, median, ms, repeated
 
 from interlock.formats import yaml
-from interlock.formats.tekton import admission
-from interlock.formats.tekton.flags import Flags
+from interlock.tekton.spec import admission
+from interlock.tekton.spec.flags import Flags
 
 CATALOG = Path(__file__).resolve().parents[2] / "shared/conformance/tekton-catalog"
 _TIMES = 5

@@ -16,13 +16,13 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from interlock import cli
-from interlock.formats.tekton import images
-from interlock.formats.tekton.admission import RULES
-from interlock.formats.tekton.flags import Flags
-from interlock.local.tekton.config import Config
-from interlock.local.tekton.resolvers import ResolverConfig
 from interlock.platform.books import vocabulary
 from interlock.platform.checks import reasons
+from interlock.tekton.engine.config import Config
+from interlock.tekton.engine.resolvers import ResolverConfig
+from interlock.tekton.spec import images
+from interlock.tekton.spec.admission import RULES
+from interlock.tekton.spec.flags import Flags
 
 HERE = Path(__file__).resolve().parent
 HEADER = "<!-- Written by docs/reference/generate.py (make docs): edit the code, not this page. -->\n\n"
@@ -94,7 +94,7 @@ def _images() -> str:
         "image has,\nno others, and its shell as `/bin/sh`. Mirrors (`mirror.gcr.io`, `index.docker.io`, "
         "`public.ecr.aws/docker`,\n`registry.redhat.io`) count as the registry that they copy. The first row that fits "
         "wins. What it means and what it\ndoes not do: [run a step with its image](../how-to/run-with-an-image.md). "
-        "The data, with every program's name:\n`src/interlock/formats/tekton/images/images.toml`.\n\n"
+        "The data, with every program's name:\n`src/interlock/tekton/spec/images/images.toml`.\n\n"
         "| profile | images | shell | programs | runs without a command |\n|---|---|---|---:|---|\n"
         + "\n".join(rows)
         + "\n"
@@ -150,7 +150,7 @@ def _engine() -> str:
     flags = "".join(f"| `{field.alias}` | `{json.dumps(field.default)}` |\n" for field in Flags.model_fields.values())
     return (
         "# The Tekton engine's configuration\n\n"
-        "`python -m interlock.local.tekton --config FILE`, YAML; `interlock local` writes one. A key without a "
+        "`python -m interlock.tekton.engine --config FILE`, YAML; `interlock local` writes one. A key without a "
         "default\nis needed. Relative paths are relative to the file's folder.\n\n"
         f"| key | default | meaning |\n|---|---|---|\n{rows(Config)}"
         f"\n## `resolvers`\n\n| key | default | meaning |\n|---|---|---|\n{rows(ResolverConfig)}"

@@ -11,8 +11,8 @@ import pytest
 from typer.main import get_command
 
 from interlock import cli
-from interlock.formats.tekton.admission import RULES
 from interlock.platform.checks import reasons
+from interlock.tekton.spec.admission import RULES
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(

@@ -14,8 +14,8 @@ from story_world.deliveries import Proposal, commit, proposed
 from story_world.estate import ORGANISATION, Estate
 from story_world.waiting import eventually
 
+from interlock.clients import kubelets
 from interlock.errors import RefusedError
-from interlock.local import kubelets
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "payments"
 GENERATED = ("service.yaml", "catalog-info.yaml", ".tekton")

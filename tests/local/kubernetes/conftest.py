@@ -54,6 +54,7 @@ def configure(folder: Path, **options: object) -> Config:
     ca, key = tls.write_ca(folder / "ca", name="test CA", now=now)
     cert, private = tls.write_server_certificate(folder / "tls", ca_cert=ca, ca_key=key, names=["dev-cluster"], now=now)
     options.setdefault("port", 0)
+    options.setdefault("admission", ("interlock.tekton.spec.webhooks",))
     users = [User(name="admin", token=ADMIN, groups=("system:masters",)), User(name="viewer", token=VIEWER)]
     write_tokens(folder / "tokens.yaml", users)
     return Config(

@@ -8,13 +8,13 @@ import pytest
 
 from interlock.errors import ConflictError, InputError, NotFoundError
 from interlock.formats import ace, helm, yaml
-from interlock.formats.tekton import admission
-from interlock.formats.tekton.flags import Flags
 from interlock.platform import catalog, goldenpaths
 from interlock.platform.domain.ids import Digest
 from interlock.platform.estate import layout
 from interlock.platform.estate import service as registered
 from interlock.platform.estate.model import parse
+from interlock.tekton.spec import admission
+from interlock.tekton.spec.flags import Flags
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 SEED = Path(__file__).parents[4] / "shared/seed/application-payments-prod.yaml"

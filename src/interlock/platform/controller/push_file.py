@@ -13,7 +13,7 @@ from typing import Any
 
 from interlock.errors import InputError, NotFoundError, RefusedError
 from interlock.formats import yaml
-from interlock.formats.tekton import injection
+from interlock.formats.tekton import names
 from interlock.platform.estate import Estate, Service
 from interlock.platform.estate.argocd import CI_NAMESPACE
 
@@ -112,7 +112,7 @@ def _annotations(found: Mapping[str, Any], values: Mapping[str, str]) -> dict[st
         **kept,
         f"{prefix}/sha": values["revision"],
         f"{prefix}/repo-url": values["repo_url"],
-        injection.ANNOTATION_WEBHOOK_PARAMS: "git-url git-revision image",
+        names.ANNOTATION_WEBHOOK_PARAMS: "git-url git-revision image",
     }
 
 
