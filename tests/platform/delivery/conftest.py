@@ -25,7 +25,7 @@ from interlock.platform.delivery import reviews
 from interlock.platform.delivery.merge import Books
 from interlock.platform.domain.ids import CommitId
 from interlock.platform.domain.pull import PullRequest
-from interlock.platform.estate import layout
+from interlock.platform.estate import Environment, Service, layout
 from interlock.platform.proof.evidence import EvidenceStore
 from interlock.platform.proof.keys import AttestKey
 from interlock.platform.proof.ledger import Ledger
@@ -136,12 +136,12 @@ class World:
     keys: Keys
     estate: estate.Estate
     books: Books
-    environment: estate.Environment
+    environment: Environment
     pulls: dict[int, ForgePull] = field(default_factory=dict)
     given: dict[int, list[ForgeReview]] = field(default_factory=dict)
     statuses: list[CommitStatus] = field(default_factory=list)
     clock: itertools.count[int] = field(default_factory=itertools.count)
-    golden: Callable[[estate.Service, estate.Environment], dict[str, bytes]] = golden
+    golden: Callable[[Service, Environment], dict[str, bytes]] = golden
 
     @property
     def repository(self) -> str:

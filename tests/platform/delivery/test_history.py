@@ -17,8 +17,9 @@ from interlock.platform.domain.verdict import Verdict
 from interlock.platform.proof import kinds
 
 if TYPE_CHECKING:
-    from conftest import World
     from interlock.clients.forge import PullRequest as ForgePull
+
+    from .conftest import World
 
 VALUES = "apps/payments/values.prod.yaml"
 
