@@ -191,9 +191,8 @@ def memory(*, runs: int = 50) -> Table:
         binding = [{"name": "w", "persistentVolumeClaim": {"claimName": "gate"}}]
         for index in range(runs):
             made.create("TaskRun", f"run-{index}", {"taskSpec": task, "workspaces": binding})
-        for index in range(runs):
-            key = ("TaskRun", "ci", f"run-{index}")
-            made.cluster.wait(lambda key=key: _running(made.cluster.objects[key]), timeout=_PATIENCE)
+        keys = [("TaskRun", "ci", f"run-{index}") for index in range(runs)]
+        made.cluster.wait(lambda: all(_running(made.cluster.objects[key]) for key in keys), timeout=_PATIENCE)
         during = _resident()
         gate = os.open(claim / "gate", os.O_RDWR)
         os.write(gate, b"\n" * runs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from estate import Estate
@@ -36,7 +37,7 @@ def table() -> Table:
     return Table("Validation of Tekton objects", ("what", "objects", "judged", "read"), rows, [note])
 
 
-def _per(value: dict[str, object], times: int) -> float:
+def _per(value: Mapping[str, object], times: int) -> float:
     return median(repeated(lambda: [admission.check(value) for _ in range(times)], _TIMES)) / times
 
 

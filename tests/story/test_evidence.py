@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from story_world.copies import DAMAGES, Copy, copied
-from story_world.estate import ORGANISATION, Estate
 
 from interlock.clients.forge import ForgeClient
 from interlock.clients.git import Repository
 from interlock.formats.signatures import openpgp
+
+from .story_world.copies import DAMAGES, Copy, copied
+from .story_world.estate import ORGANISATION, Estate
 
 
 @pytest.fixture(scope="module")

@@ -10,12 +10,13 @@ from typing import Any
 
 import httpx
 import pytest
-from story_world.deliveries import Proposal, commit, proposed
-from story_world.estate import ORGANISATION, Estate
-from story_world.waiting import eventually
 
 from interlock.clients import kubelets
 from interlock.errors import RefusedError
+
+from .story_world.deliveries import Proposal, commit, proposed
+from .story_world.estate import ORGANISATION, Estate
+from .story_world.waiting import eventually
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "payments"
 GENERATED = ("service.yaml", "catalog-info.yaml", ".tekton")
@@ -65,7 +66,7 @@ def finished(estate: Estate, service: str, commit_id: str) -> dict[str, Any]:
         run = estate.cluster().get(*PIPELINE_RUN, name, "ci")
         return run if condition(run).get("status") in ("True", "False") else None
 
-    return eventually(ended, timeout=90, what=f"{name} has ended")  # type: ignore[return-value]
+    return eventually(ended, timeout=90, what=f"{name} has ended")
 
 
 def condition(run: dict[str, Any]) -> dict[str, str]:
@@ -221,7 +222,7 @@ def test_a_build_file_that_names_another_pipeline_is_refused(estate: Estate, ref
             found = estate.forge().statuses(ORGANISATION, refunds, head)
             return next((item.description for item in found if item.state == "error"), None)
 
-        assert "[run-not-golden]" in eventually(refused, what="the commit says why it is not built")  # type: ignore[operator]
+        assert "[run-not-golden]" in eventually(refused, what="the commit says why it is not built")
     finally:
         estate.git("dana", "revert", "--no-edit", "HEAD", cwd=clone)
         estate.git("dana", "push", "--quiet", cwd=clone)

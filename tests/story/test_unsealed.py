@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from story_world.deliveries import Proposal, commit, fresh_clone
-from story_world.estate import ORGANISATION, Estate, settled
-from story_world.waiting import eventually
+
+from .story_world.deliveries import Proposal, commit, fresh_clone
+from .story_world.estate import ORGANISATION, Estate, settled
+from .story_world.waiting import eventually
 
 ARGOCD = ("argoproj.io/v1alpha1", "Application")
 REFRESH = "argocd.argoproj.io/refresh"
@@ -75,7 +76,7 @@ def refresh(estate: Estate, application: str) -> dict[str, Any]:
         found = hub.get(*ARGOCD, application, "argocd")
         return None if REFRESH in (found["metadata"].get("annotations") or {}) else found
 
-    return eventually(done, what=f"{application} is compared")  # type: ignore[return-value]
+    return eventually(done, what=f"{application} is compared")
 
 
 class TestWithTheControllerStopped:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Key, World
+    from .conftest import Key, World
 
 SETTINGS = "app/settings.yaml"
 

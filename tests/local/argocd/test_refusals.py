@@ -11,7 +11,7 @@ from interlock.errors import UnreachableError
 from interlock.local.argocd.repositories import Mirror
 
 if TYPE_CHECKING:
-    from conftest import World
+    from .conftest import World
 
 SETTINGS = "app/settings.yaml"
 

@@ -15,7 +15,7 @@ from interlock.clients.forge import BranchProtection, ForgeClient
 from interlock.errors import InputError, NotFoundError, RefusedError
 
 if TYPE_CHECKING:
-    from conftest import Estate
+    from .conftest import Estate
 
 
 def get(estate: Estate, path: str, token: str | None = None, **headers: str) -> httpx.Response:

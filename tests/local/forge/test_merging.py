@@ -15,7 +15,7 @@ from interlock.errors import ConflictError, InterlockError, NotFoundError, Refus
 from interlock.formats import signatures
 
 if TYPE_CHECKING:
-    from conftest import Estate
+    from .conftest import Estate
 
 
 def mirror(estate: Estate) -> git.Repository:

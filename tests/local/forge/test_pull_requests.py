@@ -11,7 +11,7 @@ from interlock.clients.forge import BranchProtection, Review
 from interlock.errors import ConflictError, InputError, NotFoundError, RefusedError
 
 if TYPE_CHECKING:
-    from conftest import Estate
+    from .conftest import Estate
 
 
 def approve(estate: Estate, login: str, number: int, commit: str = "") -> Review:

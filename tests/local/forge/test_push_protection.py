@@ -19,8 +19,9 @@ from interlock.errors import RefusedError
 from interlock.formats.signatures import openpgp, sshsig
 
 if TYPE_CHECKING:
-    from conftest import Estate, Serve
     from interlock.local.forge import Config
+
+    from .conftest import Estate, Serve
 
 
 def refused(push: subprocess.CompletedProcess[str], code: str) -> None:

@@ -22,8 +22,9 @@ from interlock.formats import yaml
 from interlock.local.forge import create_app
 
 if TYPE_CHECKING:
-    from conftest import Estate, Serve
     from interlock.local.forge import Config
+
+    from .conftest import Estate, Serve
 
 # Runs the forge as its own main does, but the process kills itself, as hard as the kernel can, in one method.
 DYING = """

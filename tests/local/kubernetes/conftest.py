@@ -33,13 +33,14 @@ class RunningCluster:
     thread: threading.Thread
     loop: asyncio.AbstractEventLoop
 
-    def client(self, token: str | None = ADMIN, **options: float) -> KubernetesClient:
+    def client(self, token: str | None = ADMIN, **options: Any) -> KubernetesClient:
         return KubernetesClient(self.url, token=token, ca_file=self.config.tls.ca, **options)
 
     def call(self, function: Callable[[], None]) -> None:
         """Run ``function`` on the server's thread, and wait for it."""
         done = threading.Event()
-        self.loop.call_soon_threadsafe(lambda: (function(), done.set()))
+        self.loop.call_soon_threadsafe(function)
+        self.loop.call_soon_threadsafe(done.set)
         assert done.wait(5)
 
     def stop(self) -> None:

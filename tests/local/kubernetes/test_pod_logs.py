@@ -87,7 +87,7 @@ def _context(cluster: Any) -> Any:
     return ssl.create_default_context(cafile=str(cluster.config.tls.ca))
 
 
-RUNNING = {"running": {"startedAt": "2026-01-01T00:00:00Z"}}
+RUNNING: dict[str, Any] = {"running": {"startedAt": "2026-01-01T00:00:00Z"}}
 
 
 def test_a_log_and_parts_of_it(estate: Estate) -> None:

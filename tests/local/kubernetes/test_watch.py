@@ -185,6 +185,7 @@ def change(config: Config) -> None:
     store = Store(config.data / "store.db")
     found = {name: store.get("/configmaps", "default", name) for name in ("a", "b")}
     with store.transaction():
+        assert found["a"] is not None and found["b"] is not None
         store.delete("/configmaps", found["a"])
         store.put("/configmaps", {**found["b"], "data": {"x": "1"}})
         fresh = config_map("default", "c", followed="yes")

@@ -12,8 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interlock.errors import InputError, IntegrityError, NotFoundError, RefusedError
-from interlock.platform.books import canonical
-from interlock.platform.books.evidence import EvidenceStore, Fact, moment, timestamp
+from interlock.platform.books import EvidenceStore, Fact, canonical, moment, timestamp
 from interlock.platform.domain.ids import Digest
 
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)

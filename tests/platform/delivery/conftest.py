@@ -27,7 +27,7 @@ from interlock.platform.books.vocabulary import Body
 from interlock.platform.delivery import reviews
 from interlock.platform.domain.ids import CommitId
 from interlock.platform.domain.pull import PullRequest
-from interlock.platform.estate import layout
+from interlock.platform.estate import Environment, Service, layout
 
 NOW = datetime(2026, 8, 24, 12, 0, tzinfo=UTC)
 IMAGE = "registry.acme.test/integration/payments"
@@ -135,12 +135,12 @@ class World:
     keys: Keys
     estate: estate.Estate
     books: Books
-    environment: estate.Environment
+    environment: Environment
     pulls: dict[int, ForgePull] = field(default_factory=dict)
     given: dict[int, list[ForgeReview]] = field(default_factory=dict)
     statuses: list[CommitStatus] = field(default_factory=list)
     clock: itertools.count[int] = field(default_factory=itertools.count)
-    golden: Callable[[estate.Service, estate.Environment], dict[str, bytes]] = golden
+    golden: Callable[[Service, Environment], dict[str, bytes]] = golden
 
     def found(self, kind: type[Body], subject: str | None = None) -> list[Entry]:
         """Ledger entries of that kind, oldest first."""

@@ -16,8 +16,9 @@ from interlock.platform.domain.ids import CommitId, EnvironmentName, RecordNumbe
 from interlock.platform.domain.verdict import Verdict
 
 if TYPE_CHECKING:
-    from conftest import World
     from interlock.clients.forge import PullRequest as ForgePull
+
+    from .conftest import World
 
 VALUES = "apps/payments/values.prod.yaml"
 

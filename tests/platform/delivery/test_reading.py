@@ -28,9 +28,10 @@ from interlock.platform.domain.verdict import Verdict
 from interlock.platform.proof.sources import Sources
 
 if TYPE_CHECKING:
-    from conftest import World
     from interlock.clients.forge import PullRequest
     from interlock.platform.delivery.reading import Read
+
+    from .conftest import World
 
 ORDERS = ServiceName("orders")
 
@@ -348,7 +349,7 @@ def test_a_ticket_system_that_does_not_answer_is_unknown(controller: Controller)
 
     controller.tickets = Down()  # type: ignore[assignment]
     judged = gate.judge(controller.read(number).facts)
-    found = {item.id: item for item in judged.findings}
+    found = {str(item.id): item for item in judged.findings}
     assert (found["record-exists"].verdict, found["record-exists"].reason) == (Verdict.UNKNOWN, "record-unreadable")
 
 
@@ -356,7 +357,7 @@ def test_a_record_of_that_number_that_does_not_exist_is_invalid(controller: Cont
     number = onboard(controller)
     controller.world.edit(number, title="CHG9999999 orders: onboarding to prod")
     judged = gate.judge(controller.read(number).facts)
-    found = {item.id: item for item in judged.findings}
+    found = {str(item.id): item for item in judged.findings}
     assert found["record-exists"].reason == "record-not-found"
     with pytest.raises(NotFoundError):
         controller.tickets.get("CHG9999999")

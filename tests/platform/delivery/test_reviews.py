@@ -13,7 +13,7 @@ from interlock.platform.domain.approval import Approval
 from interlock.platform.domain.ids import CommitId, ServiceName
 
 if TYPE_CHECKING:
-    from conftest import World
+    from .conftest import World
 
 PAYMENTS = ServiceName("payments")
 

@@ -16,14 +16,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from story_world.estate import Estate
-
 from interlock.cli import proofs
 from interlock.cli.session import Session
 from interlock.formats import yaml
 from interlock.local.registry.content import Content
 from interlock.platform.books.evidence import EvidenceStore
 from interlock.platform.domain.ids import Digest
+
+from .estate import Estate
 
 Piece = Callable[[str], contextlib.AbstractContextManager[None]]
 """Damages one thing (see DAMAGES) while the context lasts."""

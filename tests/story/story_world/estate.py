@@ -16,8 +16,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from story_world.waiting import eventually
-
 from interlock.clients.connect import Connections
 from interlock.clients.context import Context, load_context
 from interlock.clients.forge import ForgeClient, PullRequest
@@ -26,6 +24,8 @@ from interlock.clients.kubernetes import KubernetesClient
 from interlock.clients.registry import RegistryClient
 from interlock.clients.tickets import TicketsClient
 from interlock.local.home import Home
+
+from .waiting import eventually
 
 ORGANISATION = "acme"
 BIN = Path(sys.executable).parent

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from proof_world.objects import PLAN
-
 from interlock.clients.forge import model as forge_model
 from interlock.clients.tickets import record as tickets_model
 from interlock.platform.books.vocabulary import ApprovalCaptured, RecordAnswered, ReviewFact
@@ -21,8 +19,10 @@ from interlock.platform.domain.record import ChangeRecord, RecordApproval, Recor
 from interlock.platform.domain.result import ResultIds, service_paths
 from interlock.platform.proof import capture
 
+from .objects import PLAN
+
 if TYPE_CHECKING:
-    from proof_world.world import World
+    from .world import World
 
 
 def facts(

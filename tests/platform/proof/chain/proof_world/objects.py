@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from proof_world.fakes import START
-
 from interlock.clients.forge import model as forge_model
 from interlock.clients.tickets import record as tickets_model
 from interlock.platform.domain.ids import ServiceName
 from interlock.platform.domain.pull import PullRequest
 from interlock.platform.proof.statements.run import FinishedRun
+
+from .fakes import START
 
 NAME = "integration/payments"
 IMAGE = f"registry.acme.test/{NAME}"

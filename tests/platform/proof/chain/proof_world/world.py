@@ -10,21 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
-from proof_world import judged
-from proof_world.fakes import START, Clock, Cluster, Forge, Registry, Remembering, Tickets
-from proof_world.objects import (
-    IMAGE,
-    NAME,
-    SERVICE,
-    SERVICE_FILE,
-    application_of,
-    deployment,
-    finished_run,
-    forge_pull,
-    sbom_document,
-    scan_document,
-    values,
-)
 
 from interlock.clients.git import Identity, Repository
 from interlock.clients.git import keys as git_keys
@@ -43,6 +28,22 @@ from interlock.platform.estate import Keys, load, sample
 from interlock.platform.proof import attest, capture
 from interlock.platform.proof.sources import Sources
 from interlock.platform.proof.statements import provenance
+
+from . import judged
+from .fakes import START, Clock, Cluster, Forge, Registry, Remembering, Tickets
+from .objects import (
+    IMAGE,
+    NAME,
+    SERVICE,
+    SERVICE_FILE,
+    application_of,
+    deployment,
+    finished_run,
+    forge_pull,
+    sbom_document,
+    scan_document,
+    values,
+)
 
 
 class World:
@@ -188,7 +189,7 @@ class World:
         )
         self.registry.push(NAME, signed)
         run = finished_run(commit, tag, digest, documents["cyclonedx"], documents["vnd.interlock.scan"], isolation)
-        self.clusters["https://hub-cluster"].put(copy.deepcopy(run.run))
+        self.clusters["https://hub-cluster"].put(copy.deepcopy(dict(run.run)))
         attest.attest(
             run,
             registry=self.registry,  # type: ignore[arg-type]
@@ -268,7 +269,7 @@ class World:
             base=CommitId(base),
             head=CommitId(head),
             merge=CommitId(merge),
-            result=result,  # type: ignore[arg-type]
+            result=result,
             platform_commit=CommitId(platform_commit or self.platform_commit),
             record=facts.record.number,
         )
