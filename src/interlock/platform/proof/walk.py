@@ -17,7 +17,7 @@ from interlock.formats.oci import reference
 from interlock.formats.signatures import Commit, Verified, verify_commit
 from interlock.formats.sigstore import PublicKey, keys
 from interlock.platform.domain.delivery import DeliveryKind
-from interlock.platform.domain.ids import CommitId, Digest, EnvironmentName, ServiceName
+from interlock.platform.domain.ids import NO_COMMIT, CommitId, Digest, EnvironmentName, ServiceName
 from interlock.platform.domain.image import ImageFacts, ImageReference
 from interlock.platform.domain.result import service_paths
 from interlock.platform.estate import Environment, Estate, Service, layout
@@ -165,7 +165,7 @@ class Walk:
             if self.synced is None:
                 raise
             revision = self.synced.body.get("revision")
-        return CommitId(self.repository.resolve(str(revision or "never-synced")))
+        return CommitId(self.repository.resolve(str(revision or NO_COMMIT)))
 
     @fact
     def desired(self) -> ImageReference:
