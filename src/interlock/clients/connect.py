@@ -70,16 +70,22 @@ class Connections:
     def mirror(self, repository: str, identity: str = PLATFORM) -> Repository:
         """A mirror of one of the organisation's repositories, fetched now."""
         path = self._clones / f"{identity}-{repository}.git"
+
+        def token() -> str:
+            return self.context.secret(self.context.identity(identity).forge, what=f"{identity} on the forge")
+
         with self._lock:
             own = self._mirrors.setdefault(path, threading.Lock())
         with own:
+            mirror = self._keep(
+                ("mirror", str(path)), lambda: Repository(path, credential=token, ca=self.context.forge.ca)
+            )
             if path.is_dir():
-                mirror = Repository(path)
                 mirror.fetch()
-                return mirror
-            token = self.context.secret(self.context.identity(identity).forge, what=f"{identity} on the forge")
-            url = self.context.resolve(self.context.repository(repository)) + ".git"
-            return Repository.clone_mirror(url, path, token)
+            else:
+                url = self.context.resolve(self.context.repository(repository)) + ".git"
+                Repository.clone_mirror(url, path, token, self.context.forge.ca)
+            return mirror
 
     def close(self) -> None:
         """Close every client. Whoever asks afterwards gets a new one."""

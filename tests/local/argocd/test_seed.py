@@ -58,7 +58,7 @@ def served(tmp_path: Path) -> Iterator[tuple[str, ForgeClient]]:
 
 
 def push(url: str, token: str, folder: Path, files: dict[str, bytes | None]) -> str:
-    clone = Repository.clone_mirror(f"{url}/acme/env-prod.git", folder / "work.git", token)
+    clone = Repository.clone_mirror(f"{url}/acme/env-prod.git", folder / "work.git", lambda: token)
     tip = clone.refs().get("refs/heads/main")
     tree = clone.write_tree(files, tip)
     commit = clone.commit_tree(tree, [tip] if tip else [], "Deliver payments", author=("Dana", "dana@acme.test"))

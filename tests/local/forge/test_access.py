@@ -91,7 +91,7 @@ class TestScopes:
                 client.set_status("acme", "env", head, context="x", state="success")
             with pytest.raises(RefusedError, match="read:user"):
                 client.me()
-        clone = git.Repository.clone_mirror(f"{estate.url}/acme/env", estate.folder / "mirror", token)
+        clone = git.Repository.clone_mirror(f"{estate.url}/acme/env", estate.folder / "mirror", lambda: token)
         with pytest.raises(RefusedError) as caught:
             clone.push(f"{head}:refs/heads/x")
         assert caught.value.code == "git-forbidden"
@@ -112,7 +112,7 @@ class TestVisibility:
             for repo in ("env", "nothing"):
                 with pytest.raises(NotFoundError):
                     git.Repository.clone_mirror(
-                        f"{estate.url}/acme/{repo}", estate.folder / "x", outsider_token(outsider)
+                        f"{estate.url}/acme/{repo}", estate.folder / "x", lambda: outsider_token(outsider)
                     )
 
     def test_a_reader_reads_and_does_not_push(self, estate: Estate, outsider: ForgeClient) -> None:
@@ -123,7 +123,9 @@ class TestVisibility:
                 outsider.set_status("acme", "env", head, context="x", state="success")
             with pytest.raises(RefusedError):
                 outsider.protections("acme", "env")
-            clone = git.Repository.clone_mirror(f"{estate.url}/acme/env", estate.folder / "m", outsider_token(outsider))
+            clone = git.Repository.clone_mirror(
+                f"{estate.url}/acme/env", estate.folder / "m", lambda: outsider_token(outsider)
+            )
             with pytest.raises(RefusedError) as caught:
                 clone.push(f"{head}:refs/heads/x")
         assert caught.value.code == "git-forbidden"

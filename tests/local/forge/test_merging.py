@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def mirror(estate: Estate) -> git.Repository:
     url = f"{estate.url}/acme/env"
-    return git.Repository.clone_mirror(url, estate.folder / "mirror", estate["interlock"].token)
+    return git.Repository.clone_mirror(url, estate.folder / "mirror", lambda: estate["interlock"].token)
 
 
 class TestTheMergeCommit:

@@ -95,7 +95,7 @@ def check_whole(estate: Estate, number: int, *, merged: bool, main: str, head: s
     if merged:
         assert pull.merge_commit_sha == tip
         assert pull.merged_by == "interlock"
-        clone = git.Repository.clone_mirror(f"{estate.url}/acme/env", estate.folder / "m", estate["rita"].token)
+        clone = git.Repository.clone_mirror(f"{estate.url}/acme/env", estate.folder / "m", lambda: estate["rita"].token)
         assert clone.commit("main").parents == (main, head)
     else:
         assert (pull.state, tip) == ("open", main)

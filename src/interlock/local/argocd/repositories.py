@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
 from interlock.clients.git import Commit, Repository
-from interlock.errors import InputError
+from interlock.errors import InputError, NotFoundError
 from interlock.formats.argocd.integrity import Result, Signature
 from interlock.formats.argocd.project import normalised_url
 from interlock.formats.signatures import Verified, openpgp
@@ -94,20 +96,19 @@ class Mirror:
             if self._opened is None:
                 started = time.monotonic()
                 if self._path.is_dir():
-                    self._opened = Repository(self._path)
+                    self._opened = Repository(self._path, credential=self._read_token)
                 else:
-                    self._opened = Repository.clone_mirror(self._url, self._path, self._read_token())
+                    self._opened = Repository.clone_mirror(self._url, self._path, self._read_token)
                     self._fetched = started
             return self._opened
 
     def update(self, asked: float) -> None:
         """Fetch, unless a fetch has begun since ``asked`` (monotonic seconds): many Applications share one."""
-        self.repository  # noqa: B018 - a first clone counts as the fetch
+        repository = self.repository  # a first clone counts as the fetch
         with self._lock:
             if self._fetched < asked:
                 started = time.monotonic()
-                # Also writes the current token; the path exists, so this is a fetch.
-                self._opened = Repository.clone_mirror(self._url, self._path, self._read_token())
+                repository.fetch()
                 self._fetched = started
 
     def _read_token(self) -> str | None:
@@ -116,6 +117,11 @@ class Mirror:
 
     def resolve(self, revision: str) -> str:
         """The commit of a branch, tag or id; "" and HEAD are the main branch of a fresh clone."""
+        if re.fullmatch(r"[0-9a-f]{7,39}", revision):
+            # As Argo CD: a branch or tag comes before the short id that it is named like.
+            for name in (f"refs/heads/{revision}", f"refs/tags/{revision}"):
+                with suppress(NotFoundError):
+                    return self.repository.resolve(name)
         return self.repository.resolve(revision or "HEAD")
 
     def tree(self, commit: str) -> Tree:

@@ -30,7 +30,7 @@ from interlock.platform.books.vocabulary import (
     subject,
 )
 from interlock.platform.domain.delivery import DeliveryKind
-from interlock.platform.domain.ids import CommitId, Digest, EnvironmentName, ServiceName
+from interlock.platform.domain.ids import NO_COMMIT, CommitId, Digest, EnvironmentName, ServiceName
 from interlock.platform.domain.image import ImageFacts, ImageReference
 from interlock.platform.domain.result import service_paths
 from interlock.platform.estate import Environment, Estate, Service, belongs, layout
@@ -178,7 +178,7 @@ class Walk:
             if self.synced is None:
                 raise
             revision = self.synced.said.revision
-        return CommitId(self.repository.resolve(str(revision or "never-synced")))
+        return CommitId(self.repository.resolve(str(revision or NO_COMMIT)))
 
     @fact
     def desired(self) -> ImageReference:

@@ -90,7 +90,7 @@ def bump(
     token = worlds.git_token(world, url, token_file)
     branch = f"bump/{place.service}/{ref.tag}"
     with tempfile.TemporaryDirectory(prefix="interlock-bump-") as scratch, ForgeClient(place.base_url, token) as forge:
-        repository = Repository.clone_mirror(url, Path(scratch) / "mirror", token)
+        repository = Repository.clone_mirror(url, Path(scratch) / "mirror", lambda: token)
         base = repository.resolve("refs/heads/main")
         changed = _edited(repository, base, place, ref, found.descriptor.digest)
         if changed is None:

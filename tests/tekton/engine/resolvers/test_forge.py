@@ -56,7 +56,7 @@ def forge(tmp_path: Path, task_text: str) -> Iterator[tuple[str, str, str]]:
         with ForgeClient(url, token) as client:
             client.create_org("acme")
             client.create_repository("acme", "catalog")
-        clone = Repository.clone_mirror(f"{url}/acme/catalog.git", tmp_path / "seed.git", token)
+        clone = Repository.clone_mirror(f"{url}/acme/catalog.git", tmp_path / "seed.git", lambda: token)
         tree = clone.write_tree({"task/greet.yaml": task_text.encode()})
         commit = clone.commit_tree(tree, [], "Begin", author=("Test", "test@acme.test"))
         clone.push(f"{commit}:refs/heads/main")

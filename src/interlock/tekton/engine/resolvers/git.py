@@ -52,9 +52,9 @@ class Git:
     # -- clones ------------------------------------------------------------------------------------------------------
 
     def _of_clone(self, request: GitRequest, url: str, token: str | None) -> Fetched:
-        repository = self._clone(url, token)
-        commit = _commit(repository, request.revision)
-        data = _content(repository, commit, request.path)
+        with self._clone(url, token) as repository:
+            commit = _commit(repository, request.revision)
+            data = _content(repository, commit, request.path)
         annotations = {
             "resolution.tekton.dev/revision": commit,
             "resolution.tekton.dev/path": request.path,
@@ -78,11 +78,9 @@ class Git:
             own = self._locks.setdefault(path, threading.Lock())
         try:
             with own:
-                # A folder asks nobody for a token, and git must not write one down for it.
-                repository = Repository.clone_mirror(remote, path, None if isinstance(place, Folder) else token)
-                # The Secret keeps the token, not a clone that outlives it.
-                repository.forget_token()
-                return repository
+                # A folder asks nobody for a token.
+                credential = None if isinstance(place, Folder) else lambda: token
+                return Repository.clone_mirror(remote, path, credential, self.ca_file)
         except RefusedError as error:
             raise RefusedError(
                 failure.CODE,
