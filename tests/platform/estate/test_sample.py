@@ -53,7 +53,7 @@ def test_which_applications_exist_is_sealed_in_every_environment(repositories: R
     found = objects(repositories["platform"])
     for name in ("platform", "dev", "test", "prod"):
         spec = found["Application", f"root-{name}"]
-        assert spec["source"]["targetRevision"] == "sealed" and spec["project"] == "platform"
+        assert spec["source"]["targetRevision"] == "refs/heads/sealed" and spec["project"] == "platform"
         assert spec["syncPolicy"]["automated"] == {"prune": False, "selfHeal": True}
 
 

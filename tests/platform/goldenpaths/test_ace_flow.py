@@ -157,16 +157,16 @@ class TestEnvironment:
         expected = yaml.load(SEED.read_bytes(), file=SEED.name).value
         found = yaml.load(environment("prod")["argocd/payments.yaml"], file="payments.yaml").value
         expected["spec"]["project"] = "prod"
-        expected["spec"]["source"]["targetRevision"] = "sealed"
+        expected["spec"]["source"]["targetRevision"] = "refs/heads/sealed"
         del found["metadata"]["labels"]
         assert found == expected
 
     @pytest.mark.parametrize(
-        ("name", "revision", "prune"), [("dev", "main", True), ("test", "sealed", True), ("prod", "sealed", False)]
+        ("name", "branch", "prune"), [("dev", "main", True), ("test", "sealed", True), ("prod", "sealed", False)]
     )
-    def test_what_differs_between_environments(self, name: str, revision: str, prune: bool) -> None:
+    def test_what_differs_between_environments(self, name: str, branch: str, prune: bool) -> None:
         spec = yaml.load(environment(name)["argocd/payments.yaml"], file="a").value["spec"]
-        assert spec["source"]["targetRevision"] == revision
+        assert spec["source"]["targetRevision"] == f"refs/heads/{branch}"
         assert spec["source"]["repoURL"] == f"https://git/acme/env-{name}"
         assert spec["destination"] == {"server": f"https://{name}-cluster", "namespace": "payments"}
         assert spec["syncPolicy"]["automated"] == {"selfHeal": True, "prune": prune}

@@ -2,7 +2,8 @@
 
 Every root Application tracks branch ``sealed``, dev's too: an Application object of dev can name project ``prod`` and
 override an image, so who may write Application objects may deploy anywhere. dev stays free for all in what its
-services run; which Applications exist is proven in every environment.
+services run; which Applications exist is proven in every environment. Branches are tracked by their full names: Argo CD
+takes a tag for a short one (util/git/client.go lsRemote).
 
 The seal is demanded through ``signatureKeys`` unless the estate says ``sourceIntegrity``. Argo CD before 3.5 does not
 know ``sourceIntegrity``: its CRD prunes the field and nothing is verified. From 3.5 both work, but not together
@@ -17,6 +18,7 @@ from typing import Any
 
 from interlock.formats import yaml
 from interlock.platform.estate.platform import PLATFORM, Environment, Platform
+from interlock.platform.estate.protection import SEALED
 
 NAMESPACE = "argocd"
 CI_NAMESPACE = "ci"
@@ -122,7 +124,7 @@ def application(
     name: str, repository: str, path: str, cluster: str, *, namespace: str, recurse: bool = False
 ) -> dict[str, Any]:
     """A root Application: project ``platform``, branch ``sealed``, heals, never prunes (removal is a delivery)."""
-    source: dict[str, Any] = {"repoURL": repository, "targetRevision": "sealed", "path": path}
+    source: dict[str, Any] = {"repoURL": repository, "targetRevision": f"refs/heads/{SEALED}", "path": path}
     if recurse:
         source["directory"] = {"recurse": True}
     return {
