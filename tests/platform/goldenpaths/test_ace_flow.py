@@ -8,8 +8,6 @@ import pytest
 
 from interlock.errors import ConflictError, InputError, NotFoundError
 from interlock.formats import ace, helm, yaml
-from interlock.formats.tekton import admission
-from interlock.formats.tekton.flags import Flags
 from interlock.platform import catalog, goldenpaths
 from interlock.platform.domain.ids import Digest
 from interlock.platform.estate import layout
@@ -82,13 +80,6 @@ class TestApp:
         }
         annotations = run["metadata"]["annotations"]
         assert annotations["pipelinesascode.tekton.dev/on-target-branch"] == "[main]"
-
-    def test_tekton_admits_the_run_with_the_catalog_that_it_names(self) -> None:
-        files = {".tekton/push.yaml": goldenpaths.generate_app(service())[".tekton/push.yaml"], **catalog.manifests()}
-        documents = [found for name, data in files.items() for found in yaml.load_all(data, file=name)]
-        outcome = admission.judge(documents, Flags())
-        assert outcome.judged > 3
-        assert [placed for placed in outcome.findings if placed.finding.severity == "error"] == []
 
     def test_nothing_differs_by_environment(self) -> None:
         for path, data in goldenpaths.generate_app(service()).items():
