@@ -16,8 +16,8 @@ def source(world: World, branch: str) -> dict[str, Any]:
     return {"repoURL": world.repo_url, "targetRevision": branch, "path": "app"}
 
 
-def strict(world: World, *keys: str) -> dict[str, Any]:
-    policy = {"repos": [{"url": world.repo_url}], "gpg": {"mode": "strict", "keys": list(keys)}}
+def strict(world: World, *keys: str, url: str | None = None) -> dict[str, Any]:
+    policy = {"repos": [{"url": url or world.repo_url}], "gpg": {"mode": "strict", "keys": list(keys)}}
     return {"sourceIntegrity": {"git": {"policies": [policy]}}}
 
 
@@ -150,6 +150,26 @@ def test_two_policies_for_one_repository_fail_every_commit(world: World, seal_ke
     assert f"multiple (2) git source integrity policies found for repo URL: {world.repo_url}" in message
     assert world.status()["sync"]["status"] == "Unknown"
     assert world.value() is None
+
+
+@pytest.mark.parametrize("verified", [True, False])
+def test_only_a_policy_for_every_url_holds_for_another_spelling_of_the_repository(
+    world: World, seal_key: Key, keyring: Any, verified: bool
+) -> None:
+    """As 3.5.1: the project permits ``….git`` too, and no policy is found for it."""
+    rules = strict(world, seal_key.key_id, url="*" if verified else None)
+    world.project(sourceRepos=[world.repo_url], **rules)
+    commit = world.repo.commit({SETTINGS: world.config_map("settings", "unproven")})
+    bare = world.repo.repository.path
+    bare.with_name("env-prod.git").symlink_to(bare)
+    world.start(keys=keyring)
+    world.application(source={**source(world, "refs/heads/main"), "repoURL": f"{world.repo_url}.git"})
+    if verified:
+        (message,) = world.until(lambda: world.conditions("ComparisonError"), bool)
+        assert f"Failed verifying revision {commit}" in message
+        assert world.value() is None
+    else:
+        world.synced(commit)
 
 
 def test_without_a_policy_any_commit_syncs(world: World) -> None:

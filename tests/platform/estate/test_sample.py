@@ -65,7 +65,7 @@ def test_from_argo_cd_3_5_the_estate_may_choose_source_integrity(repositories: R
     spec = objects(argocd.files(platform, seal_key_ids=["AB"], seal_certificate="x"))["AppProject", "prod"]
     assert "signatureKeys" not in spec
     (policy,) = spec["sourceIntegrity"]["git"]["policies"]
-    assert policy == {"repos": [{"url": "https://git/acme/env-prod"}], "gpg": {"mode": "strict", "keys": ["AB"]}}
+    assert policy == {"repos": [{"url": "*"}], "gpg": {"mode": "strict", "keys": ["AB"]}}
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ def files(platform: Platform, *, seal_key_ids: Sequence[str], seal_certificate: 
             "The platform's own: AppProjects, Applications and the catalog, from sealed commits.",
             repositories=every,
             destinations=[{"server": hub, "namespace": name} for name in (NAMESPACE, CI_NAMESPACE)],
-            integrity=_integrity(platform, seal_key_ids, every),
+            integrity=_integrity(platform, seal_key_ids),
         ),
         "argocd/root-platform.yaml": application(
             "root-platform", f"{url}/{own.repository}", "argocd", hub, namespace=NAMESPACE
@@ -68,14 +68,16 @@ def _environment_project(
         destinations=[{"server": item.cluster, "namespace": name} for name in ("*", "!kube-*")],
         cluster_kinds=[{"group": "", "kind": "Namespace"}],
         denied=list(_DENIED) if item.sealed and not item.prune else [_DENIED[0]] if item.sealed else [],
-        integrity=_integrity(platform, seal_key_ids, [repository]) if item.sealed else {},
+        integrity=_integrity(platform, seal_key_ids) if item.sealed else {},
     )
 
 
-def _integrity(platform: Platform, seal_key_ids: Sequence[str], repositories: Sequence[str]) -> dict[str, Any]:
+def _integrity(platform: Platform, seal_key_ids: Sequence[str]) -> dict[str, Any]:
     if platform.source_integrity == "signatureKeys":
         return {"signatureKeys": [{"keyID": key} for key in seal_key_ids]}
-    policy = {"repos": [{"url": url} for url in repositories], "gpg": {"mode": "strict", "keys": list(seal_key_ids)}}
+    # Every URL, as Argo CD itself makes it of signatureKeys (types.go EffectiveSourceIntegrity): a policy compares URLs
+    # by the letter and sourceRepos does not, so one of a repository would leave its other spellings unverified.
+    policy = {"repos": [{"url": "*"}], "gpg": {"mode": "strict", "keys": list(seal_key_ids)}}
     return {"sourceIntegrity": {"git": {"policies": [policy]}}}
 
 

@@ -90,6 +90,7 @@ def test_an_image_by_tag_only_is_no_proof(world: Any) -> None:
     ("path", "value"),
     [
         (("source", "repoURL"), "https://git/acme/evil"),
+        (("source", "repoURL"), "https://git/acme/env-prod.git"),
         (("source", "targetRevision"), "refs/heads/main"),
         (("source", "targetRevision"), "refs/tags/sealed"),
         (("source", "path"), "apps/other"),

@@ -45,7 +45,7 @@ class Sync(Link):
         spec = live["spec"]
         source, destination = spec.get("source") or {}, spec.get("destination") or {}
         actual = (
-            str(source.get("repoURL", "")).removesuffix(".git"),
+            source.get("repoURL"),
             self._tracked(walk, source.get("targetRevision")),
             source.get("path"),
             destination.get("server"),
