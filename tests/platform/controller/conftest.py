@@ -4,6 +4,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
+from interlock.clients.git import keys
 from interlock.platform import estate as estates
 from interlock.platform.domain.ids import CommitId
 from interlock.platform.estate.sample import PEOPLE
@@ -18,7 +19,12 @@ def public_key() -> str:
 def estate() -> estates.Estate:
     """The sample estate, with the services payments and refunds."""
     files = estates.sample(
-        keys=estates.Keys(seal="SEAL\n", forge="FORGE\n", release="RELEASE\n", attest="ATTEST\n"),
+        keys=estates.Keys(
+            seal=keys.generate_openpgp("Interlock <interlock@acme.test>")[1],
+            forge="FORGE\n",
+            release="RELEASE\n",
+            attest="ATTEST\n",
+        ),
         seal_key_ids=["0123456789ABCDEF"],
         ssh_keys={person.id: [public_key()] for person in PEOPLE},
         chart={"Chart.yaml": b"name: service\n"},

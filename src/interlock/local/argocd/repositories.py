@@ -212,15 +212,7 @@ class MirrorGraph:
             return Signature(commit, "unsigned", "", author)
         answer = openpgp.verify(found.payload, found.signature, self._keyring)
         if isinstance(answer, Verified):
-            return Signature(commit, "signed", _long_id(answer.signing_key), author)
+            return Signature(commit, "signed", openpgp.key_id(answer.signing_key), author)
         results: dict[str, Result] = {"unknown-key": "signed with key not in keyring"}
         issuer = answer.detail.removeprefix("key ").partition(":")[0]
-        return Signature(commit, results.get(answer.reason, "bad signature"), _long_id(issuer), author)
-
-
-def _long_id(fingerprint: str) -> str:
-    """16 hex digits: the tail of a v4 fingerprint or key id, the head of a v6 fingerprint (RFC 9580, 5.5.4.3)."""
-    text = fingerprint.upper()
-    if any(sign not in "0123456789ABCDEF" for sign in text) or len(text) < 16:
-        return ""
-    return text[:16] if len(text) == 64 else text[-16:]
+        return Signature(commit, results.get(answer.reason, "bad signature"), openpgp.key_id(issuer), author)

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from interlock.formats import yaml
+from interlock.formats.signatures import openpgp
 from interlock.platform.estate.platform import PLATFORM, Environment, Platform
 from interlock.platform.estate.protection import SEALED
 
@@ -26,13 +27,14 @@ _DENIED = ({"group": "rbac.authorization.k8s.io", "kind": "*"}, {"group": "", "k
 
 
 def files(platform: Platform, *, seal_key_ids: Sequence[str], seal_certificate: str) -> dict[str, bytes]:
-    """Path -> bytes. ``seal_key_ids``: long key ids (16 hex digits) of the key or subkey that signs seals."""
+    """Path -> bytes. ``seal_key_ids``: key ids (16 hex digits) of the key or subkey that signs seals;
+    ``seal_certificate``: one or more certificates. Raises InputError ``openpgp-certificate-invalid``."""
     own = platform.platform
     url = f"{platform.git}/{platform.organisation}"
     hub = own.cluster
     every = [f"{url}/{own.repository}", *(f"{url}/{item.repository}" for item in platform.environments)]
     found = {
-        "argocd/keyring.yaml": _keyring(seal_key_ids, seal_certificate),
+        "argocd/keyring.yaml": _keyring(seal_certificate),
         "argocd/project-default.yaml": project("default", "Argo CD creates it open to everything; nothing may use it."),
         "argocd/project-platform.yaml": project(
             PLATFORM,
@@ -81,7 +83,10 @@ def _integrity(platform: Platform, seal_key_ids: Sequence[str]) -> dict[str, Any
     return {"sourceIntegrity": {"git": {"policies": [policy]}}}
 
 
-def _keyring(seal_key_ids: Sequence[str], certificate: str) -> dict[str, Any]:
+def _keyring(certificates: str) -> dict[str, Any]:
+    """Entries are named by the *primary* key, while projects name the key that signs: by another name Argo CD finds a
+    key once, and then no change of the keyring until it restarts (util/sourceintegrity/gpg.go
+    SyncKeyRingFromDirectory)."""
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -90,7 +95,7 @@ def _keyring(seal_key_ids: Sequence[str], certificate: str) -> dict[str, Any]:
             "namespace": NAMESPACE,
             "labels": {"app.kubernetes.io/name": "argocd-gpg-keys-cm", "app.kubernetes.io/part-of": "argocd"},
         },
-        "data": {seal_key_ids[0]: certificate},
+        "data": {openpgp.key_id(openpgp.fingerprint(item)): item for item in openpgp.certificates(certificates)},
     }
 
 
