@@ -73,7 +73,7 @@ spec:
   source:
     repoURL: https://git/acme/env-dev
     path: apps/payments
-    targetRevision: main
+    targetRevision: refs/heads/main
 """
 
 

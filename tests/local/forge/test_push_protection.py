@@ -223,6 +223,11 @@ class TestRefNames:
         assert push(estate, "dana", path, f"HEAD:{ref}").returncode != 0
         assert [branch.name for branch in estate.root.branches("acme", "env")] == ["main"]
 
+    @pytest.mark.parametrize("ref", ["refs/tags/refs/heads/main", "refs/heads/refs/heads/main"])
+    def test_no_name_is_the_full_name_of_another_ref(self, estate: Estate, ref: str) -> None:
+        """Argo CD compares what it tracks with short names too, so such a tag would stand for the branch."""
+        refused(push(estate, "dana", estate.clone("dana"), f"HEAD:{ref}"), "ref-name-invalid")
+
     def test_huge_and_disguised_names_are_refused_with_a_reason(self, estate: Estate) -> None:
         path = estate.clone("dana")
         head = estate.commit("dana", path, {"a": "1"})

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from interlock.clients.git import keys
 from interlock.formats.oci import media
 from interlock.platform import estate
 from interlock.platform.checks import GateFacts, Rendering, evaluate
@@ -53,7 +54,9 @@ RESULT = ResultIds.of({"apps/payments": ObjectId("1" * 40), "charts/service": Ob
 @pytest.fixture(scope="session")
 def sample_estate() -> estate.Estate:
     files = estate.sample(
-        keys=estate.Keys(seal="S\n", forge="F\n", release="R\n", attest="A\n"),
+        keys=estate.Keys(
+            seal=keys.generate_openpgp("Interlock <interlock@acme.test>")[1], forge="F\n", release="R\n", attest="A\n"
+        ),
         seal_key_ids=["0123456789ABCDEF"],
         ssh_keys={},
         chart={},

@@ -121,7 +121,7 @@ def golden(service: estate.Service, environment: estate.Environment) -> dict[str
             registry="registry.acme.test/integration",
         ),
         goldenpaths.Environment(
-            name=environment.name, cluster=environment.cluster, revision=environment.branch, prune=environment.prune
+            name=environment.name, cluster=environment.cluster, revision=environment.ref, prune=environment.prune
         ),
         catalog.chart(),
     )

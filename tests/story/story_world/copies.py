@@ -75,7 +75,7 @@ class Copy:
 
     def entries(self) -> list[str]:
         """Ids of the ledger's entries, in order."""
-        return [entry.id for entry in proofs.sources(self.session).ledger.entries()]
+        return [entry.id for entry in proofs.sources(self.session).books.ledger.entries()]
 
 
 @contextlib.contextmanager

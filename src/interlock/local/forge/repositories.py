@@ -157,6 +157,12 @@ def check_branch(name: str) -> str:
     segment = r"[A-Za-z0-9_](?:[A-Za-z0-9._+-]*[A-Za-z0-9_+-])?"
     fine = re.fullmatch(rf"{segment}(?:/{segment})*", name) and len(name) <= 200 and ".." not in name
     looks_like_id = re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", name)
-    if not fine or looks_like_id or any(part.endswith(".lock") for part in name.split("/")) or name == "HEAD":
+    if (
+        not fine
+        or looks_like_id
+        or any(part.endswith(".lock") for part in name.split("/"))
+        or name == "HEAD"
+        or name.startswith("refs/")
+    ):
         raise InputError("branch-name-invalid", "not a branch name", got=repr(name[:100]))
     return name

@@ -182,7 +182,7 @@ class Reader:
             return None, None
         try:
             git = self.sources.mirror(before.repository)
-            image = _image(git, f"refs/heads/{before.branch}", layout.values(case.name, before.name))
+            image = _image(git, before.ref, layout.values(case.name, before.name))
             hub = self.sources.cluster(self.estate.platform.platform.cluster)
         except InterlockError as error:
             return unread(before.repository, error), unread(before.repository, error)

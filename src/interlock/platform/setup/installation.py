@@ -114,7 +114,7 @@ def _seal_key_id(context: Context) -> str:
     answer = openpgp.verify(probe, openpgp.sign(secret, probe), [context.keys.seal.read_bytes()])
     if not isinstance(answer, Verified):
         raise InputError("seal-key", "the seal certificate is not of the seal key", where=str(context.keys.seal))
-    return answer.signing_key[-16:].upper()
+    return openpgp.key_id(answer.signing_key)
 
 
 def _hooks(connections: Connections) -> Iterator[str]:

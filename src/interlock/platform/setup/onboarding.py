@@ -189,7 +189,7 @@ def generated(service: goldenpaths.Service, environment: Environment, chart: Map
         goldenpaths.Environment(
             name=environment.name,
             cluster=environment.cluster,
-            revision=environment.branch,
+            revision=environment.ref,
             prune=environment.prune,
             repository=environment.repository,
         ),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from interlock.formats import yaml
 from interlock.platform.books.vocabulary import Attested, Merged
 from interlock.platform.domain.delivery import DeliveryKind
 from interlock.platform.domain.ids import EnvironmentName, ServiceName
@@ -89,7 +90,9 @@ def test_an_image_by_tag_only_is_no_proof(world: Any) -> None:
     ("path", "value"),
     [
         (("source", "repoURL"), "https://git/acme/evil"),
-        (("source", "targetRevision"), "main"),
+        (("source", "repoURL"), "https://git/acme/env-prod.git"),
+        (("source", "targetRevision"), "refs/heads/main"),
+        (("source", "targetRevision"), "refs/tags/sealed"),
         (("source", "path"), "apps/other"),
         (("destination", "server"), "https://dev-cluster"),
     ],
@@ -97,6 +100,21 @@ def test_an_image_by_tag_only_is_no_proof(world: Any) -> None:
 def test_an_altered_application(world: Any, path: tuple[str, str], value: str) -> None:
     application(world)["spec"][path[0]][path[1]] = value
     assert told(world) == {"sync": "application-altered"}
+
+
+@pytest.mark.parametrize(
+    ("delivered", "found"), [("sealed", {}), ("refs/heads/sealed", {"sync": "application-altered"})]
+)
+def test_a_short_name_is_the_branch_only_where_the_delivered_file_says_it(
+    world: Any, delivered: str, found: dict[str, str]
+) -> None:
+    """So it was onboarded before full names were written, and nothing has delivered its Application anew."""
+    spec = application(world)["spec"]
+    spec["source"]["targetRevision"] = delivered
+    file = yaml.dump({"spec": {"project": "prod", **spec}})
+    world.deliver("prod", {"argocd/payments.yaml": file}, DeliveryKind.IMAGE, service=QUOTES)
+    spec["source"]["targetRevision"] = "sealed"
+    assert told(world) == found
 
 
 def test_out_of_sync(world: Any) -> None:

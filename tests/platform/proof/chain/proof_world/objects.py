@@ -129,14 +129,14 @@ def finished_run(commit: str, tag: str, digest: str, sbom: str, scan: str, isola
     return FinishedRun(run, task_runs)
 
 
-def application_of(environment: str, branch: str, cluster: str, revision: str) -> dict[str, Any]:
+def application_of(environment: str, ref: str, cluster: str, revision: str) -> dict[str, Any]:
     return {
         "kind": "Application",
         "metadata": {"name": f"payments-{environment}", "namespace": "argocd"},
         "spec": {
             "source": {
                 "repoURL": f"https://git/acme/env-{environment}",
-                "targetRevision": branch,
+                "targetRevision": ref,
                 "path": "apps/payments",
             },
             "destination": {"server": cluster, "namespace": "payments"},

@@ -302,7 +302,7 @@ class World:
     def sync(self, environment: str, revision: str, tag: str, digest: str) -> None:
         """What Argo CD and the cluster show after a sync, and the controller's capture of it."""
         where = self.estate.environment(environment)
-        application = application_of(environment, where.branch, where.cluster, revision)
+        application = application_of(environment, where.ref, where.cluster, revision)
         workload = deployment(f"{IMAGE}:{tag}@{digest}")
         self.clusters["https://hub-cluster"].put(application)
         self.clusters[where.cluster].put(workload)
