@@ -7,6 +7,7 @@ past ``MAX_ENTRIES`` a walk is refused.
 
 from __future__ import annotations
 
+import re
 import stat
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from interlock.errors import InputError
 
 Read = Callable[[Sequence[str]], list[bytes]]
+_MODE = re.compile(rb"[0-7]{1,6}")
 MAX_ENTRIES = 500_000
 MAX_DEPTH = 2048
 """As git's ``core.maxTreeDepth``."""
@@ -57,7 +59,7 @@ def parse(tree: str, data: bytes, folder: str = "") -> list[TreeEntry]:
         end = data.find(b"\0", position)
         mode, _, name = data[position:end].partition(b" ")
         position = end + 1 + width
-        if end < 0 or position > len(data) or not mode.isdigit() or name in (b"", b".", b"..") or b"/" in name:
+        if end < 0 or position > len(data) or not _MODE.fullmatch(mode) or name in (b"", b".", b"..") or b"/" in name:
             raise InputError("git-tree-malformed", "not a well-formed tree object", where=tree)
         path = prefix + name.decode(errors="surrogateescape")
         entries.append(TreeEntry(path, *_kind(int(mode, 8)), data[end + 1 : position].hex()))
