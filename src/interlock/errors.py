@@ -10,6 +10,7 @@ Every error says what was got, what was expected, where, and what to do, and car
     ├── IntegrityError       bytes are not what their digest or signature says (ValueError)    exit 4
     ├── UnsupportedError     a construct we know of and do not handle    (NotImplementedError) exit 2
     ├── UnreachableError     a service or process did not answer         (ConnectionError)     exit 5
+    │   └── BusyError        a service said: later                                             exit 5
     └── InternalError        a broken invariant: our fault               (RuntimeError)        exit 70
 
 Codes are kebab-case, stable, and unique for a meaning: scripts match on them, never on messages.
@@ -138,6 +139,24 @@ class UnreachableError(InterlockError, ConnectionError):
     exit_code = 5
 
     __str__ = InterlockError.__str__
+
+
+class BusyError(UnreachableError):
+    """A service answered that it cannot answer now. ``after``: seconds until it wants to be asked again, if it said."""
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        after: float | None = None,
+        got: object = None,
+        expected: object = None,
+        where: Location | str | None = None,
+        todo: str | None = None,
+    ) -> None:
+        super().__init__(code, message, got=got, expected=expected, where=where, todo=todo)
+        self.after = after
 
 
 class InternalError(InterlockError, RuntimeError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import posixpath
 import shutil
 import tempfile
@@ -29,7 +30,8 @@ def clone(
     real = world.resolve(url)
     with tempfile.TemporaryDirectory(prefix="interlock-clone-") as scratch:
         mirror = Path(scratch) / "mirror"
-        with Repository.clone_mirror(real, mirror, lambda: worlds.git_token(world, real, token_file)) as repository:
+        token = functools.partial(worlds.git_token, world, real, token_file)
+        with Repository.clone_mirror(real, mirror, token, world.ca) as repository:
             commit = repository.commit(revision)
             for item in output.iterdir():
                 shutil.rmtree(item) if item.is_dir() and not item.is_symlink() else item.unlink()
