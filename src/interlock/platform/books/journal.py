@@ -1,4 +1,9 @@
-"""The ledger's file. Lines are only ever added at its end, each with one write and one fdatasync."""
+"""The ledger's files: its lines, which are only ever added, and the checkpoint beside them.
+
+An entry is acknowledged after one write and one fdatasync of its line. The checkpoint is replaced by a rename and not
+synced (but for the first one): entries past it prove themselves, so that after a loss of power an older one will do,
+and an empty one, which is what some file systems leave, is made again.
+"""
 
 from __future__ import annotations
 
@@ -11,28 +16,25 @@ from pathlib import Path
 from interlock.clients import files
 from interlock.errors import UnreachableError
 
+State = tuple[int, int, int]
+"""Which file it is (inode), its length, and when it was last written to (nanoseconds)."""
+
 
 class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.checkpoint = path.with_name(path.name + ".checkpoint")
+        self._scratch = path.with_name(f".{path.name}.checkpoint.new")
         self._lock = path.with_name(path.name + ".lock")
 
-    def state(self) -> tuple[int, int, int] | None:
-        """Which file it is, its length, and when it was last written to; None when there is none."""
-        try:
-            found = self.path.stat()
-        except FileNotFoundError:
-            return None
-        return found.st_ino, found.st_size, found.st_mtime_ns
+    def state(self) -> State | None:
+        return state(self.path)
 
-    def read(self, offset: int, length: int = -1) -> bytes:
-        """``length`` bytes from ``offset``, or what there is of them; by default all up to the end."""
-        try:
-            with self.path.open("rb") as file:
-                file.seek(offset)
-                return file.read(length)
-        except FileNotFoundError:
-            return b""
+    def read(self, offset: int, length: int) -> bytes:
+        """``length`` bytes from ``offset``, or what there is of them."""
+        with suppress(FileNotFoundError), self.path.open("rb", buffering=0) as file:
+            return os.pread(file.fileno(), length, offset)
+        return b""
 
     def lines(self, offset: int = 0) -> Iterator[bytes]:
         """The lines from ``offset`` on, without their newlines. What is not terminated is not a line: nobody
@@ -48,46 +50,80 @@ class Journal:
 
         Raises UnreachableError ``ledger-unwritable``.
         """
-        fresh = not self.path.exists()
-        try:
-            with self.path.open("ab", buffering=0) as file:
-                end = file.tell()
+        with _writable(self.path):
+            handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+            try:
+                end = os.lseek(handle, 0, os.SEEK_END)
                 try:
-                    _write(file.fileno(), line + b"\n")
-                    os.fdatasync(file.fileno())
+                    write(handle, line + b"\n")
+                    os.fdatasync(handle)
                 except OSError:
-                    file.truncate(end)
+                    os.ftruncate(handle, end)
                     raise
-            if fresh:
+            finally:
+                os.close(handle)
+            if end == 0:
                 files.sync_folder(self.path.parent)
-        except OSError as error:
-            raise unwritable(self.path, error) from error
 
     def cut(self, offset: int) -> None:
-        """Take away what stands after ``offset``."""
-        with self.path.open("r+b") as file:
+        """Take away what stands after ``offset``. Raises UnreachableError ``ledger-unwritable``."""
+        with _writable(self.path), self.path.open("r+b") as file:
             file.truncate(offset)
             os.fsync(file.fileno())
 
+    def acknowledge(self, checkpoint: bytes) -> None:
+        """Replace the checkpoint. Raises UnreachableError ``ledger-unwritable``."""
+        with _writable(self.checkpoint):
+            if not self.checkpoint.exists():
+                files.write_durably(self.checkpoint, checkpoint)
+                return
+            handle = os.open(self._scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+            try:
+                write(handle, checkpoint)
+            finally:
+                os.close(handle)
+            self._scratch.rename(self.checkpoint)
+
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        """One writer at a time, among all processes."""
-        files.make_folder(self.path.parent)
-        with self._lock.open("ab") as lock:
+        """One writer at a time, among all processes. Raises UnreachableError ``ledger-unwritable``."""
+        with _writable(self._lock):
+            try:
+                lock = os.open(self._lock, os.O_WRONLY | os.O_CREAT, 0o644)
+            except FileNotFoundError:
+                files.make_folder(self.path.parent)
+                lock = os.open(self._lock, os.O_WRONLY | os.O_CREAT, 0o644)
+        try:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+        finally:
+            os.close(lock)
 
 
-def unwritable(path: Path, error: OSError) -> UnreachableError:
-    return UnreachableError(
-        "ledger-unwritable",
-        "the ledger cannot be written",
-        got=error.strerror or type(error).__name__,
-        where=str(path),
-        todo="make room, or mend the disk, and do it again: nothing is written twice",
-    )
+def state(path: Path) -> State | None:
+    """None when there is no file."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def _write(handle: int, data: bytes) -> None:
+def write(handle: int, data: bytes) -> None:
+    """All of ``data``, however many writes it takes."""
     while data:
         data = data[os.write(handle, data) :]
+
+
+@contextmanager
+def _writable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UnreachableError(
+            "ledger-unwritable",
+            "the ledger cannot be written",
+            got=error.strerror or type(error).__name__,
+            where=str(path),
+            todo="make room, or mend the disk, and do it again: nothing is written twice",
+        ) from error

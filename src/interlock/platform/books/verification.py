@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from interlock.errors import IntegrityError
@@ -10,6 +10,7 @@ from interlock.formats.tlog import merkle
 from interlock.platform.books import entries
 from interlock.platform.books.checkpoints import Checkpoint
 from interlock.platform.books.entries import GENESIS, Entry, Unknown
+from interlock.platform.books.journal import Journal
 from interlock.platform.books.keys import AttestKey
 from interlock.platform.domain.ids import Digest
 
@@ -36,16 +37,16 @@ class Report:
         return self.fault is None
 
 
-def verify(lines: Callable[[], Iterable[bytes]], checkpoint: Checkpoint | None, key: AttestKey) -> Report:
+def verify(journal: Journal, checkpoint: Checkpoint | None, key: AttestKey) -> Report:
     """Every line has its place in the chain, and its bytes are those that were signed.
 
     Signatures are verified one by one only where no signed root covers the entries; when the root does not come out,
     everything is judged again, one by one, for the name of the first fault.
     """
     covered = checkpoint.size if checkpoint and checkpoint.root is not None else 0
-    report = _judge(lines(), checkpoint, key, covered)
+    report = _judge(journal.lines(), checkpoint, key, covered)
     if covered and report.fault is not None and report.fault.reason != "ledger-format-unknown":
-        return _judge(lines(), checkpoint, key, 0)
+        return _judge(journal.lines(), checkpoint, key, 0)
     return report
 
 
