@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
+from interlock.clients.context import Context
 from interlock.errors import IntegrityError, UnsupportedError
-from interlock.platform.books.entries import Entry
+from interlock.platform.books.entries import Entry, Stamp
 from interlock.platform.books.evidence import EvidenceStore, Fact
+from interlock.platform.books.keys import AttestKey
 from interlock.platform.books.ledger import Ledger
 from interlock.platform.books.vocabulary.body import Body, decode
 from interlock.platform.domain.facts import Unread
@@ -48,6 +50,21 @@ class Books:
     ledger: Ledger
     store: EvidenceStore
     reader: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        context: Context,
+        key: AttestKey,
+        *,
+        reader: str = "",
+        now: Callable[[], datetime] | None = None,
+        stamp: Callable[[], Stamp] | None = None,
+    ) -> Books:
+        """Those that a context file names; ``now`` and ``stamp`` are for the controller, which alone writes."""
+        stores, origin = context.stores, f"interlock.dev/ledger/{context.organisation}"
+        ledger = Ledger(stores.ledger, key, index=stores.index, now=now, stamp=stamp, origin=origin)
+        return cls(ledger, EvidenceStore(stores.evidence), reader)
 
     # -- entries -----------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from interlock import __version__
 from interlock.clients.connect import PLATFORM, Connections
 from interlock.clients.context import Context
 from interlock.clients.git import Repository
-from interlock.platform.books import Books, EvidenceStore, Ledger, Stamp, keys
+from interlock.platform.books import Books, Stamp, keys
 from interlock.platform.delivery import sealed
 from interlock.platform.estate import Estate
 from interlock.platform.proof.sources import Sources
@@ -35,9 +35,7 @@ class World:
         self.record_key = keys.load(context.keys.record).public if context.keys.record else None
         self.seal_secret = context.secret(context.keys.seal_secret, what="the seal key")
         self.seal_certificate = context.keys.seal.read_text()
-        stores = context.stores
-        ledger = Ledger(stores.ledger, self.attest_key, index=stores.index, now=self.now, stamp=self._stamp)
-        self.books = Books(ledger, EvidenceStore(stores.evidence), PLATFORM)
+        self.books = Books.of(context, self.attest_key, reader=PLATFORM, now=self.now, stamp=self._stamp)
 
     @property
     def context(self) -> Context:
