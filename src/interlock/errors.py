@@ -19,7 +19,7 @@ Codes are kebab-case, stable, and unique for a meaning: scripts match on them, n
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,18 +144,8 @@ class UnreachableError(InterlockError, ConnectionError):
 class BusyError(UnreachableError):
     """A service answered that it cannot answer now. ``after``: seconds until it wants to be asked again, if it said."""
 
-    def __init__(
-        self,
-        code: str,
-        message: str,
-        *,
-        after: float | None = None,
-        got: object = None,
-        expected: object = None,
-        where: Location | str | None = None,
-        todo: str | None = None,
-    ) -> None:
-        super().__init__(code, message, got=got, expected=expected, where=where, todo=todo)
+    def __init__(self, code: str, message: str, *, after: float | None = None, **detail: Any) -> None:
+        super().__init__(code, message, **detail)
         self.after = after
 
 

@@ -293,8 +293,8 @@ class TestTryingAgain:
             assert subject.read(client)
         assert clock.slept == [waited]
 
-    @pytest.mark.parametrize(("text", "after"), [("120", 120.0), ("999999999999", 3600.0)])
-    def test_a_wait_beyond_ones_patience_is_the_callers(
+    @pytest.mark.parametrize(("text", "after"), [("30", 30.0), ("120", 120.0), ("999999999999", 3600.0)])
+    def test_a_long_wait_is_the_callers(
         self, subject: Subject, says: Any, script: Any, clock: Any, answer: Any, text: str, after: float
     ) -> None:
         says(answer(503, headers={"Retry-After": text}))

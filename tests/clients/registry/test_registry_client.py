@@ -367,7 +367,9 @@ def test_a_registry_that_stored_something_else_is_an_error(client: RegistryClien
 
 
 def test_a_refused_mount_abandons_the_upload(client: RegistryClient, script: Any, answer: Any) -> None:
-    script.answers[f"POST /v2/{REPO}/blobs/uploads/"] = answer(202, headers={"Location": "/v2/x/blobs/uploads/1"})
+    script.answers[f"POST /v2/{REPO}/blobs/uploads/"] = answer(
+        202, headers={"Location": "/v2/x/blobs/uploads/1", "Content-Type": "text/html"}
+    )
     script.answers["DELETE /v2/x/blobs/uploads/1"] = answer(204)
     assert not client.mount_blob(REPO, DIGEST, source="other/app")
     assert [asked.method for asked in script.asked] == ["POST", "DELETE"]

@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 from interlock.clients.forge import model
 from interlock.clients.forge.transport import Transport, path
-from interlock.clients.http import Patience, Secret, Token
+from interlock.clients.http import Options, Secret, Token
 from interlock.errors import BusyError, InputError, NotFoundError, UnreachableError
 
 State = Literal["open", "closed", "all"]
@@ -25,17 +24,9 @@ class ForgeClient:
     Errors: see `interlock.clients.http` and ``transport``.
     """
 
-    def __init__(
-        self,
-        base_url: str,
-        token: Token = None,
-        *,
-        timeout: float = 30.0,
-        ca_file: Path | None = None,
-        patience: Patience | None = None,
-    ) -> None:
+    def __init__(self, base_url: str, token: Token = None, **options: Unpack[Options]) -> None:
         self.base_url = base_url.rstrip("/")
-        self._http = Transport(base_url, token, timeout=timeout, ca_file=ca_file, patience=patience)
+        self._http = Transport(base_url, token, **options)
 
     def close(self) -> None:
         self._http.close()

@@ -15,13 +15,12 @@ answer                                error             code
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, Unpack
 from urllib.parse import quote
 
 import httpx
 
-from interlock.clients.http import Credentials, Http, Patience, Request, Secret, System, Token, entries, total_count
+from interlock.clients.http import Credentials, Http, Options, Request, Secret, System, Token, entries, total_count
 from interlock.clients.http.system import Meaning
 from interlock.errors import BusyError, ConflictError, InputError, RefusedError
 
@@ -55,17 +54,8 @@ class Gitea(System):
 class Transport:
     """Thread-safe; one connection pool."""
 
-    def __init__(
-        self, base_url: str, token: Token, *, timeout: float, ca_file: Path | None, patience: Patience | None
-    ) -> None:
-        self._http = Http(
-            Gitea(),
-            base_url.rstrip("/") + "/api/v1/",
-            credentials=Secret(token, scheme="token"),
-            ca_file=ca_file,
-            timeout=timeout,
-            patience=patience,
-        )
+    def __init__(self, base_url: str, token: Token, **options: Unpack[Options]) -> None:
+        self._http = Http(Gitea(), base_url.rstrip("/") + "/api/v1/", Secret(token, scheme="token"), **options)
         self.close = self._http.close
 
     def send(

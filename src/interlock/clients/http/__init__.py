@@ -28,7 +28,7 @@ What differs from this table stands in the `System` of each client. Rules that h
 
 from __future__ import annotations
 
-from interlock.clients.http.client import Http, Patience, Request, entries, total_count
+from interlock.clients.http.client import Http, Options, Patience, Request, entries, total_count
 from interlock.clients.http.system import System
 from interlock.clients.http.tokens import Credentials, FileToken, Secret, Token, TokenProvider
 
@@ -36,6 +36,7 @@ __all__ = [
     "Credentials",
     "FileToken",
     "Http",
+    "Options",
     "Patience",
     "Request",
     "Secret",

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypedDict, TypeVar, Unpack
 
 import httpx
 
@@ -22,6 +22,8 @@ T = TypeVar("T")
 MAX_ANSWER: Final = 64 * 1024 * 1024
 _ERROR_BYTES: Final = 64 * 1024
 _FIRST_WAIT: Final = 0.25
+_LONGEST_WAIT: Final = 15.0
+"""Whoever is asked to wait longer may have something better to do."""
 _REDIRECTS: Final = 5
 _UNSENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _HOPELESS: Final = (httpx.TooManyRedirects, httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL)
@@ -40,6 +42,16 @@ class Patience:
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], object] | None = None
     """None: wait, but no longer than until the client is closed."""
+
+
+class Options(TypedDict, total=False):
+    """What every client's constructor takes beside its address and credentials."""
+
+    ca_file: Path | None
+    """PEM of the CAs to trust; None: the public ones."""
+    timeout: float
+    """Seconds for a connection, and for each read and write."""
+    patience: Patience
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,22 +80,16 @@ class Request:
 
 
 class Http:
-    """Thread-safe. ``timeout`` is the seconds for a connection and for each read and write."""
+    """Thread-safe."""
 
     def __init__(
-        self,
-        system: System,
-        base_url: str,
-        *,
-        credentials: Credentials | None = None,
-        ca_file: Path | None = None,
-        timeout: float = 30.0,
-        patience: Patience | None = None,
+        self, system: System, base_url: str, credentials: Credentials | None = None, **options: Unpack[Options]
     ) -> None:
         self.system = system
         self.closed = threading.Event()
-        self._credentials, self._timeout = credentials, timeout
-        self._patience = patience or Patience()
+        self._credentials = credentials
+        self._timeout = options.get("timeout", system.timeout)
+        self._patience = options.get("patience", Patience())
         self._client = httpx.Client(
             base_url=base_url,
             # No compression: an answer is as large as its limit says, and a blob is the bytes that were stored.
@@ -92,7 +98,7 @@ class Http:
                 "Accept-Encoding": "identity",
                 "User-Agent": f"interlock/{__version__}",
             },
-            verify=_trust(base_url, ca_file),
+            verify=_trust(base_url, options.get("ca_file")),
             trust_env=False,
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=8),
         )
@@ -157,7 +163,7 @@ class Http:
                 raise error
             busy = error if isinstance(error, BusyError) else None
             wait = max((busy and busy.after) or 0.0, _FIRST_WAIT * 2 ** (number - 1))
-            late = self._patience.now() + wait >= end
+            late = wait > _LONGEST_WAIT or self._patience.now() + wait >= end
             hopeless = isinstance(cause, _HOPELESS) or _untrusted(cause) is not None or self.closed.is_set()
             if number >= tries or late or hopeless or not (repeatable or undone):
                 self._down = busy is None and (self._down or number >= self._patience.tries)
@@ -181,7 +187,7 @@ class Http:
                     return answer
                 continue
             following = answer.next_request if request.follow else None
-            if following is not None and not _bares(made.url, following.url):
+            if following is not None and (following.url.scheme == "https" or made.url.scheme == "http"):
                 answer.close()
                 following.headers.pop("Authorization", None)
                 made = following
@@ -272,10 +278,6 @@ def origin(url: httpx.URL) -> tuple[str, str, int | None]:
     return url.scheme, url.host, url.port or {"http": 80, "https": 443}.get(url.scheme)
 
 
-def _bares(before: httpx.URL, after: httpx.URL) -> bool:
-    return before.scheme == "https" and after.scheme != "https"
-
-
 def entries(value: Any) -> list[Any]:
     """A list in an answer, for `Http.decode`; Go writes an empty one as ``null``."""
     if value is None:
@@ -292,7 +294,9 @@ def total_count(answer: httpx.Response) -> int | None:
 
 
 def _accepted(request: Request, answer: httpx.Response) -> bool:
-    return answer.status_code in request.accept and not (answer.is_success and is_page(answer))
+    # What is read must not be a page; a write may be acknowledged with an empty one (Quay does).
+    page = request.method == "GET" and answer.is_success and is_page(answer)
+    return answer.status_code in request.accept and not page
 
 
 def _place(request: httpx.Request) -> str:

@@ -24,6 +24,8 @@ class System:
     """Code of an answer that says nothing: 5xx, a redirect, what is not of the system's API."""
     refused: ClassVar[str]
     """Code of an answer that calls the request wrong."""
+    timeout: ClassVar[float] = 30.0
+    """Seconds for a connection, and for each read and write, where a client is given no other."""
     too_large: ClassVar[Meaning | None] = None
     """What an answer beyond the limit is; None: one that says nothing."""
     told_by_pages: ClassVar[frozenset[int]] = frozenset({401, 403})

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Unpack
 
-from interlock.clients.http import Http, Patience, Request, Secret, Token, entries
+from interlock.clients.http import Http, Options, Request, Secret, Token, entries
 from interlock.clients.kubernetes import status
 from interlock.clients.kubernetes.discovery import Discovery
 from interlock.clients.kubernetes.objects import Object, ObjectList, PatchType, Propagation, Resource
@@ -28,31 +27,16 @@ T = TypeVar("T")
 class KubernetesClient:
     """A client of one cluster as one user.
 
-    ``ca_file`` is the PEM of the CA that signed the server's certificate (None: the system's CAs). Every method raises
-    the errors of `interlock.clients.http` and `status.error_of`. UnreachableError leaves the state unknown: a write
-    may have happened.
+    Every method raises the errors of `interlock.clients.http` and `status.error_of`. UnreachableError leaves the state
+    unknown: a write may have happened.
     """
 
     def __init__(
-        self,
-        server: str,
-        *,
-        token: Token = None,
-        ca_file: Path | None = None,
-        timeout: float = 10.0,
-        field_manager: str = "interlock",
-        patience: Patience | None = None,
+        self, server: str, *, token: Token = None, field_manager: str = "interlock", **options: Unpack[Options]
     ) -> None:
         self.server = server.rstrip("/")
         self._field_manager = field_manager
-        self._http = Http(
-            status.Kubernetes(),
-            self.server,
-            credentials=Secret(token),
-            ca_file=ca_file,
-            timeout=timeout,
-            patience=patience or Patience(seconds=30.0),
-        )
+        self._http = Http(status.Kubernetes(), self.server, Secret(token), **options)
         self._discovery = Discovery(lambda path: self.request("GET", path))
         self._watches: set[Watch] = set()
         self._lock = threading.Lock()

@@ -15,6 +15,7 @@ class Kubernetes(System):
     title = "the API server"
     failed = "kubernetes-server-error"
     refused = "kubernetes-bad-request"
+    timeout = 10.0
 
     def error(self, answer: httpx.Response, said: str, where: str) -> InterlockError:
         try:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self, Unpack
 from urllib.parse import urlencode, urljoin
 
 import httpx
 
-from interlock.clients.http import Patience, Request, Token, entries
+from interlock.clients.http import Options, Request, Secret, Token, entries
 from interlock.clients.registry.transport import Transport
 from interlock.errors import InputError, IntegrityError, NotFoundError
 from interlock.formats.oci import (
@@ -37,7 +35,7 @@ MAX_BLOB: Final = 512 * 1024 * 1024
 MAX_PAGES: Final = 1000
 BLOB_SECONDS: Final = 1800.0
 """For a whole blob in either direction."""
-_ACCEPT: Final = {"Accept": ", ".join((media.MANIFEST, media.DOCKER_MANIFEST, media.INDEX, media.DOCKER_INDEX))}
+_ACCEPT: Final = ", ".join((media.MANIFEST, media.DOCKER_MANIFEST, media.INDEX, media.DOCKER_INDEX))
 
 
 @dataclass(frozen=True)
@@ -77,27 +75,15 @@ class RegistryClient:
         token: Token = None,
         username: str | None = None,
         token_realms: Collection[str] = (),
-        ca_file: Path | None = None,
-        timeout: float = 30.0,
-        patience: Patience | None = None,
+        **options: Unpack[Options],
     ) -> None:
-        self._transport = Transport(
-            base_url,
-            username=username,
-            token=token,
-            token_realms=token_realms,
-            ca_file=ca_file,
-            timeout=timeout,
-            patience=patience,
-        )
+        self._transport = Transport(base_url, Secret(token, username=username), token_realms, **options)
         self._http = self._transport.http
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -112,7 +98,7 @@ class RegistryClient:
 
     def manifest(self, repo: str, reference: str) -> Manifest:
         """The manifest or index under a tag or digest."""
-        response = self._get(repo, _manifest_path(repo, reference), headers=_ACCEPT)
+        response = self._get(repo, _manifest_path(repo, reference), accept=_ACCEPT)
         data = response.content
         media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
         stated = response.headers.get("Docker-Content-Digest")
@@ -126,17 +112,17 @@ class RegistryClient:
 
     def resolve(self, repo: str, tag: str) -> str:
         """The digest to which a tag points now."""
-        response = self._send(Request("HEAD", _manifest_path(repo, tag), headers=_ACCEPT, follow=True), _pull(repo))
+        response = self._head(repo, _manifest_path(repo, tag), 200)
         stated = response.headers.get("Docker-Content-Digest")
         return parse_digest(stated) if stated else self.manifest(repo, tag).digest
 
     def has_manifest(self, repo: str, reference: str) -> bool:
         """Whether it is there; a registry that cannot say raises."""
-        return self._has(repo, _manifest_path(repo, reference))
+        return self._head(repo, _manifest_path(repo, reference), 200, 404).status_code == 200
 
     def has_blob(self, repo: str, digest: str) -> bool:
         """Whether it is there; a registry that cannot say raises."""
-        return self._has(repo, _blob_path(repo, digest))
+        return self._head(repo, _blob_path(repo, digest), 200, 404).status_code == 200
 
     def blob(self, repo: str, digest: str, *, max_bytes: int = MAX_BLOB) -> bytes:
         """A blob, verified. InputError ``registry-too-large`` beyond ``max_bytes``."""
@@ -146,8 +132,9 @@ class RegistryClient:
     def stream_blob(self, repo: str, digest: str) -> Iterator[bytes]:
         """A blob in pieces. The digest is known at the end only: IntegrityError then, so write to a scratch file."""
         state = hashlib.new(parse_digest(digest).partition(":")[0])
-        request = Request("GET", _blob_path(repo, digest), follow=True, within=BLOB_SECONDS)
-        for chunk in self._http.stream(self._scoped(request, _pull(repo))):
+        credentials = self._transport.scoped(_pull(repo))
+        request = Request("GET", _blob_path(repo, digest), credentials=credentials, follow=True, within=BLOB_SECONDS)
+        for chunk in self._http.stream(request):
             state.update(chunk)
             yield chunk
         actual = f"{state.name}:{state.hexdigest()}"
@@ -250,32 +237,21 @@ class RegistryClient:
             self.put_blob(repo, data)
         return self.put_manifest(repo, tag, content.manifest, content.descriptor.media_type)
 
-    def _scoped(self, request: Request, scope: str) -> Request:
-        return replace(request, credentials=self._transport.scoped(scope))
-
     def _send(self, request: Request, scope: str) -> httpx.Response:
-        return self._http.send(self._scoped(request, scope))
+        return self._http.send(replace(request, credentials=self._transport.scoped(scope)))
 
-    def _get(
-        self,
-        repo: str,
-        path: str,
-        *,
-        headers: Mapping[str, str] | None = None,
-        limit: int = MAX_MANIFEST,
-        within: float | None = None,
-    ) -> httpx.Response:
+    def _get(self, repo: str, path: str, *, accept: str = "*/*", **more: Any) -> httpx.Response:
         """Blobs and manifests are often served by object storage: redirects are followed."""
-        request = Request("GET", path, headers=headers or {}, follow=True, limit=limit, within=within)
+        request = Request("GET", path, headers={"Accept": accept}, follow=True, **{"limit": MAX_MANIFEST, **more})
         response = self._send(request, _pull(repo))
         if not response.content and not path.endswith(sha256(b"")):
             # Bytes that differ from their digest are altered evidence; none at all are a proxy's.
             raise self._http.system.unread("an empty body", f"{repo} {path}")
         return response
 
-    def _has(self, repo: str, path: str) -> bool:
-        request = Request("HEAD", path, headers=_ACCEPT, accept=(200, 404), follow=True)
-        return self._send(request, _pull(repo)).status_code == 200
+    def _head(self, repo: str, path: str, *statuses: int) -> httpx.Response:
+        request = Request("HEAD", path, headers={"Accept": _ACCEPT}, accept=statuses, follow=True)
+        return self._send(request, _pull(repo))
 
     def _pages(self, path: str, repo: str) -> Iterator[httpx.Response]:
         """Follow ``Link: <…>; rel="next"`` (distribution-spec, "Listing Tags")."""

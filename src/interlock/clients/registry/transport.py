@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Collection
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, Unpack
 from urllib.parse import urlsplit
 
 import httpx
 
-from interlock.clients.http import Http, Patience, Request, Secret, System, Token
+from interlock.clients.http import Http, Options, Request, Secret, System
 from interlock.clients.http.system import Meaning
 from interlock.errors import InputError, NotFoundError, RefusedError
 
@@ -37,28 +35,17 @@ class Distribution(System):
 class Transport:
     """One registry's connections, and the short-lived tokens that its token service gave, by scope. Thread-safe."""
 
-    def __init__(
-        self,
-        base_url: str,
-        *,
-        username: str | None,
-        token: Token,
-        token_realms: Collection[str],
-        ca_file: Path | None,
-        timeout: float,
-        patience: Patience | None,
-    ) -> None:
+    def __init__(self, base_url: str, secret: Secret, realms: Collection[str], **options: Unpack[Options]) -> None:
         parts = urlsplit(base_url if "//" in base_url else f"//{base_url}")
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
             raise InputError("registry-url", "not a registry's address", got=base_url, expected="http(s)://host[:port]")
         self.base_url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-        self.http = Http(Distribution(), self.base_url, ca_file=ca_file, timeout=timeout, patience=patience)
-        self.secret = Secret(token, username=username)
-        # The token service takes a token without a user's name as a password with an empty one.
-        self.login = Secret(token, username=username or "")
+        self.http = Http(Distribution(), self.base_url, **options)
+        self.secret = secret
+        # The token service takes a token without a user's name as the password of an empty one.
+        self.login = replace(secret, username=secret.username or "")
         self.bearers: dict[str, str] = {}
-        self.lock = threading.Lock()
-        self._realms = {parts.hostname, *token_realms}
+        self._realms = {parts.hostname, *realms}
         self._plain = parts.scheme == "http" and parts.hostname in _LOOPBACK
 
     def scoped(self, scope: str) -> Scoped:
@@ -82,8 +69,7 @@ class Scoped:
     scope: str
 
     def header(self) -> str | None:
-        with self.transport.lock:
-            bearer = self.transport.bearers.get(self.scope)
+        bearer = self.transport.bearers.get(self.scope)
         return f"Bearer {bearer}" if bearer else self.transport.secret.header()
 
     def renew(self, answer: httpx.Response, sent: str | None) -> bool:
@@ -93,8 +79,7 @@ class Scoped:
         """
         scheme, _, rest = answer.headers.get("WWW-Authenticate", "").partition(" ")
         asked = dict(_PARAMETER.findall(rest))
-        with self.transport.lock:
-            self.transport.bearers.pop(self.scope, None)  # it was refused: expired, or of another scope
+        self.transport.bearers.pop(self.scope, None)  # it was refused: expired, or of another scope
         realm = httpx.URL(asked.get("realm", ""))
         if scheme.lower() != "bearer" or not self.transport.is_private(realm):
             return self.transport.secret.renew(answer, sent)
@@ -107,22 +92,15 @@ class Scoped:
                 where=self.transport.base_url,
                 todo="if it is the registry's, add the host to `token_realms` of its address",
             )
-        bearer = self._ask(str(realm), asked.get("service"), login)
-        if bearer is None:
-            return False
-        with self.transport.lock:
-            self.transport.bearers[self.scope] = bearer
-        return True
-
-    def _ask(self, realm: str, service: str | None, login: str | None) -> str | None:
         headers = {"Authorization": login} if login else {}
-        query = {"service": service or None, "scope": self.scope}
+        query = {"service": asked.get("service") or None, "scope": self.scope}
         try:
-            answer = self.transport.http.send(
-                Request("GET", realm, query=query, headers=headers, credentials=None, limit=MAX_TOKEN_BYTES)
-            )
-            body = answer.json()
+            request = Request("GET", str(realm), query=query, headers=headers, limit=MAX_TOKEN_BYTES)
+            body = self.transport.http.send(request).json()
             bearer = body.get("token") or body.get("access_token")
         except (RefusedError, NotFoundError, ValueError, AttributeError, RecursionError):
-            return None
-        return bearer if isinstance(bearer, str) and bearer.isascii() and bearer.isprintable() and bearer else None
+            return False
+        if not isinstance(bearer, str) or not bearer.isascii() or not bearer.isprintable() or not bearer:
+            return False
+        self.transport.bearers[self.scope] = bearer
+        return True

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, Unpack
 
 import httpx
 
-from interlock.clients.http import Http, Patience, Request, Secret, System, Token, total_count
+from interlock.clients.http import Http, Options, Request, Secret, System, Token, total_count
 from interlock.clients.http.system import Meaning
 from interlock.clients.tickets import record as records
 from interlock.clients.tickets.record import Approval, ChangeRequest, HistoryEntry, State
@@ -27,6 +25,7 @@ class TableApi(System):
     title = "the ticket system"
     failed = "tickets-answer"
     refused = "tickets-refused"
+    timeout = 15.0
 
     def meaning(self, answer: httpx.Response, said: str) -> Meaning | None:
         try:
@@ -51,31 +50,14 @@ class TicketsClient:
     `interlock.clients.http`, and NotFoundError ``ticket-not-found``.
     """
 
-    def __init__(
-        self,
-        base_url: str,
-        token: Token,
-        *,
-        username: str | None = None,
-        ca_file: Path | None = None,
-        timeout: float = 15.0,
-        patience: Patience | None = None,
-    ) -> None:
-        self._http = Http(
-            TableApi(),
-            base_url.rstrip("/") + "/api/now/table/",
-            credentials=Secret(token, username=username),
-            ca_file=ca_file,
-            timeout=timeout,
-            patience=patience,
-        )
+    def __init__(self, base_url: str, token: Token, *, username: str | None = None, **options: Unpack[Options]) -> None:
+        url = base_url.rstrip("/") + "/api/now/table/"
+        self._http = Http(TableApi(), url, Secret(token, username=username), **options)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close_connections()
 
     def close_connections(self) -> None:
