@@ -209,6 +209,10 @@ _FACTS = {
     OK: Reason("The claim holds.", ""),
     "fact-unreadable": Reason("A source did not answer: the verdict is unknown.", "restore access to the source"),
     "fact-missing": Reason("A fact that the rule needs was not read.", "wait for the next round"),
+    "gate-error": Reason(
+        "The pull request could not be judged: something in it, or a fault of the platform. The others go on.",
+        "mend what is named, or close the pull request; the controller's log has the rest",
+    ),
 }
 
 REASONS: dict[str, Reason] = {
