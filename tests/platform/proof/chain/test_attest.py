@@ -25,6 +25,7 @@ def attested(world: Any, run: FinishedRun, **options: Any) -> Entry:
         **{
             "registry": world.registry,
             "key": world.attest,
+            "record_key": world.engine.public,
             "store": world.store,
             "ledger": world.ledger,
             "source": "https://hub-cluster",
@@ -167,8 +168,10 @@ def test_what_the_gate_reads_of_an_image(world: Any) -> None:
 
 
 def test_with_the_engines_key_a_run_without_its_records_is_not_attested(world: Any) -> None:
-    ledger = fresh(world)
+    ledger, unrecorded = fresh(world), copy.deepcopy(world.run)
+    for task_run in unrecorded.task_runs:
+        del task_run["metadata"]["annotations"]["interlock.dev/record"]
     with pytest.raises(IntegrityError) as error:
-        attested(world, world.run, ledger=ledger, record_key=world.attest.public)
+        attested(world, unrecorded, ledger=ledger)
     assert error.value.code == "record-missing"
     assert list(ledger.find(kinds.ATTESTED, world.run.digest("IMAGE_DIGEST"))) == []
