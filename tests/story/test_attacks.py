@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from .story_world.deliveries import fresh_clone
+import contextlib
+from pathlib import Path
+
+from .story_world.deliveries import commit, fresh_clone, proposed
 from .story_world.estate import ORGANISATION, Estate, refresh
+from .story_world.waiting import eventually
 
 
 def test_a_tag_called_like_the_tracked_branch_brings_no_older_seal_back(estate: Estate) -> None:
@@ -22,3 +26,31 @@ def test_a_tag_called_like_the_tracked_branch_brings_no_older_seal_back(estate: 
         assert "[ref-name-invalid]" in spelled.err
     finally:
         estate.git("dana", "push", "--quiet", "origin", ":refs/tags/sealed", cwd=clone)
+
+
+def test_hostile_pull_requests_stop_no_other_delivery(estate: Estate) -> None:
+    """Each of them stood in the way of every delivery of its environment, reverts too."""
+
+    def digits(clone: Path) -> None:
+        values = clone / "apps" / "payments" / "values.dev.yaml"
+        values.write_text(f"{values.read_text()}x: {'1' * 5000}\n")
+
+    def anything(clone: Path) -> None:
+        (clone / "any.txt").write_text("any\n")
+
+    with contextlib.ExitStack() as opened:
+        number = opened.enter_context(proposed(estate, "env-dev", digits))
+        rootless = opened.enter_context(proposed(estate, "env-dev", anything))
+        opened.enter_context(proposed(estate, "env-dev", anything, branch="bump/payments/main-"))
+        assert rootless.clone is not None
+        estate.git("dana", "checkout", "--quiet", "--orphan", "root", cwd=rootless.clone)
+        commit(estate, "dana", rootless.clone, "No parents", anything)
+        estate.git("dana", "push", "--quiet", "--force", "origin", f"HEAD:{rootless.branch}", cwd=rootless.clone)
+
+        source = fresh_clone(estate, "dana", "payments")
+        head = commit(estate, "dana", source, "Go on", lambda folder: (folder / "NEXT.md").write_text("on\n"))
+        estate.git("dana", "push", "--quiet", cwd=source)
+        estate.run("wait", "payments", "--env", "dev", "--image", f"main-{head[:12]}", "--timeout", "90")
+
+        assert "yaml-number" in eventually(number.gate).report
+        assert eventually(rootless.gate).state != "success"

@@ -216,18 +216,19 @@ def workspace_on(claim: str) -> Callable[[str], str]:
 
 
 @pytest.mark.parametrize(
-    "edit",
+    ("edit", "code"),
     [
-        my_own_pipeline,
+        (my_own_pipeline, "run-not-golden"),
         # git-clone would write the repository's files over what every scan compares with.
-        workspace_on("advisories"),
+        (workspace_on("advisories"), "run-not-golden"),
         # Or into the source of another service's run, whose claim has a name that can be computed.
-        workspace_on("pvc-0123456789"),
+        (workspace_on("pvc-0123456789"), "run-not-golden"),
+        (lambda run: f"{run}  timeouts: {{pipeline: {'1' * 5000}}}\n", "yaml-number"),
     ],
-    ids=["pipeline", "advisories", "another-run"],
+    ids=["pipeline", "advisories", "another-run", "number"],
 )
 def test_a_build_file_that_is_not_golden_is_refused(
-    estate: Estate, refunds: str, tmp_path: Path, edit: Callable[[str], str]
+    estate: Estate, refunds: str, tmp_path: Path, edit: Callable[[str], str], code: str
 ) -> None:
     """`.tekton/push.yaml` is the team's file: the platform takes nothing in it on trust."""
     clone = estate.clone("dana", refunds, tmp_path / "clone")
@@ -244,7 +245,7 @@ def test_a_build_file_that_is_not_golden_is_refused(
             found = estate.forge().statuses(ORGANISATION, refunds, head)
             return next((item.description for item in found if item.state == "error"), None)
 
-        assert "[run-not-golden]" in eventually(refused, what="the commit says why it is not built")
+        assert f"[{code}]" in eventually(refused, what="the commit says why it is not built")
         with pytest.raises(NotFoundError):
             estate.cluster().get(*PIPELINE_RUN, f"{refunds}-{head[:12]}", "ci")
     finally:

@@ -37,6 +37,9 @@ class Builds:
                 changed |= self._one(estate, service)
             except InterlockError as error:
                 log.warning("build of %s: %s", service.name, error)
+            except Exception:
+                # One team's repository must not stop the builds of the others.
+                log.exception("build of %s", service.name)
         return changed
 
     def _one(self, estate: Estate, service: Service) -> bool:

@@ -6,9 +6,10 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 
 from interlock.clients.connect import PLATFORM
+from interlock.clients.forge import ForgeClient
 from interlock.clients.forge import PullRequest as ForgePull
 from interlock.clients.git import Repository
-from interlock.errors import BusyError, ConflictError, InterlockError, RefusedError
+from interlock.errors import InterlockError
 from interlock.formats.signatures import openpgp
 from interlock.platform import catalog
 from interlock.platform.books import Entry, Recorded
@@ -40,6 +41,7 @@ class Deliveries:
     def __init__(self, world: World, environment: str) -> None:
         self._world = world
         self._name = environment
+        self._stumbled: set[int] = set()
 
     def run(self) -> bool:
         estate = self._world.estate()
@@ -176,31 +178,48 @@ class Deliveries:
         gates = []
         for pull in found:
             others = [*everywhere, *(item for item in found if item.number != pull.number)]
-            facts = self._read(estate, environment, pull, state, others)
-            judged = gate.judge(facts.facts)
-            gate.publish(forge, judged)
-            report.publish(forge, judged)
-            read[pull.number] = facts
+            try:
+                read[pull.number] = self._read(estate, environment, pull, state, others)
+                judged = gate.judge(read[pull.number].facts)
+            except Exception as error:
+                # Whoever opened it must not decide what becomes of the others.
+                log.exception("%s#%s cannot be judged", name, pull.number)
+                subject = reviews.pull_request(estate.repository(environment), pull)
+                judged = gate.failed(environment, estate, subject, error, now=world.now())
+            try:
+                gate.publish(forge, judged)
+                report.publish(forge, judged)
+            except Exception as error:
+                log.warning("%s#%s: the verdict cannot be told: %s", name, pull.number, error)
+                continue
             gates.append(judged)
-        chosen = queue.next_merge(gates)
-        if chosen is None:
-            return False
-        raw = read[chosen.facts.pull.number]
+        chosen = queue.next_merge(gates, stumbled=self._stumbled)
+        return chosen is not None and self._merge(forge, chosen, read[chosen.facts.pull.number])
+
+    def _merge(self, forge: ForgeClient, chosen: gate.Gate, raw: reading.Read) -> bool:
+        """Whether it was merged. If not, the next round judges what is there then, and lets others go first."""
+        pull = chosen.facts.pull
+        if pull.number in self._stumbled:
+            self._stumbled.clear()  # all that are ready have had their turn
         try:
             merge.merge(
                 forge,
-                world.books,
+                self._world.books,
                 chosen,
                 raw_reviews=raw.raw_reviews,
                 raw_record=raw.raw_record,
-                tickets=world.context.tickets.name,
+                tickets=self._world.context.tickets.name,
             )
-        except (BusyError, ConflictError, RefusedError) as error:
-            # Overtaken by a push or a review, or still being checked: the next round judges what is there then.
-            log.info("%s#%s was not merged: %s", name, chosen.facts.pull.number, error)
-            return False
-        log.info("%s#%s merged: %s", name, chosen.facts.pull.number, chosen.facts.pull.title)
-        return True
+        except InterlockError as error:
+            # Overtaken by a push or a review, refused by the forge, or not to be captured as evidence.
+            log.warning("%s#%s was not merged: %s", pull.repository, pull.number, error)
+        except Exception:
+            log.exception("%s#%s was not merged", pull.repository, pull.number)
+        else:
+            log.info("%s#%s merged: %s", pull.repository, pull.number, pull.title)
+            return True
+        self._stumbled.add(pull.number)
+        return False
 
     def _read(
         self,
@@ -246,7 +265,12 @@ class Deliveries:
             if world.books.has(body.key(number)):
                 continue
             reason = "The pull request was closed without being merged."
-            records.cancel(world.connections.tickets(), estate, number, delivery, reason=reason)
+            try:
+                records.cancel(world.connections.tickets(), estate, number, delivery, reason=reason)
+            except Exception as error:
+                # The number is what somebody typed into a title.
+                log.warning("record %s of %s cannot be cancelled: %s", number, delivery, error)
+                continue
             world.books.write(number, body, key=body.key(number))
 
     def _elsewhere(self, estate: Estate, environment: Environment) -> list[ForgePull]:

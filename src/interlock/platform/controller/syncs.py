@@ -42,6 +42,8 @@ class Syncs:
                     changed |= self._one(estate, environment, service, application)
                 except InterlockError as error:
                     log.warning("sync of %s in %s: %s", service.name, environment.name, error)
+                except Exception:
+                    log.exception("sync of %s in %s", service.name, environment.name)
         return changed
 
     def _one(self, estate: Estate, environment: Environment, service: Service, application: Mapping[str, Any]) -> bool:

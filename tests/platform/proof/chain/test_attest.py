@@ -27,6 +27,7 @@ def attested(world: Any, run: FinishedRun, **options: Any) -> Entry:
         **{
             "registry": world.registry,
             "key": world.attest,
+            "record_key": world.engine.public,
             "books": world.books,
             "source": "https://hub-cluster",
             "now": world.clock,
@@ -166,8 +167,10 @@ def test_what_the_gate_reads_of_an_image(world: Any) -> None:
 
 
 def test_with_the_engines_key_a_run_without_its_records_is_not_attested(world: Any) -> None:
-    books = fresh(world)
+    books, unrecorded = fresh(world), copy.deepcopy(world.run)
+    for task_run in unrecorded.task_runs:
+        del task_run["metadata"]["annotations"]["interlock.dev/record"]
     with pytest.raises(IntegrityError) as error:
-        attested(world, world.run, books=books, record_key=world.attest.public)
+        attested(world, unrecorded, books=books)
     assert error.value.code == "record-missing"
     assert list(books.of_subject(Attested, world.run.digest("IMAGE_DIGEST"))) == []

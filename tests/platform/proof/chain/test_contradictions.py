@@ -285,8 +285,9 @@ def test_a_scan_that_did_not_pass(world: Any, verdict: str, reason: str) -> None
     assert told(world) == {"scan": reason}
 
 
-def test_steps_that_were_not_isolated(world: Any) -> None:
-    tag, digest = world.build("two", isolation="none")
+@pytest.mark.parametrize("how", [{"isolation": "none"}, {"isolation": "container", "vouched": False}])
+def test_steps_that_were_not_isolated_or_of_which_only_an_annotation_says_so(world: Any, how: dict[str, Any]) -> None:
+    tag, digest = world.build("two", **how)
     world.ship("prod", tag, digest)
     assert told(world) == {"provenance": "isolation-weak"}
 

@@ -55,6 +55,7 @@ class World:
         self.seal_secret, self.seal_cert = git_keys.generate_openpgp("Seal <seal@acme.test>")
         self.forge_secret, self.forge_cert = git_keys.generate_openpgp("Forge <forge@acme.test>")
         self.release = PrivateKey(ec.generate_private_key(ec.SECP256R1()))
+        self.engine = PrivateKey(ec.generate_private_key(ec.SECP256R1()))
         secret = PrivateKey(ec.generate_private_key(ec.SECP256R1()))
         self.attest = AttestKey(secret.public, secret)
         self.people = {name: git_keys.generate_ssh(name) for name in ("dana", "sam", "rita", "pat")}
@@ -167,9 +168,18 @@ class World:
     # The build.
 
     def build(
-        self, text: str = "one", *, verdict: str = "pass", isolation: str = "bubblewrap", branch: str = "main"
+        self,
+        text: str = "one",
+        *,
+        verdict: str = "pass",
+        isolation: str = "bubblewrap",
+        branch: str = "main",
+        vouched: bool = True,
     ) -> tuple[str, Digest]:
-        """A commit of the app repo, its pipeline run, image, documents and signature: (tag, digest)."""
+        """A commit of the app repo, its pipeline run, image, documents and signature: (tag, digest).
+
+        ``vouched``: whether the controller knows the engine's key, and so believes its records.
+        """
         repo = self.repositories["payments"]
         parents = [self.tip("payments", "main")] if repo.refs() else []
         tree = repo.write_tree({"flow.msgflow": text.encode()})
@@ -188,12 +198,14 @@ class World:
             statement.image_signature(digest), subject=content.descriptor, key=self.release, created=START
         )
         self.registry.push(NAME, signed)
-        run = finished_run(commit, tag, digest, documents["cyclonedx"], documents["vnd.interlock.scan"], isolation)
+        sbom, scan = documents["cyclonedx"], documents["vnd.interlock.scan"]
+        run = finished_run(commit, tag, digest, sbom, scan, isolation, self.engine)
         self.clusters["https://hub-cluster"].put(copy.deepcopy(dict(run.run)))
         attest.attest(
             run,
             registry=self.registry,  # type: ignore[arg-type]
             key=self.attest,
+            record_key=self.engine.public if vouched else None,
             books=self.books,
             source="https://hub-cluster",
             now=self.clock,
