@@ -1,10 +1,14 @@
-# `make demo` plays the tutorial, `make test` runs the tests, `make check` is what CI checks besides.
+# `make` alone lists the targets; what stands behind `##` is their description.
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 T      ?=
 
-.PHONY: demo test check format bench lock docs conformance toolbox-image clean
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench lock docs conformance toolbox-image clean
+
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: $(VENV)/installed  ## Set everything up, play the tutorial's story, leave the engines running
 	@PATH="$(abspath $(BIN)):$$PATH" $(PYTHON) docs/tutorial/play.py
@@ -45,7 +49,7 @@ lock: $(VENV)/installed  ## Pin every dependency by hash, without naming an inde
 toolbox-image:  ## Build the image that catalog steps run on a real cluster (needs buildah)
 	buildah build --file containers/toolbox/Containerfile --tag interlock-toolbox .
 
-clean:
+clean:  ## Remove the virtual environment and every cache
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/installed: requirements.lock pyproject.toml

@@ -18,7 +18,7 @@ _IMPORTS = (
     "interlock.local.forge.app",
     "interlock.local.registry.app",
     "interlock.local.tickets.app",
-    "interlock.local.tekton.engine",
+    "interlock.tekton.engine.engine",
     "interlock.local.argocd.engine",
     "interlock.platform.controller.__main__",
 )

@@ -7,12 +7,13 @@ import hashlib
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from estate import Estate
 from figures import Table, median, ms, ratio, repeated, timed
 
-from interlock.local.tekton.masking import Masker
+from interlock.tekton.engine.masking import Masker
 
 _CHUNK = 64 * 1024
 _SIZE = 64 * 1024 * 1024
@@ -37,7 +38,7 @@ def table() -> Table:
     rows = [["`cat` of the log through a pipe", "", ms(base), _speed(base), "1.0 ×"]]
     for count, key in ((1, False), (10, True), (100, True), (1000, True)):
         built, masker = _built(count, key=key)
-        took = median(repeated(lambda masker=masker: _mask(masker, log), _TIMES))
+        took = median(repeated(partial(_mask, masker, log), _TIMES))
         name = f"{count} secret{'s' if count > 1 else ''}{', one of them a private key' if key else ''}"
         rows.append([name, ms(built), ms(took), _speed(took), ratio(took, base)])
     built, masker = _built(10, key=True)

@@ -20,11 +20,13 @@ from typing import Any
 from estate import Estate
 from figures import Table, median, ms, quantile, ratio, s
 
-from interlock.local.tekton.config import Config
-from interlock.local.tekton.engine import Engine
-from interlock.local.tekton.isolation import process, sandbox
-from interlock.local.tekton.isolation.launch import Launch
-from interlock.local.tekton.memory import Cluster, MemoryClient
+from interlock.local.sandbox import process, starting
+from interlock.local.sandbox.launch import Launch
+from interlock.local.sandbox.levels import Isolation
+from interlock.local.sandbox.view import View
+from interlock.tekton.engine.config import Config
+from interlock.tekton.engine.engine import Engine
+from interlock.tekton.engine.memory import Cluster, MemoryClient
 
 _API = "tekton.dev/v1"
 _IMAGE = "bench/shell"
@@ -111,12 +113,12 @@ def step_overhead(*, few: int = 1, many: int = 21, runs: int = 5) -> Table:
 
 
 @contextlib.contextmanager
-def _recorded() -> Iterator[list[sandbox.View]]:
+def _recorded() -> Iterator[list[View]]:
     """The views that steps are started with."""
-    views: list[sandbox.View] = []
+    views: list[View] = []
     start = process.start
 
-    def recording(isolation: sandbox.Isolation, view: sandbox.View, *args: Any, **options: Any) -> process.Process:
+    def recording(isolation: Isolation, view: View, *args: Any, **options: Any) -> process.Process:
         views.append(view)
         return start(isolation, view, *args, **options)
 
@@ -127,7 +129,7 @@ def _recorded() -> Iterator[list[sandbox.View]]:
         process.start = start
 
 
-def _standing(view: sandbox.View, folder: Path) -> sandbox.View:
+def _standing(view: View, folder: Path) -> View:
     """The view with folders of its own: those of the run go with it."""
     binds = []
     for index, bind in enumerate(view.binds):
@@ -136,8 +138,8 @@ def _standing(view: sandbox.View, folder: Path) -> sandbox.View:
     return replace(view, binds=binds)
 
 
-def _bare(view: sandbox.View, isolation: sandbox.Isolation) -> float:
-    with isolation.launch(view) as launch:
+def _bare(view: View, isolation: Isolation) -> float:
+    with starting.launch(isolation, view) as launch:
         started = time.perf_counter()
         _run(launch)
         return time.perf_counter() - started
@@ -189,9 +191,8 @@ def memory(*, runs: int = 50) -> Table:
         binding = [{"name": "w", "persistentVolumeClaim": {"claimName": "gate"}}]
         for index in range(runs):
             made.create("TaskRun", f"run-{index}", {"taskSpec": task, "workspaces": binding})
-        for index in range(runs):
-            key = ("TaskRun", "ci", f"run-{index}")
-            made.cluster.wait(lambda key=key: _running(made.cluster.objects[key]), timeout=_PATIENCE)
+        keys = [("TaskRun", "ci", f"run-{index}") for index in range(runs)]
+        made.cluster.wait(lambda: all(_running(made.cluster.objects[key]) for key in keys), timeout=_PATIENCE)
         during = _resident()
         gate = os.open(claim / "gate", os.O_RDWR)
         os.write(gate, b"\n" * runs)

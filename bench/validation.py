@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from estate import Estate
 from figures import Table, median, ms, repeated
 
 from interlock.formats import yaml
-from interlock.formats.tekton import admission
-from interlock.formats.tekton.flags import Flags
+from interlock.tekton.spec import admission
+from interlock.tekton.spec.flags import Flags
 
 CATALOG = Path(__file__).resolve().parents[2] / "shared/conformance/tekton-catalog"
 _TIMES = 5
@@ -36,7 +37,7 @@ def table() -> Table:
     return Table("Validation of Tekton objects", ("what", "objects", "judged", "read"), rows, [note])
 
 
-def _per(value: dict[str, object], times: int) -> float:
+def _per(value: Mapping[str, object], times: int) -> float:
     return median(repeated(lambda: [admission.check(value) for _ in range(times)], _TIMES)) / times
 
 

@@ -1,10 +1,16 @@
-"""Real clients of the field, for whoever asks. A test that needs one is skipped, visibly, where it is absent."""
+"""For whoever asks: real clients of the field, and an HTTP server to reach.
+
+A test that needs a real client is skipped, visibly, where it is absent.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 
@@ -21,3 +27,25 @@ def client() -> Callable[[str], str]:
         return path
 
     return find
+
+
+class _Answers(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"answered " + self.path.encode())
+
+    def log_message(self, format: str, *args: Any) -> None:
+        return None
+
+
+@pytest.fixture
+def http_server() -> Iterator[int]:
+    """The loopback port of an HTTP server that says which path it was asked for."""
+    http = ThreadingHTTPServer(("127.0.0.1", 0), _Answers)
+    thread = threading.Thread(target=http.serve_forever)
+    thread.start()
+    yield http.server_address[1]
+    http.shutdown()
+    http.server_close()
+    thread.join()

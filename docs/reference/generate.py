@@ -16,12 +16,13 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from interlock import cli
-from interlock.formats.tekton import images
-from interlock.formats.tekton.admission import RULES
-from interlock.formats.tekton.flags import Flags
-from interlock.local.tekton.config import Config
-from interlock.local.tekton.resolvers import ResolverConfig
+from interlock.platform.books import vocabulary
 from interlock.platform.checks import reasons
+from interlock.tekton.engine.config import Config
+from interlock.tekton.engine.resolvers import ResolverConfig
+from interlock.tekton.spec import images
+from interlock.tekton.spec.admission import RULES
+from interlock.tekton.spec.flags import Flags
 
 HERE = Path(__file__).resolve().parent
 HEADER = "<!-- Written by docs/reference/generate.py (make docs): edit the code, not this page. -->\n\n"
@@ -34,6 +35,7 @@ def pages() -> dict[str, str]:
         "pipeline-rules.md": _rules(),
         "images.md": _images(),
         "tekton-engine.md": _engine(),
+        "books.md": _books(),
     }
     return {name: HEADER + text for name, text in found.items()}
 
@@ -92,10 +94,45 @@ def _images() -> str:
         "image has,\nno others, and its shell as `/bin/sh`. Mirrors (`mirror.gcr.io`, `index.docker.io`, "
         "`public.ecr.aws/docker`,\n`registry.redhat.io`) count as the registry that they copy. The first row that fits "
         "wins. What it means and what it\ndoes not do: [run a step with its image](../how-to/run-with-an-image.md). "
-        "The data, with every program's name:\n`src/interlock/formats/tekton/images/images.toml`.\n\n"
+        "The data, with every program's name:\n`src/interlock/tekton/spec/images/images.toml`.\n\n"
         "| profile | images | shell | programs | runs without a command |\n|---|---|---|---:|---|\n"
         + "\n".join(rows)
         + "\n"
+    )
+
+
+def _books() -> str:
+    def rows(kinds: tuple[type[vocabulary.Body], ...]) -> str:
+        found = ""
+        for kind in kinds:
+            fields = (
+                ", ".join(f"`{name}`" for name in vocabulary.schema(kind).get("properties", {}))
+                or "as its source gave it"
+            )
+            meaning = " ".join((kind.__doc__ or "").replace("``", "`").split())
+            found += f"| `{kind.KIND}` | {kind.VERSION} | {meaning} | {fields} |\n"
+        return found
+
+    return (
+        "# The books\n\n"
+        "What the controller alone writes, for ever readable: the ledger (`stores.ledger` of the context file, one "
+        "entry a line)\nand the evidence store (`stores.evidence`, one fact a file, named by the digest of its bytes). "
+        "Why they are so:\n[the ledger as a tree](../explanation/decisions/README.md).\n\n"
+        "## An entry\n\n"
+        "| field | meaning |\n|---|---|\n"
+        "| `format` | 2; entries of release 0.1 have none, and are read as format 1 |\n"
+        "| `sequence`, `time` | its number from 1; RFC 3339 in UTC, by the controller's clock |\n"
+        "| `kind`, `version`, `body` | what it says, in the form of one of the kinds below |\n"
+        "| `subject`, `before` | what it is about; the id of the entry before it of the same subject |\n"
+        "| `key` | of the act: a retried act is one entry |\n"
+        "| `evidence` | facts of the evidence store, by digest |\n"
+        "| `interlock`, `rules`, `epoch` | the version that wrote it, the digest of the rules in force "
+        "(of its sealed files, as `sha256sum` lists them), the epoch of the controller's lease |\n"
+        "| `previous`, `hash`, `signature` | the id of the entry before; its own id; by the attest key |\n"
+        "\nThe lines are the leaves of a Merkle tree (RFC 6962), kept in tiles (C2SP tlog-tiles) beside the ledger; "
+        "its checkpoint is\na signed note (C2SP tlog-checkpoint).\n"
+        f"\n## Kinds of entries\n\n| kind | version | meaning | body |\n|---|---:|---|---|\n{rows(vocabulary.ENTRIES)}"
+        f"\n## Kinds of evidence\n\n| kind | version | meaning | body |\n|---|---:|---|---|\n{rows(vocabulary.FACTS)}"
     )
 
 
@@ -113,7 +150,7 @@ def _engine() -> str:
     flags = "".join(f"| `{field.alias}` | `{json.dumps(field.default)}` |\n" for field in Flags.model_fields.values())
     return (
         "# The Tekton engine's configuration\n\n"
-        "`python -m interlock.local.tekton --config FILE`, YAML; `interlock local` writes one. A key without a "
+        "`python -m interlock.tekton.engine --config FILE`, YAML; `interlock local` writes one. A key without a "
         "default\nis needed. Relative paths are relative to the file's folder.\n\n"
         f"| key | default | meaning |\n|---|---|---|\n{rows(Config)}"
         f"\n## `resolvers`\n\n| key | default | meaning |\n|---|---|---|\n{rows(ResolverConfig)}"

@@ -1,3 +1,3 @@
 """Interlock: nothing reaches a cluster except through git, and only when every link of its proof holds."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"

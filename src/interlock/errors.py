@@ -10,6 +10,7 @@ Every error says what was got, what was expected, where, and what to do, and car
     ├── IntegrityError       bytes are not what their digest or signature says (ValueError)    exit 4
     ├── UnsupportedError     a construct we know of and do not handle    (NotImplementedError) exit 2
     ├── UnreachableError     a service or process did not answer         (ConnectionError)     exit 5
+    │   └── BusyError        a service said: later                                             exit 5
     └── InternalError        a broken invariant: our fault               (RuntimeError)        exit 70
 
 Codes are kebab-case, stable, and unique for a meaning: scripts match on them, never on messages.
@@ -18,7 +19,7 @@ Codes are kebab-case, stable, and unique for a meaning: scripts match on them, n
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,14 @@ class UnreachableError(InterlockError, ConnectionError):
     exit_code = 5
 
     __str__ = InterlockError.__str__
+
+
+class BusyError(UnreachableError):
+    """A service answered that it cannot answer now. ``after``: seconds until it wants to be asked again, if it said."""
+
+    def __init__(self, code: str, message: str, *, after: float | None = None, **detail: Any) -> None:
+        super().__init__(code, message, **detail)
+        self.after = after
 
 
 class InternalError(InterlockError, RuntimeError):

@@ -15,9 +15,10 @@ from typing import Any
 
 import httpx
 import pytest
-from corpus_world.estate import Corpus, Estate, Recorded, replayed
 
 from interlock import cli
+
+from .corpus_world.estate import Corpus, Estate, Recorded, replayed
 
 CORPORA = tuple(Corpus(Path(__file__).parent / version) for version in ("v1",))
 """One of every version that was ever written; none is taken away."""

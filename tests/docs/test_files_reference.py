@@ -115,13 +115,13 @@ def run(**more: Any) -> dict[str, Any]:
 
 def test_the_build_file_takes_the_fields_that_are_listed() -> None:
     listed = set(re.findall(r"^\| `spec\.([a-zA-Z]+)` \|", PAGE, re.M))
-    made = run(workspaces=[], timeouts={"pipeline": "10m"})
-    assert set(made["spec"]) == listed
+    made = run(timeouts={"pipeline": "10m"})
+    assert set(made["spec"]) == listed | {"workspaces"}
     for key, value in PARAMS.items():
         assert f'`{key}: "{value}"`' in PAGE
 
 
-@pytest.mark.parametrize("field", ["taskRunTemplate", "taskRunSpecs", "pipelineSpec", "managedBy"])
+@pytest.mark.parametrize("field", ["workspaces", "taskRunTemplate", "taskRunSpecs", "pipelineSpec", "managedBy"])
 def test_the_build_file_takes_no_other_field(field: str) -> None:
     with pytest.raises(RefusedError, match="a build may set"):
         run(**{field: {}})

@@ -51,8 +51,9 @@ def verify(folder: Path, home: Path, commit: str = "main") -> subprocess.Complet
     environment = {"PATH": "/usr/bin:/bin", "GNUPGHOME": str(home), "HOME": str(home), "GIT_CONFIG_NOSYSTEM": "1"}
     command = ["git", "verify-commit", "--raw", commit]
     # gpg prints the salt that Sequoia puts into a notation as raw bytes.
-    options = {"capture_output": True, "text": True, "errors": "replace", "check": False}
-    return subprocess.run(command, cwd=folder, env=environment, **options)
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, errors="replace", check=False
+    )
 
 
 def test_git_verify_commit_accepts_a_seal(tmp_path: Path, gnupg: Gpg) -> None:
@@ -175,8 +176,9 @@ def test_git_verify_commit_accepts_a_merge_by_the_forge(tmp_path: Path, gnupg: G
         bare.update_ref("refs/heads/main", base)
         bare.update_ref("refs/heads/feature", head)
         pull = forge.pulls.create(repo, admin, head="feature", base="main", title="Change", body="")
-        words = {"title": "Merge", "message": "", "force": False}
-        merged = forge.merges.merge(repo, pull.number, admin, head_commit_id=head, **words)
+        merged = forge.merges.merge(
+            repo, pull.number, admin, head_commit_id=head, title="Merge", message="", force=False
+        )
         gnupg("--import", stdin=forge.signatures.certificate)
         done = verify(bare.path, gnupg.home, merged)  # type: ignore[attr-defined]
         assert done.returncode == 0, done.stderr

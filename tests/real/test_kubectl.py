@@ -73,7 +73,7 @@ spec:
   source:
     repoURL: https://git/acme/env-dev
     path: apps/payments
-    targetRevision: main
+    targetRevision: refs/heads/main
 """
 
 
@@ -136,6 +136,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         "port": port,
         "data": "data",
         "tokens": "tokens.yaml",
+        "admission": ["interlock.tekton.spec.webhooks"],
         "tls": {"cert": cert.name, "key": private.name, "ca": ca.name},
     }
     (folder / "config.yaml").write_text(yaml.dump(config))

@@ -151,6 +151,7 @@ def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
             "port": port,
             "data": "hub",
             "tokens": "tokens.yaml",
+            "admission": ["interlock.tekton.spec.webhooks"],
             "tls": {"cert": cert.name, "key": private.name, "ca": ca.name},
             "kubelets": {NODE: {"address": f"127.0.0.1:{logs}", "secret_file": "secret"}},
         },
@@ -158,7 +159,7 @@ def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
     )
     server = f"https://127.0.0.1:{port}"
     engine, _ = _child(
-        "interlock.local.tekton",
+        "interlock.tekton.engine",
         {
             "server": server,
             "token_file": "token",

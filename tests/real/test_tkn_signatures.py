@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from nacl.secret import SecretBox
 
 from interlock.formats import yaml
-from interlock.formats.tekton import trusted
+from interlock.tekton.spec import trusted
 
 pytestmark = pytest.mark.real("tkn")
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from story_world.deliveries import Proposal, commit, fresh_clone
-from story_world.estate import Estate
-from story_world.waiting import eventually
+from .story_world.deliveries import Proposal, commit, fresh_clone
+from .story_world.estate import Estate
+from .story_world.waiting import eventually
 
 
 @pytest.fixture(scope="session")

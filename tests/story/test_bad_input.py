@@ -10,14 +10,15 @@ from pathlib import Path
 
 import httpx
 import pytest
-from story_world.deliveries import GATE, Proposal
-from story_world.estate import ORGANISATION, Estate
-from story_world.waiting import eventually
 
 from interlock.clients.forge import ForgeClient
 from interlock.clients.kubernetes import KubernetesClient
 from interlock.clients.tickets import TicketsClient
 from interlock.errors import RefusedError
+
+from .story_world.deliveries import GATE, Proposal
+from .story_world.estate import ORGANISATION, Estate
+from .story_world.waiting import eventually
 
 
 def entries(estate: Estate) -> list[tuple[str, str]]:

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from story_world.copies import DAMAGES, Copy, copied
-from story_world.estate import ORGANISATION, Estate
 
 from interlock.clients.forge import ForgeClient
 from interlock.clients.git import Repository
 from interlock.formats.signatures import openpgp
+
+from .story_world.copies import DAMAGES, Copy, copied
+from .story_world.estate import ORGANISATION, Estate
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +109,7 @@ def accept_only_executed(estate: Estate, copy: Copy, clone: Path) -> None:
     """What an operator's own setup would have written, in the copy: rules and their seal, by who holds the keys."""
     context = copy.session.context
     token = context.secret(context.identity("interlock").forge, what="the platform on the forge")
-    git = Repository.clone_mirror(f"{context.forge.outside}/{ORGANISATION}/platform.git", clone, token)
+    git = Repository.clone_mirror(f"{context.forge.outside}/{ORGANISATION}/platform.git", clone, lambda: token)
     with ForgeClient(
         context.forge.outside, (estate.home.credential("forge", "root-admin")).read_text().strip()
     ) as forge:

@@ -10,11 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from story_world.deliveries import Proposal, commit, fresh_clone
-from story_world.estate import ORGANISATION, Estate, settled
-from story_world.waiting import eventually
 
 from interlock.errors import InterlockError
+
+from .story_world.deliveries import Proposal, commit, fresh_clone
+from .story_world.estate import ORGANISATION, Estate, settled
+from .story_world.waiting import eventually
 
 SEED = 20261123
 
@@ -84,7 +85,8 @@ def test_a_delivery_is_merged_and_sealed_once_whatever_dies(estate: Estate, seco
 
 def first_parents(estate: Estate, repository: str, *, stop: str) -> list[str]:
     """Commits of main since ``stop``, newest first."""
-    forge, found = estate.forge(), []
+    forge = estate.forge()
+    found: list[str] = []
     tip = estate.branch(repository)
     while tip != stop:
         found.append(tip)
@@ -94,7 +96,8 @@ def first_parents(estate: Estate, repository: str, *, stop: str) -> list[str]:
 
 def seals(estate: Estate) -> list[tuple[str, str]]:
     """(seal, the merge that it seals), along the first parents of env-test's sealed branch."""
-    forge, found = estate.forge(), []
+    forge = estate.forge()
+    found: list[tuple[str, str]] = []
     tip = estate.branch("env-test", "sealed")
     while True:
         seal = forge.commit(ORGANISATION, "env-test", tip)

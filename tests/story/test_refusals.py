@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from story_world.deliveries import Proposal, commit, proposed, set_image
-from story_world.estate import ORGANISATION, Estate
-from story_world.waiting import eventually
 
 from interlock.errors import InputError, InterlockError, RefusedError
+
+from .story_world.deliveries import Proposal, commit, proposed, set_image
+from .story_world.estate import ORGANISATION, Estate
+from .story_world.waiting import eventually
 
 
 def nothing(_: Path) -> None:

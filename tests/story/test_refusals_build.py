@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from story_world.deliveries import Proposal, commit, proposed
-from story_world.estate import ORGANISATION, Estate
-from story_world.waiting import eventually
 
-from interlock.errors import RefusedError
-from interlock.local import kubelets
+from interlock.clients import kubelets
+from interlock.errors import NotFoundError, RefusedError
+
+from .story_world.deliveries import Proposal, commit, proposed
+from .story_world.estate import ORGANISATION, Estate
+from .story_world.waiting import eventually
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "payments"
 GENERATED = ("service.yaml", "catalog-info.yaml", ".tekton")
@@ -65,7 +66,7 @@ def finished(estate: Estate, service: str, commit_id: str) -> dict[str, Any]:
         run = estate.cluster().get(*PIPELINE_RUN, name, "ci")
         return run if condition(run).get("status") in ("True", "False") else None
 
-    return eventually(ended, timeout=90, what=f"{name} has ended")  # type: ignore[return-value]
+    return eventually(ended, timeout=90, what=f"{name} has ended")
 
 
 def condition(run: dict[str, Any]) -> dict[str, str]:
@@ -205,15 +206,38 @@ def test_people_start_no_tasks(estate: Estate) -> None:
     assert refused.value.code == "kubernetes-forbidden"
 
 
-def test_a_build_file_that_names_another_pipeline_is_refused(estate: Estate, refunds: str, tmp_path: Path) -> None:
+def my_own_pipeline(run: str) -> str:
+    return run.replace("name: build-ace-flow", "name: build-my-own")
+
+
+def workspace_on(claim: str) -> Callable[[str], str]:
+    bound = f"  workspaces:\n    - name: source\n      persistentVolumeClaim: {{claimName: {claim}}}\n"
+    return lambda run: run + bound
+
+
+@pytest.mark.parametrize(
+    ("edit", "code"),
+    [
+        (my_own_pipeline, "run-not-golden"),
+        # git-clone would write the repository's files over what every scan compares with.
+        (workspace_on("advisories"), "run-not-golden"),
+        # Or into the source of another service's run, whose claim has a name that can be computed.
+        (workspace_on("pvc-0123456789"), "run-not-golden"),
+        (lambda run: f"{run}  timeouts: {{pipeline: {'1' * 5000}}}\n", "yaml-number"),
+    ],
+    ids=["pipeline", "advisories", "another-run", "number"],
+)
+def test_a_build_file_that_is_not_golden_is_refused(
+    estate: Estate, refunds: str, tmp_path: Path, edit: Callable[[str], str], code: str
+) -> None:
     """`.tekton/push.yaml` is the team's file: the platform takes nothing in it on trust."""
     clone = estate.clone("dana", refunds, tmp_path / "clone")
 
     def change(folder: Path) -> None:
         path = folder / ".tekton" / "push.yaml"
-        path.write_text(path.read_text().replace("name: build-ace-flow", "name: build-my-own"))
+        path.write_text(edit(path.read_text()))
 
-    head = commit(estate, "dana", clone, "My own pipeline", change)
+    head = commit(estate, "dana", clone, "My own build", change)
     estate.git("dana", "push", "--quiet", cwd=clone)
     try:
 
@@ -221,7 +245,9 @@ def test_a_build_file_that_names_another_pipeline_is_refused(estate: Estate, ref
             found = estate.forge().statuses(ORGANISATION, refunds, head)
             return next((item.description for item in found if item.state == "error"), None)
 
-        assert "[run-not-golden]" in eventually(refused, what="the commit says why it is not built")  # type: ignore[operator]
+        assert f"[{code}]" in eventually(refused, what="the commit says why it is not built")
+        with pytest.raises(NotFoundError):
+            estate.cluster().get(*PIPELINE_RUN, f"{refunds}-{head[:12]}", "ci")
     finally:
         estate.git("dana", "revert", "--no-edit", "HEAD", cwd=clone)
         estate.git("dana", "push", "--quiet", cwd=clone)

@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from story_world.deliveries import proposed, set_image
-from story_world.estate import Estate
 
 from interlock.errors import RefusedError
 from interlock.formats.oci import Content, File, image
 from interlock.formats.sigstore import keys, referrers, statement
+
+from .story_world.deliveries import proposed, set_image
+from .story_world.estate import Estate
 
 REPOSITORY = "integration/payments"
 CREATED = datetime(2026, 5, 4, tzinfo=UTC)

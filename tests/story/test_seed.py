@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from story_world.estate import Estate, eventually
 
 from interlock.formats import yaml
 from interlock.platform import catalog
 from interlock.platform.setup import installation
+
+from .story_world.estate import Estate, eventually
 
 PIPELINE = Path(__file__).parents[3] / "shared" / "seed" / "pipeline-build-ace-flow.yaml"
 NAMESPACE = "seed"

@@ -7,10 +7,11 @@ import json
 from typing import Any
 
 import pytest
-from story_world.estate import Estate
 
 from interlock.formats.sigstore import keys
 from interlock.formats.tekton import record
+
+from .story_world.estate import Estate
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +23,7 @@ def build(estate: Estate) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 
 
 def test_the_engine_vouches_for_every_task_run(estate: Estate, build: Any) -> None:
+    assert estate.context.keys.record is not None
     public = keys.load_public(estate.context.keys.record.read_bytes())
     for task_run in build[1]:
         said = record.verify(task_run, public)

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from story_world.estate import ORGANISATION, Estate
 
 from interlock.clients.tickets import ChangeRequest
+
+from .story_world.estate import ORGANISATION, Estate
 
 ENVIRONMENTS = ("dev", "test", "prod")
 LINKS = [

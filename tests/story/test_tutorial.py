@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from story_world import drop_webhooks
-from story_world.estate import BIN, free_ports
+
+from .story_world import drop_webhooks
+from .story_world.estate import BIN, free_ports
 
 PLAY = Path(__file__).parents[2] / "docs" / "tutorial" / "play.py"
 DROP = f"{shlex.quote(sys.executable)} {shlex.quote(str(drop_webhooks.__file__))}"

@@ -6,15 +6,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from story_world.deliveries import Proposal, commit, fresh_clone
-from story_world.estate import ORGANISATION, Estate, settled
-from story_world.waiting import eventually
 
-ARGOCD = ("argoproj.io/v1alpha1", "Application")
-REFRESH = "argocd.argoproj.io/refresh"
+from .story_world.deliveries import Proposal, commit, fresh_clone
+from .story_world.estate import ARGOCD, ORGANISATION, Estate, refresh, settled
+from .story_world.waiting import eventually
 
 
 def attack(estate: Estate) -> str:
@@ -66,18 +63,6 @@ def restore(estate: Estate) -> Proposal:
     return proposal
 
 
-def refresh(estate: Estate, application: str) -> dict[str, Any]:
-    """Have Argo CD compare anew with git and the cluster; the Application as it stands afterwards."""
-    hub = estate.bootstrap("hub")
-    hub.patch(*ARGOCD, application, {"metadata": {"annotations": {REFRESH: "hard"}}}, namespace="argocd")
-
-    def done() -> dict[str, Any] | None:
-        found = hub.get(*ARGOCD, application, "argocd")
-        return None if REFRESH in (found["metadata"].get("annotations") or {}) else found
-
-    return eventually(done, what=f"{application} is compared")  # type: ignore[return-value]
-
-
 class TestWithTheControllerStopped:
     def test_nothing_syncs(self, estate: Estate, unsealed: str) -> None:
         sealed = estate.branch("env-prod", "sealed")
@@ -115,7 +100,7 @@ class TestWithTheControllerStopped:
             **{key: shadow[key] for key in ("apiVersion", "kind", "spec")},
             "metadata": {"name": "shadow-prod", "namespace": "argocd"},
         }
-        shadow["spec"]["source"]["targetRevision"] = "main"
+        shadow["spec"]["source"]["targetRevision"] = "refs/heads/main"
         hub.create(shadow)
         try:
 

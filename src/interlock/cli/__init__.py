@@ -1,7 +1,7 @@
 """Interlock on the command line: one file a noun, imported only when its command is called.
 
 Exit codes: 0 done · 1 the answer is no (a proof or gate that does not hold) · 2 bad input or usage · 3 not found ·
-4 refused or overtaken by another change · 5 a service did not answer · 70 our fault.
+4 refused or overtaken by another change · 5 a service did not answer, or not now · 70 our fault.
 """
 
 from __future__ import annotations

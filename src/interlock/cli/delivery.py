@@ -52,7 +52,7 @@ def promote(
         )
     source = session.connections.mirror(before.repository, identity)
     path = layout.values(service, before.name)
-    held = source.read(f"refs/heads/{before.branch}", path)
+    held = source.read(before.ref, path)
     if held is None:
         raise NotFoundError("service-not-onboarded", f"{service} is not onboarded in {before.name}", where=path)
     git = session.connections.mirror(environment.repository, identity)

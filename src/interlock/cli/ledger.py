@@ -23,7 +23,7 @@ def verify(json: JsonOption = False, context: ContextOption = None) -> None:
     from interlock.cli.session import Session
     from interlock.platform.proof.chain import report_as_dict
 
-    report = proofs.sources(Session(context)).ledger.verify()
+    report = proofs.sources(Session(context)).books.ledger.verify()
     if json:
         print_json(report_as_dict(report))
     elif report.fault is None:
@@ -40,7 +40,7 @@ def entries(json: JsonOption = False, context: ContextOption = None) -> None:
     from interlock.cli import proofs
     from interlock.cli.session import Session
 
-    found = proofs.sources(Session(context)).ledger.entries()
+    found = list(proofs.sources(Session(context)).books.ledger.entries())
     if json:
         print_json([{"sequence": e.sequence, "time": e.time, "kind": e.kind, "subject": e.subject} for e in found])
         return
@@ -54,14 +54,11 @@ def find(
     json: JsonOption = False,
     context: ContextOption = None,
 ) -> None:
-    """Find entries by what they name, through an index that is made from the ledger and proves nothing."""
+    """Find entries by what they name."""
     from interlock.cli import proofs
     from interlock.cli.session import Session
-    from interlock.platform.proof.index import Index
 
-    session = Session(context)
-    ledger = proofs.sources(session).ledger
-    found = [ledger.get(name) for name in Index(session.context.stores.index, ledger).lookup(term)]
+    found = sorted(proofs.sources(Session(context)).books.ledger.about(term), key=lambda entry: entry.sequence)
     if json:
         print_json([{"sequence": e.sequence, "time": e.time, "kind": e.kind, "subject": e.subject} for e in found])
         return

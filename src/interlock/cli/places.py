@@ -53,7 +53,7 @@ def look(session: Session, environment: str, service: str, identity: str) -> Pla
 
 def place(session: Session, estate: Estate, environment: Environment, service: str, identity: str) -> Place:
     git = session.connections.mirror(environment.repository, identity)
-    branch = f"refs/heads/{environment.branch}"
+    branch = environment.ref
     path = layout.values(service, environment.name)
     data = git.read(branch, path)
     if data is None:
@@ -100,7 +100,7 @@ def image(session: Session, environment: Environment, service: str, identity: st
     """What the tracked branch says."""
     git = session.connections.mirror(environment.repository, identity)
     path = layout.values(service, environment.name)
-    data = git.read(f"refs/heads/{environment.branch}", path)
+    data = git.read(environment.ref, path)
     if data is None:
         raise _absent(service, environment)
     return layout.image_in(data, file=path)

@@ -10,11 +10,10 @@ from rich.console import Console
 from rich.table import Table
 
 from interlock.cli.session import Session, now
+from interlock.platform.books import Books, keys
 from interlock.platform.domain.ids import EnvironmentName, RecordNumber, ServiceName
 from interlock.platform.domain.verdict import Basis, Finding, Verdict
-from interlock.platform.proof import chain, forward, keys
-from interlock.platform.proof.evidence import EvidenceStore
-from interlock.platform.proof.ledger import Ledger
+from interlock.platform.proof import chain, forward
 from interlock.platform.proof.sources import Sources
 
 _MARKS = {Verdict.VALID: ("✓", "green"), Verdict.INVALID: ("✗", "red"), Verdict.UNKNOWN: ("?", "yellow")}
@@ -23,8 +22,7 @@ _MARKS = {Verdict.VALID: ("✓", "green"), Verdict.INVALID: ("✗", "red"), Verd
 def sources(session: Session) -> Sources:
     """Where a trace reads."""
     context = session.context
-    ledger = Ledger(context.stores.ledger, keys.load(context.keys.attest))
-    return Sources.of(session.connections, EvidenceStore(context.stores.evidence), ledger)
+    return Sources.of(session.connections, Books.of(context, keys.load(context.keys.attest)))
 
 
 def backwards(session: Session, environment: str, service: str) -> chain.Trace:

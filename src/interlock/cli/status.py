@@ -66,7 +66,7 @@ def changes(
     start = now() - span(since)
     git = session.connections.mirror(found.repository, identity)
     rows = []
-    for commit in git.log(f"refs/heads/{found.branch}", first_parent=True):
+    for commit in git.log(found.ref, first_parent=True):
         if commit.committer.when < start:
             break
         merge = git.commit(commit.parents[-1]) if found.sealed and commit.parents else commit

@@ -1,4 +1,7 @@
-"""From a context file to clients: one place that knows which credential opens what."""
+"""From a context file to clients: one place that knows which credential opens what, and which CA is trusted where.
+
+Credentials are files that are read again when they change: a rotated token needs no new client.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from typing import TypeVar, cast
 from interlock.clients.context import Context
 from interlock.clients.forge import ForgeClient
 from interlock.clients.git import Repository
+from interlock.clients.http import FileToken
 from interlock.clients.kubernetes import KubernetesClient
 from interlock.clients.registry import RegistryClient
 from interlock.clients.tickets import TicketsClient
@@ -34,20 +38,24 @@ class Connections:
         self._mirrors: dict[Path, threading.Lock] = {}
 
     def forge(self, identity: str = PLATFORM) -> ForgeClient:
-        token = self.context.secret(self.context.identity(identity).forge, what=f"{identity} on the forge")
-        return self._keep(("forge", identity), lambda: ForgeClient(self.context.forge.outside, token))
+        place = self.context.forge
+        token = self._token(self.context.identity(identity).forge, f"{identity} on the forge")
+        return self._keep(("forge", identity), lambda: ForgeClient(place.outside, token, ca_file=place.ca))
 
     def tickets(self, identity: str = PLATFORM) -> TicketsClient:
-        token = self.context.secret(self.context.identity(identity).tickets, what=f"{identity} on the ticket system")
-        return self._keep(("tickets", identity), lambda: TicketsClient(self.context.tickets.outside, token))
+        place = self.context.tickets
+        token = self._token(self.context.identity(identity).tickets, f"{identity} on the ticket system")
+        return self._keep(("tickets", identity), lambda: TicketsClient(place.outside, token, ca_file=place.ca))
 
     def registry(self, identity: str | None = PLATFORM) -> RegistryClient:
         """Reads need no identity."""
-        token = None
+        place, token = self.context.registry, None
         if identity is not None:
-            token = self.context.secret(self.context.identity(identity).registry, what=f"{identity} on the registry")
-        url = self.context.registry.outside
-        return self._keep(("registry", identity or ""), lambda: RegistryClient(url, token=token))
+            token = self._token(self.context.identity(identity).registry, f"{identity} on the registry")
+        return self._keep(
+            ("registry", identity or ""),
+            lambda: RegistryClient(place.outside, token=token, token_realms=place.token_realms, ca_file=place.ca),
+        )
 
     def cluster(self, name: str, identity: str = PLATFORM, *, kubeconfig: Path | None = None) -> KubernetesClient:
         """``identity``'s client of the cluster of that name (``hub``, ``prod``...)."""
@@ -56,7 +64,8 @@ class Connections:
             known = ", ".join(sorted(self.context.clusters))
             raise NotFoundError("cluster-unknown", f"no cluster {name!r}", expected=f"one of: {known}")
         path = kubeconfig or self.context.kubeconfig
-        token = kubeconfig_token(path, f"{identity}@{name}")
+        token = FileToken(path, lambda file: kubeconfig_token(file, f"{identity}@{name}"))
+        token()  # what is missing is told here, not by the first request
         return self._keep(
             ("cluster", name, identity, str(path)),
             lambda: KubernetesClient(endpoint.outside, token=token, ca_file=endpoint.ca),
@@ -70,16 +79,18 @@ class Connections:
     def mirror(self, repository: str, identity: str = PLATFORM) -> Repository:
         """A mirror of one of the organisation's repositories, fetched now."""
         path = self._clones / f"{identity}-{repository}.git"
+        token = self._token(self.context.identity(identity).forge, f"{identity} on the forge")
         with self._lock:
             own = self._mirrors.setdefault(path, threading.Lock())
         with own:
+            ca = self.context.forge.ca
+            mirror = self._keep(("mirror", str(path)), lambda: Repository(path, credential=token, ca=ca))
             if path.is_dir():
-                mirror = Repository(path)
                 mirror.fetch()
-                return mirror
-            token = self.context.secret(self.context.identity(identity).forge, what=f"{identity} on the forge")
-            url = self.context.resolve(self.context.repository(repository)) + ".git"
-            return Repository.clone_mirror(url, path, token)
+            else:
+                url = self.context.resolve(self.context.repository(repository)) + ".git"
+                Repository.clone_mirror(url, path, token, ca)
+            return mirror
 
     def close(self) -> None:
         """Close every client. Whoever asks afterwards gets a new one."""
@@ -87,6 +98,11 @@ class Connections:
             kept, self._kept = self._kept, {}
         for client in kept.values():
             cast(AbstractContextManager[object], client).__exit__(None, None, None)
+
+    def _token(self, path: Path | None, what: str) -> FileToken:
+        """The token in a file. Raises NotFoundError ``credential-missing``, now and whenever the file is gone."""
+        self.context.secret(path, what=what)
+        return FileToken(path or Path(), lambda file: self.context.secret(file, what=what))
 
     def _keep(self, key: tuple[str, ...], make: Callable[[], Client]) -> Client:
         with self._lock:

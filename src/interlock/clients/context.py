@@ -32,6 +32,8 @@ class Endpoint(_Model):
     inside: str
     ca: Path | None = None
     """PEM file of the CA that signs its certificate; None for plain HTTP on loopback or a public CA."""
+    token_realms: tuple[str, ...] = ()
+    """A registry's: hosts of token services, other than its own host, that may have its credentials."""
 
 
 class Identity(_Model):

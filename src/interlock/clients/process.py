@@ -1,9 +1,23 @@
-"""What every long-running process of ours shares: readiness, told by the systemd notify protocol (sd_notify(3))."""
+"""What long-running processes share: the command line of an engine, and readiness (sd_notify(3))."""
 
 from __future__ import annotations
 
+import argparse
+import logging
 import os
+import signal
 import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from interlock.clients import files
+from interlock.errors import InterlockError
+
+Config = TypeVar("Config", bound=BaseModel)
 
 
 def notify_ready() -> None:
@@ -14,3 +28,23 @@ def notify_ready() -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
         channel.connect("\0" + address[1:] if address.startswith("@") else address)
         channel.sendall(b"READY=1")
+
+
+def run(engine: str, module: str, model: type[Config], work: Callable[[Config], None]) -> int:
+    """``python -m MODULE --config FILE``, a stand-in's process: ``work`` with the file's content; the exit code.
+
+    SIGTERM ends it with 0 unless ``work`` handles that signal itself.
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m {module}")
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="YAML; see config.py")
+    path = parser.parse_args().config
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    # Uvicorn raises the signal again when it has stopped; a stop that was asked for is no failure.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        work(files.read_config(path, model, what=f"configuration of the engine {engine}"))
+    except InterlockError as error:
+        print("\n".join(f"{label}: {text}" for label, text in error.lines()), file=sys.stderr)
+        return error.exit_code
+    return 0

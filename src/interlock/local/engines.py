@@ -12,6 +12,9 @@ from interlock.formats.tekton import names
 from interlock.local import rbac
 from interlock.local.home import CLUSTERS, Home
 
+ADMISSION = "interlock.tekton.spec.webhooks"
+"""Loaded by the API servers alone: the webhooks of what is installed on every cluster."""
+
 
 def write_configs(home: Home, toolbox_images: Sequence[str]) -> None:
     """Write ``config/<engine>.yaml`` for every engine; they name paths of secrets, never secrets."""
@@ -52,6 +55,7 @@ def _kubernetes(home: Home, name: str, bootstrap: Path) -> dict[str, Any]:
         "tokens": str(home.configs / f"tokens-{name}.yaml"),
         "names": _names(home),
         "bootstrap": [str(bootstrap)],
+        "admission": [ADMISSION],
         # The engine acts on the hub alone: no other cluster has a node that runs something.
         "kubelets": {names.NODE: kubelet} if name == "hub" else {},
     }

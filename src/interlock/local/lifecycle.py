@@ -151,7 +151,7 @@ def programs(home: Home) -> list[supervisor.Program]:
         engine("forge", "interlock.local.forge"),
         engine("registry", "interlock.local.registry"),
         engine("tickets", "interlock.local.tickets"),
-        engine("tekton", "interlock.local.tekton", ("kubernetes-hub",)),
+        engine("tekton", "interlock.tekton.engine", ("kubernetes-hub",)),
         engine("argocd", "interlock.local.argocd", (*clusters, "forge")),
         supervisor.Program(
             "controller",

@@ -1,24 +1,19 @@
-"""What the engines' processes share: the command line, the listener, readiness, a stop within seconds of SIGTERM."""
+"""What the engines' processes share: the listener, readiness, a stop within seconds of SIGTERM."""
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import logging
-import signal
 import socket
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar
 
 import uvicorn
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.applications import Starlette
 
-from interlock.clients import files
 from interlock.clients.process import notify_ready
-from interlock.errors import InterlockError, UnreachableError
+from interlock.errors import UnreachableError
 
 _STOP_SECONDS = 2
 
@@ -33,28 +28,7 @@ class HttpConfig(BaseModel):
     """0: any free port (tests)."""
 
 
-Config = TypeVar("Config", bound=BaseModel)
 Http = TypeVar("Http", bound=HttpConfig)
-
-
-def run(engine: str, model: type[Config], work: Callable[[Config], None]) -> int:
-    """``python -m interlock.local.<engine> --config FILE``: ``work`` with the file's content; the exit code.
-
-    SIGTERM ends it with 0 unless ``work`` handles that signal itself.
-    """
-    parser = argparse.ArgumentParser(prog=f"python -m interlock.local.{engine}")
-    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="YAML; see config.py")
-    path = parser.parse_args().config
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    # Uvicorn raises the signal again when it has stopped; a stop that was asked for is no failure.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    try:
-        work(files.read_config(path, model, what=f"configuration of the engine {engine}"))
-    except InterlockError as error:
-        print("\n".join(f"{label}: {text}" for label, text in error.lines()), file=sys.stderr)
-        return error.exit_code
-    return 0
 
 
 class Server(uvicorn.Server):

@@ -253,7 +253,7 @@ class TestRemotes:
         with pytest.raises(InputError, match="git-url-invalid"):
             git.Repository.clone_mirror("https://user:secret@host/x", tmp_path / "x")
         with pytest.raises(InputError, match="git-url-invalid"):
-            git.Repository.clone_mirror("file:///x", tmp_path / "x", "token")
+            git.Repository.clone_mirror("file:///x", tmp_path / "x", lambda: "token")
 
     def test_threads_that_clone_the_same_get_the_same(self, origin: git.Repository, tmp_path: Path) -> None:
         results: list[str] = []

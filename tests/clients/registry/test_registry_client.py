@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import socket
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +11,15 @@ from typing import Any
 import pytest
 
 from interlock.clients.registry import Manifest, RegistryClient
-from interlock.errors import InputError, IntegrityError, InterlockError, NotFoundError, RefusedError, UnreachableError
+from interlock.errors import (
+    BusyError,
+    InputError,
+    IntegrityError,
+    InterlockError,
+    NotFoundError,
+    RefusedError,
+    UnreachableError,
+)
 from interlock.formats.oci import Descriptor, File, Index, image, media, sha256
 
 REPO = "integration/payments"
@@ -23,8 +30,8 @@ BLOB = f"GET /v2/{REPO}/blobs/"
 
 
 @pytest.fixture
-def client(script: Any) -> Iterator[RegistryClient]:
-    with RegistryClient(script.url) as made:
+def client(script: Any, patience: Any) -> Iterator[RegistryClient]:
+    with RegistryClient(script.url, patience=patience) as made:
         yield made
 
 
@@ -90,7 +97,7 @@ def test_sizes_are_limited(client: RegistryClient, script: Any, answer: Any) -> 
         (404, NotFoundError, "registry-not-found"),
         (401, RefusedError, "registry-unauthenticated"),
         (403, RefusedError, "registry-forbidden"),
-        (429, UnreachableError, "registry-unreachable"),
+        (429, BusyError, "registry-busy"),
         (500, UnreachableError, "registry-unreachable"),
         (503, UnreachableError, "registry-unreachable"),
         (400, InputError, "registry-refused"),
@@ -121,19 +128,41 @@ def test_what_cannot_be_read_is_never_absent(status: int, client: RegistryClient
             ask()
 
 
-def test_a_registry_that_is_not_there() -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{probe.getsockname()[1]}"
-    with RegistryClient(url) as client, pytest.raises(UnreachableError) as caught:
-        client.tags(REPO)
-    assert caught.value.code == "registry-unreachable"
+def test_an_empty_body_is_nobodys_evidence(client: RegistryClient, script: Any, answer: Any) -> None:
+    """Other bytes than the digest's are altered evidence; none at all, or a web page, are somebody in between."""
+    for said in (answer(), answer(body=b"<html>log in</html>", headers={"Content-Type": "text/html"})):
+        script.answers["*"] = said
+        for ask in (
+            lambda: client.manifest(REPO, DIGEST),
+            lambda: client.manifest(REPO, "v1"),
+            lambda: client.blob(REPO, DIGEST),
+            lambda: client.referrers(REPO, DIGEST),
+        ):
+            with pytest.raises(UnreachableError):
+                ask()
+    nothing = sha256(b"")
+    script.answers["*"] = answer()
+    assert client.blob(REPO, nothing) == b""
 
 
-def test_a_registry_that_breaks_off(client: RegistryClient, script: Any, answer: Any) -> None:
-    script.answers[BLOB + DIGEST] = answer(body=b"half", headers={"Content-Length": "4000", "Connection": "close"})
-    with pytest.raises(UnreachableError):
-        client.blob(REPO, DIGEST)
+@pytest.mark.parametrize("body", [b'{"manifests":null}', b'{"schemaVersion":2,"manifests":[]}'])
+def test_no_referrers(client: RegistryClient, script: Any, answer: Any, body: bytes) -> None:
+    script.answers["*"] = answer(body=body)
+    assert client.referrers(REPO, DIGEST) == []
+
+
+def test_a_stream_that_breaks_or_drips_is_unreachable(
+    client: RegistryClient, script: Any, clock: Any, answer: Any
+) -> None:
+    def drip() -> Any:
+        while True:
+            clock.time += 100.0
+            yield b"x"
+
+    for said in (answer(body=b"half", breaks="within"), answer(pieces=drip())):
+        script.answers["*"] = said
+        with pytest.raises(UnreachableError):
+            list(client.stream_blob(REPO, DIGEST))
 
 
 def test_presence_is_asked_with_head(client: RegistryClient, script: Any, answer: Any) -> None:
@@ -279,10 +308,33 @@ class TestCredentials:
         assert caught.value.code == "registry-unauthenticated"
         assert "secret" not in str(caught.value)
 
-    @pytest.mark.parametrize("realm", ["http://tokens.acme.test/token", "file:///etc/passwd", ""])
+    @pytest.mark.parametrize("realm", ["http://tokens.acme.test/token", "file:///etc/passwd", "http://[", ""])
     def test_credentials_are_not_sent_over_plain_http_to_strangers(self, realm: str, script: Any, answer: Any) -> None:
         script.answers[f"GET /v2/{REPO}/tags/list"] = self.challenge(script, answer, realm)
-        with RegistryClient(script.url, token="secret") as client, pytest.raises(RefusedError):
+        with RegistryClient(script.url, token="secret") as client, pytest.raises((RefusedError, UnreachableError)):
+            client.tags(REPO)
+        assert len(script.asked) == 1
+
+    def test_credentials_go_to_no_token_service_but_the_registrys_or_one_that_was_named(
+        self, script: Any, answer: Any
+    ) -> None:
+        stranger = script.url.replace("127.0.0.1", "localhost")
+        script.answers[f"GET /v2/{REPO}/tags/list"] = self.challenge(script, answer, f"{stranger}/token")
+        script.answers["GET /token"] = answer(body=b'{"token":"short-lived"}')
+        with RegistryClient(script.url, token="secret") as client, pytest.raises(RefusedError) as caught:
+            client.tags(REPO)
+        assert "token_realms" in str(caught.value.todo)
+        assert len(script.asked) == 1
+        with RegistryClient(script.url, token="secret", token_realms=["localhost"]) as client:
+            assert client.tags(REPO) == ["v1"]
+        with RegistryClient(script.url) as client:  # nothing to lose
+            assert client.tags(REPO) == ["v1"]
+        assert "Authorization" not in script.sent("GET")[-2].headers
+
+    def test_a_token_service_that_is_down_is_no_refusal(self, script: Any, answer: Any, patience: Any) -> None:
+        script.answers[f"GET /v2/{REPO}/tags/list"] = self.challenge(script, answer, script.url + "/token")
+        script.answers["GET /token"] = answer(503)
+        with RegistryClient(script.url, patience=patience) as client, pytest.raises(UnreachableError):
             client.tags(REPO)
 
     def test_a_redirect_to_other_storage_gets_no_credentials(self, script: Any, answer: Any) -> None:
@@ -315,7 +367,9 @@ def test_a_registry_that_stored_something_else_is_an_error(client: RegistryClien
 
 
 def test_a_refused_mount_abandons_the_upload(client: RegistryClient, script: Any, answer: Any) -> None:
-    script.answers[f"POST /v2/{REPO}/blobs/uploads/"] = answer(202, headers={"Location": "/v2/x/blobs/uploads/1"})
+    script.answers[f"POST /v2/{REPO}/blobs/uploads/"] = answer(
+        202, headers={"Location": "/v2/x/blobs/uploads/1", "Content-Type": "text/html"}
+    )
     script.answers["DELETE /v2/x/blobs/uploads/1"] = answer(204)
     assert not client.mount_blob(REPO, DIGEST, source="other/app")
     assert [asked.method for asked in script.asked] == ["POST", "DELETE"]

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from interlock.clients.http import Patience
 from interlock.clients.tickets import TicketsClient
 from interlock.clients.tickets.record import PLANNED_FIELDS, change_request, encode_query, format_time, parse_number
-from interlock.errors import InputError, InterlockError, NotFoundError, RefusedError, UnreachableError
+from interlock.errors import BusyError, InputError, InterlockError, NotFoundError, RefusedError, UnreachableError
 
 RECORD = {
     "number": "CHG0030001",
@@ -35,47 +34,20 @@ RECORD = {
 }
 
 
-@dataclass
-class Script:
-    url: str = ""
-    status: int = 200
-    body: bytes = b'{"result":[]}'
-    asked: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
+@pytest.fixture
+def says(script: Any, answer: Any) -> Callable[..., None]:
+    """``says(body, status)``: to everything."""
+
+    def say(body: bytes, status: int = 200) -> None:
+        script.answers["*"] = answer(status, body)
+
+    say(b'{"result":[]}')
+    return say
 
 
 @pytest.fixture
-def script() -> Iterator[Script]:
-    made = Script()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def answer(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            made.asked.append((self.command, self.path, dict(self.headers)))
-            self.send_response(made.status)
-            self.send_header("Content-Length", str(len(made.body)))
-            self.end_headers()
-            self.wfile.write(made.body)
-
-        do_GET = do_POST = do_PATCH = answer  # noqa: N815 - http.server's names
-
-        def log_message(self, format: str, *values: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    made.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield made
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-@pytest.fixture
-def client(script: Script) -> Iterator[TicketsClient]:
-    with TicketsClient(script.url, "secret-token") as made:
+def client(script: Any, says: Any, patience: Any) -> Iterator[TicketsClient]:
+    with TicketsClient(script.url, "secret-token", patience=patience) as made:
         yield made
 
 
@@ -87,16 +59,16 @@ def failure(message: str, detail: str = "") -> bytes:
     return json.dumps({"error": {"message": message, "detail": detail}, "status": "failure"}).encode()
 
 
-def test_a_record_is_read_with_its_raw_json(client: TicketsClient, script: Script) -> None:
-    script.body = result(RECORD)
+def test_a_record_is_read_with_its_raw_json(client: TicketsClient, script: Any, says: Any) -> None:
+    says(result(RECORD))
     found = client.get("CHG0030001")
     assert (found.state, found.approval, found.requested_by, found.mod_count) == (-2, "approved", "dana", 3)
     assert (found.start, found.end) == (datetime(2026, 5, 4, 14, tzinfo=UTC), None)
     assert found.raw == RECORD
     (asked,) = script.asked
-    assert asked[2]["Authorization"] == "Bearer secret-token"
-    assert "sysparm_display_value=false" in asked[1]
-    assert "sysparm_exclude_reference_link=true" in asked[1]
+    assert asked.headers["Authorization"] == "Bearer secret-token"
+    assert "sysparm_display_value=false" in asked.path
+    assert "sysparm_exclude_reference_link=true" in asked.path
 
 
 def test_nothing_found_is_not_found(client: TicketsClient) -> None:
@@ -115,7 +87,8 @@ def test_nothing_found_is_not_found(client: TicketsClient) -> None:
         (404, failure("Requested URI does not represent any resource"), UnreachableError, "tickets-answer"),
         (500, failure("boom"), UnreachableError, "tickets-answer"),
         (503, b"", UnreachableError, "tickets-answer"),
-        (429, failure("Rate limit exceeded"), UnreachableError, "tickets-answer"),
+        (429, failure("Rate limit exceeded"), BusyError, "tickets-busy"),
+        (400, b"Bad Request", UnreachableError, "tickets-answer"),
         (302, b"", UnreachableError, "tickets-answer"),
         (200, b"<html>Instance Hibernating</html>", UnreachableError, "tickets-answer"),
         (200, b"{}", UnreachableError, "tickets-answer"),
@@ -125,9 +98,9 @@ def test_nothing_found_is_not_found(client: TicketsClient) -> None:
     ],
 )
 def test_what_cannot_be_read_is_never_not_found(
-    status: int, body: bytes, kind: type[InterlockError], code: str, client: TicketsClient, script: Script
+    status: int, body: bytes, kind: type[InterlockError], code: str, client: TicketsClient, says: Any
 ) -> None:
-    script.status, script.body = status, body
+    says(body, status)
     with pytest.raises(kind) as caught:
         client.get("CHG0030001")
     assert caught.value.code == code
@@ -135,31 +108,40 @@ def test_what_cannot_be_read_is_never_not_found(
     assert "secret-token" not in str(caught.value)
 
 
-def test_the_platforms_404_of_a_record_is_not_found(client: TicketsClient, script: Script) -> None:
-    script.status, script.body = 404, failure("No Record found", "Record doesn't exist or ACL restricts")
+def test_the_platforms_404_of_a_record_is_not_found(client: TicketsClient, says: Any) -> None:
+    says(failure("No Record found", "Record doesn't exist or ACL restricts"), 404)
     with pytest.raises(NotFoundError):
         client.read("a" * 32)
-
-
-def test_a_system_that_is_not_there() -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{probe.getsockname()[1]}"
-    with TicketsClient(url, "x") as client, pytest.raises(UnreachableError) as caught:
-        client.get("CHG0030001")
-    assert caught.value.code == "tickets-unreachable"
 
 
 def test_a_system_that_does_not_answer_in_time() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        with TicketsClient(url, "x", timeout=0.2) as client, pytest.raises(UnreachableError):
+        client = TicketsClient(url, "x", timeout=0.05, patience=Patience(tries=1))
+        with client, pytest.raises(UnreachableError) as caught:
             client.get("CHG0030001")
+    assert caught.value.code == "tickets-unreachable"
 
 
-def test_an_answer_to_another_question_is_refused(client: TicketsClient, script: Script) -> None:
+def test_rows_that_are_hidden_do_not_end_a_listing(client: TicketsClient, script: Any, answer: Any) -> None:
+    """An access rule takes rows out of their page: pages are short, or empty, in the middle."""
+    rows = [{**RECORD, "number": f"CHG{number:07}"} for number in range(450)]
+    hidden = {0, *range(200, 400)}
+
+    def page(asked: Any) -> Any:
+        query = parse_qs(urlsplit(asked.path).query)
+        start, size = int(query["sysparm_offset"][0]), int(query["sysparm_limit"][0])
+        shown = [row for index, row in enumerate(rows) if start <= index < start + size and index not in hidden]
+        return answer(body=result(*shown), headers={"X-Total-Count": "450"})
+
+    script.answers["*"] = page
+    assert len(client.find({})) == 450 - len(hidden)
+    assert len(client.find({}, limit=100)) == 99
+
+
+def test_an_answer_to_another_question_is_refused(client: TicketsClient, says: Any) -> None:
     # The platform drops a condition that it does not know, and answers with every record.
-    script.body = result({**RECORD, "number": "CHG0030002"})
+    says(result({**RECORD, "number": "CHG0030002"}))
     with pytest.raises(UnreachableError) as caught:
         client.get("CHG0030001")
     assert caught.value.code == "tickets-answer"
@@ -192,7 +174,7 @@ def test_nothing_else_counts(name: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", "CHG", "chg0030001", "CHG0030001^ORnumber=CHG0030002", "CHG0030001\n", "see note-1"]
 )
-def test_what_is_no_number_is_not_asked_for(text: str, client: TicketsClient, script: Script) -> None:
+def test_what_is_no_number_is_not_asked_for(text: str, client: TicketsClient, script: Any) -> None:
     with pytest.raises(InputError) as caught:
         client.get(text)
     assert caught.value.code == "ticket-number"
@@ -207,7 +189,7 @@ def test_formats() -> None:
     assert caught.value.code == "ticket-time"
 
 
-def test_a_sys_id_never_reaches_the_address_unchecked(client: TicketsClient, script: Script) -> None:
+def test_a_sys_id_never_reaches_the_address_unchecked(client: TicketsClient, script: Any) -> None:
     for call in (client.read, client.approvals, client.history):
         with pytest.raises(InputError):
             call("../sys_user")

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from interlock.local.tekton.resolvers import ResolverConfig
+from interlock.tekton.engine.resolvers import ResolverConfig
 
 CONTENT = Path(__file__).parents[1] / "catalog"
 _PLACES = (

@@ -15,15 +15,15 @@ from conformance_suite import catalog
 from conformance_suite.corpus import RUN_KINDS, Example
 from interlock.clients.kubernetes import Object
 from interlock.errors import InputError
-from interlock.formats.tekton import admission
-from interlock.formats.tekton.approvals import KIND, PENDING, Answer
-from interlock.formats.tekton.flags import ALPHA, Flags, Version
-from interlock.local.tekton import memory
-from interlock.local.tekton.config import Config
-from interlock.local.tekton.engine import Engine
-from interlock.local.tekton.logs import path_of
-from interlock.local.tekton.pipeline_runs import approvals
-from interlock.local.tekton.resolvers import ResolverConfig
+from interlock.tekton.engine import memory
+from interlock.tekton.engine.config import Config
+from interlock.tekton.engine.engine import Engine
+from interlock.tekton.engine.logs import path_of
+from interlock.tekton.engine.pipeline_runs import approvals
+from interlock.tekton.engine.resolvers import ResolverConfig
+from interlock.tekton.spec import admission
+from interlock.tekton.spec.approvals import KIND, PENDING, Answer
+from interlock.tekton.spec.flags import ALPHA, Flags, Version
 
 PATIENCE = 120.0
 """Seconds after which a run counts as hanging; nothing is paced by it."""

@@ -14,11 +14,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from corpus_world.forge import Forge
-from corpus_world.kubernetes import Cluster
-from corpus_world.registry import Registry
-from corpus_world.serving import TOKEN, System, serve
-from corpus_world.tickets import Tickets
+from .forge import Forge
+from .kubernetes import Cluster
+from .registry import Registry
+from .serving import TOKEN, System, serve
+from .tickets import Tickets
 
 CLUSTERS = ("hub", "dev", "test", "prod")
 READER = "interlock"

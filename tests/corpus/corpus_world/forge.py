@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from corpus_world.serving import Answer, Asked, as_json
+from .serving import Answer, Asked, as_json
 
 API = "/api/v1"
 UNAUTHENTICATED = Answer(401, b"{}", headers={"WWW-Authenticate": 'Basic realm="forge"'})

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from corpus_world.serving import Answer, Asked, as_json
+from .serving import Answer, Asked, as_json
 
 Object = Mapping[str, Any]
 _COMMA = re.compile(r",(?![^(]*\))")

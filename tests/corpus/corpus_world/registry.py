@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from corpus_world.serving import Answer, Asked, as_json
+from .serving import Answer, Asked, as_json
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 

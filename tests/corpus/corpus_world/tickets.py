@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from corpus_world.serving import Answer, Asked, as_json
+from .serving import Answer, Asked, as_json
 
 Row = Mapping[str, Any]
 _OPERATORS: dict[str, Callable[[str, str], bool]] = {

@@ -205,6 +205,26 @@ class TestHostileArchives:
         honest = (3 * 1024 * 1024).to_bytes(4, "little")
         assert self.refused(data.replace(honest, (10).to_bytes(4, "little"))) in ("archive-bomb", "archive-malformed")
 
+    @pytest.mark.parametrize(
+        ("method", "old", "new"),
+        [
+            (zipfile.ZIP_STORED, b"\0a.txtPK", b"\0\0.txtPK"),
+            (zipfile.ZIP_LZMA, b"\x5d\0\0\x80\0\0", b"\x5d\0\0\x80\0\xcb"),
+        ],
+        ids=["empty-name", "lzma"],
+    )
+    def test_broken_headers_and_data(self, method: int, old: bytes, new: bytes) -> None:
+        """They lead zipfile to an IndexError and an LZMAError, no BadZipFile."""
+        target = io.BytesIO()
+        with zipfile.ZipFile(target, "w", method) as bundle:
+            bundle.writestr("a.txt", b"x" * 50)
+        assert old in target.getvalue()
+        assert self.refused(target.getvalue().replace(old, new)) == "archive-malformed"
+
+    def test_a_directory_before_the_file_begins(self) -> None:
+        data = stored({"a.txt": b"x"})
+        assert self.refused(data[:-6] + b"\0\0\xa6\0" + data[-2:]) == "archive-malformed"
+
     def test_a_zip_that_is_no_bar(self) -> None:
         with pytest.raises(InputError) as caught:
             ace.read_bar(stored({"readme.txt": b""}))

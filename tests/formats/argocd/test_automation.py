@@ -38,7 +38,7 @@ def decide(policy: Automated | None = None, **changes: Any) -> Decision:
     return automation.decide(policy if policy is not None else Automated(), **settings)
 
 
-HEAL = Automated(selfHeal=True)
+HEAL = Automated(self_heal=True)
 
 
 def test_what_is_out_of_sync_is_synced_whole() -> None:
@@ -91,7 +91,7 @@ def test_pruning_everything_away_is_refused_unless_asked_for() -> None:
     assert "will wipe out all resources" in decide(prune, resources=[EXTRA]).reason
     assert decide(prune, resources=[]).action == "refuse"
     assert decide(prune, resources=[EXTRA, IN]).action == "sync"
-    assert decide(Automated(prune=True, allowEmpty=True), resources=[EXTRA]).action == "sync"
+    assert decide(Automated(prune=True, allow_empty=True), resources=[EXTRA]).action == "sync"
 
 
 @pytest.mark.parametrize(

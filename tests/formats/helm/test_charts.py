@@ -54,6 +54,13 @@ def test_given_values_beat_files(render: Render) -> None:
     assert seen(made) == {"a": 2}
 
 
+def test_a_number_that_go_cannot_hold_is_refused() -> None:
+    content = {"chart/Chart.yaml": b"apiVersion: v2\nname: demo\nversion: 0.1.0\n"}
+    with pytest.raises(InputError) as caught:
+        helm.render(content, "chart", values={"a": [10**309]}, release_name="r", namespace="n")
+    assert caught.value.code == "helm-number"
+
+
 def test_value_files_may_lie_elsewhere_in_the_repository(render: Render) -> None:
     files = {"templates/a.yaml": SHOW, "/shared/a.yaml": "a: 1", "/shared/b.yaml": "b: 2"}
     assert seen(render(files, value_files=["/shared/a.yaml", "../shared/b.yaml"])) == {"a": 1, "b": 2}

@@ -150,7 +150,7 @@ def test_a_json_path_that_is_not_understood_is_refused() -> None:
     ],
 )
 def test_names(name: str, kind: str, good: bool) -> None:
-    assert list(names.name_faults(name, kind)) is not good
+    assert (not list(names.name_faults(name, kind))) is good
 
 
 def test_metadata_is_checked() -> None:

@@ -124,6 +124,13 @@ def test_a_manifest_that_is_not_what_it_was_sent_as_is_refused(data: bytes, sent
     assert caught.value.code == "manifest-media-type"
 
 
+@pytest.mark.parametrize("media_type", [{}, [], 1, True, None, ""])
+def test_a_media_type_that_is_no_text_of_ours_is_refused(media_type: object) -> None:
+    with pytest.raises(InputError) as caught:
+        manifest.parse(encode(mediaType=media_type), "application/json")
+    assert caught.value.code == "manifest-media-type"
+
+
 def test_altered_bytes_do_not_pass_as_their_digest() -> None:
     assert check_digest(b"x", sha256(b"x")) == b"x"
     with pytest.raises(IntegrityError) as caught:

@@ -94,6 +94,7 @@ def test_other_headers_are_part_of_the_payload() -> None:
         raw().replace(b"tree ", b"tree x"),
         raw().replace(b"tree", b"three"),
         raw("parent zz"),
+        raw(f"parent {TREE}"),  # after author and committer: a parent that git does not read
         raw(f"tree {TREE}"),
         raw().replace(b"1700000000", b"17000000000000"),
         raw().replace(b"Dana <", b"Dana "),

@@ -140,7 +140,7 @@ class TestOpenpgp:
     def test_two_signatures_in_one_block_are_refused(self) -> None:
         blocks = [pysequoia.Sig.from_bytes(openpgp.sign(pgp(n)[0], PAYLOAD).encode()) for n in (0, 1)]
         both = pysequoia.armor(b"".join(bytes(block) for block in blocks), pysequoia.ArmorKind.Signature)
-        answer = openpgp.verify(PAYLOAD, both if isinstance(both, str) else both.decode(), [pgp()[1], pgp(1)[1]])
+        answer = openpgp.verify(PAYLOAD, both, [pgp()[1], pgp(1)[1]])
         assert answer.reason == "signature-ambiguous"  # type: ignore[union-attr]
 
     def test_a_revoked_key_signs_nothing(self) -> None:

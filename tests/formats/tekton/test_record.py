@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from interlock.errors import IntegrityError
 from interlock.formats.sigstore import PrivateKey, dsse
 from interlock.formats.tekton import record
-from interlock.local.tekton.task_runs import record as engine
+from interlock.tekton.engine.task_runs import record as engine
 
 KEY = PrivateKey(ec.generate_private_key(ec.SECP256R1()))
 STRANGER = PrivateKey(ec.generate_private_key(ec.SECP256R1()))

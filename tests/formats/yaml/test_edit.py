@@ -31,6 +31,15 @@ def test_an_empty_value_is_filled() -> None:
     )
 
 
+@pytest.mark.parametrize("text", ["tag:\ta\n", "tag: a\t\n", "tag: a\t# why\n", "{tag: a\t}\n", "other:\t1\ntag: a\n"])
+def test_what_can_be_read_can_be_edited(text: str) -> None:
+    """Tabs after a scalar: libyaml reads them, PyYAML's own parser does not."""
+    assert yaml.load(text, file="f").value["tag"] == "a"
+    assert yaml.set_scalars(text, {("tag",): "b"}, file="f") == text.replace("a\t", "b\t").replace(
+        "tag: a\n", "tag: b\n"
+    ).replace("tag:\ta", "tag:\tb")
+
+
 @pytest.mark.parametrize("path", [("image", "name"), ("image",), ("replicas", 0)])
 def test_an_edit_never_adds_structure(path: yaml.Path) -> None:
     with pytest.raises(InputError) as caught:

@@ -30,6 +30,22 @@ def test_times_dates_and_special_floats_are_refused(scalar: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("number", "value"), [(str(2**64 - 1), 2**64 - 1), (str(-(2**63)), -(2**63)), ("9" * 300 + ".5", 1e300)]
+)
+def test_numbers_of_64_bits_are_read(number: str, value: float) -> None:
+    assert yaml.load(f"a: {number}", file="f.yaml").value == {"a": value}
+
+
+@pytest.mark.parametrize(
+    "number", [str(2**64), str(-(2**63) - 1), "9" * 400, "-" + "9" * 5000, "9" * 400 + ".5", "-" + "9" * 5000 + ".0"]
+)
+def test_numbers_that_no_dialect_can_hold_are_refused(number: str) -> None:
+    error = refusal(f"a:\n  - {number}")
+    assert (error.code, error.where) == ("yaml-number", Location("f.yaml", 2, 5))
+    assert len(str(error)) < 200
+
+
+@pytest.mark.parametrize(
     ("text", "value"),
     [
         ("1", 1),
@@ -90,7 +106,10 @@ def test_positions_of_values_and_of_their_nearest_parent() -> None:
 
 
 plain_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"])),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"])),
     lambda inner: (
         st.lists(inner) | st.dictionaries(st.text(st.characters(codec="ascii", exclude_categories=["Cc"])), inner)
     ),

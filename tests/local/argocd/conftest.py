@@ -271,7 +271,8 @@ class World:
 
     def wait(self, condition: Callable[[Object], object], what: str = "") -> Object:
         """The status of the Application once ``condition`` holds for it."""
-        return eventually(self.status, condition, what)
+        found: Object = eventually(self.status, condition, what)
+        return found
 
     def synced(self, revision: str | None = None) -> Object:
         def settled(status: Object) -> bool:

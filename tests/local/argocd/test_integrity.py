@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from interlock.formats.signatures import openpgp
+
 if TYPE_CHECKING:
-    from conftest import Key, World
+    from .conftest import Key, World
 
 SETTINGS = "app/settings.yaml"
 
@@ -16,9 +18,15 @@ def source(world: World, branch: str) -> dict[str, Any]:
     return {"repoURL": world.repo_url, "targetRevision": branch, "path": "app"}
 
 
-def strict(world: World, *keys: str) -> dict[str, Any]:
-    policy = {"repos": [{"url": world.repo_url}], "gpg": {"mode": "strict", "keys": list(keys)}}
+def strict(world: World, *keys: str, url: str | None = None) -> dict[str, Any]:
+    policy = {"repos": [{"url": url or world.repo_url}], "gpg": {"mode": "strict", "keys": list(keys)}}
     return {"sourceIntegrity": {"git": {"policies": [policy]}}}
+
+
+def keyring_of(world: World, data: dict[str, str]) -> dict[str, Any]:
+    """Argo CD's keyring on the hub."""
+    metadata = {"name": "argocd-gpg-keys-cm", "namespace": world.name}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
 
 
 @pytest.fixture
@@ -122,20 +130,29 @@ def test_a_key_that_is_not_in_the_keyring_is_refused_until_it_is(world: World, s
     (message,) = world.until(lambda: world.conditions("ComparisonError"), bool)
     assert "signed with key not in keyring" in message
     world.wait(lambda found: (found.get("operationState") or {}).get("phase") == "Error")
-    world.hub.create(
-        {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": {"name": "argocd-gpg-keys-cm", "namespace": world.name},
-            "data": {seal_key.key_id: seal_key.certificate},
-        }
-    )
+    primary = openpgp.key_id(openpgp.fingerprint(seal_key.certificate))
+    world.hub.create(keyring_of(world, {primary: seal_key.certificate}))
     world.until(lambda: world.conditions("ComparisonError"), lambda found: not found, "accepted")
     # The attempt on this commit has failed; as upstream, the next one needs a new commit or a person.
     assert world.conditions("SyncError")
     world.patch({"operation": {"sync": {"revision": commit, "syncOptions": ["CreateNamespace=true"]}}})
     world.synced(commit)
     assert world.value() == "one"
+
+
+@pytest.mark.parametrize("name", ["signing subkey", "lower case", "any"])
+def test_a_keyring_entry_that_is_not_named_by_the_primary_key_does_not_count(
+    world: World, seal_key: Key, name: str
+) -> None:
+    primary = openpgp.key_id(openpgp.fingerprint(seal_key.certificate))
+    names = {"signing subkey": seal_key.key_id, "lower case": primary.lower(), "any": "seal.asc"}
+    world.project(signatureKeys=[{"keyID": seal_key.key_id}])
+    world.repo.commit({SETTINGS: world.config_map("settings", "one")}, key=seal_key)
+    world.hub.create(keyring_of(world, {names[name]: seal_key.certificate}))
+    world.start()
+    world.application()
+    (message,) = world.until(lambda: world.conditions("ComparisonError"), bool)
+    assert "signed with key not in keyring" in message
 
 
 def test_two_policies_for_one_repository_fail_every_commit(world: World, seal_key: Key, keyring: Any) -> None:
@@ -150,6 +167,26 @@ def test_two_policies_for_one_repository_fail_every_commit(world: World, seal_ke
     assert f"multiple (2) git source integrity policies found for repo URL: {world.repo_url}" in message
     assert world.status()["sync"]["status"] == "Unknown"
     assert world.value() is None
+
+
+@pytest.mark.parametrize("verified", [True, False])
+def test_only_a_policy_for_every_url_holds_for_another_spelling_of_the_repository(
+    world: World, seal_key: Key, keyring: Any, verified: bool
+) -> None:
+    """As 3.5.1: the project permits ``….git`` too, and no policy is found for it."""
+    rules = strict(world, seal_key.key_id, url="*" if verified else None)
+    world.project(sourceRepos=[world.repo_url], **rules)
+    commit = world.repo.commit({SETTINGS: world.config_map("settings", "unproven")})
+    bare = world.repo.repository.path
+    bare.with_name("env-prod.git").symlink_to(bare)
+    world.start(keys=keyring)
+    world.application(source={**source(world, "refs/heads/main"), "repoURL": f"{world.repo_url}.git"})
+    if verified:
+        (message,) = world.until(lambda: world.conditions("ComparisonError"), bool)
+        assert f"Failed verifying revision {commit}" in message
+        assert world.value() is None
+    else:
+        world.synced(commit)
 
 
 def test_without_a_policy_any_commit_syncs(world: World) -> None:

@@ -17,7 +17,7 @@ from interlock.formats import yaml
 from interlock.local.argocd.config import load_config
 
 if TYPE_CHECKING:
-    from conftest import World
+    from .conftest import World
 
 
 def write_config(world: World, folder: Path) -> Path:

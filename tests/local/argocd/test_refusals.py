@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from interlock.clients.git import binary
 from interlock.errors import UnreachableError
 from interlock.local.argocd.repositories import Mirror
 
 if TYPE_CHECKING:
-    from conftest import World
+    from .conftest import World
 
 SETTINGS = "app/settings.yaml"
 
@@ -131,6 +132,34 @@ def test_a_branch_that_does_not_exist(world: World) -> None:
     world.application(source={"repoURL": world.repo_url, "targetRevision": "sealed", "path": "app"})
     (found,) = world.until(lambda: world.conditions("ComparisonError"), bool)
     assert "sealed" in found
+
+
+def tag(world: World, name: str, commit: str) -> None:
+    binary.run(["update-ref", f"refs/tags/{name}", commit], folder=world.repo.repository.path)
+
+
+def test_a_branch_by_its_full_name_is_no_tag_that_is_called_alike(world: World) -> None:
+    old = world.repo.commit({SETTINGS: world.config_map("settings", "one")})
+    new = world.repo.commit({SETTINGS: world.config_map("settings", "two")})
+    tag(world, "main", old)
+    world.start()
+    world.application(source={"repoURL": world.repo_url, "targetRevision": "refs/heads/main", "path": "app"})
+    world.synced(new)
+    assert world.value() == "two"
+
+
+@pytest.mark.parametrize("revision", ["main", "refs/heads/main"])
+def test_a_name_that_two_refs_answer_to_is_refused(world: World, revision: str) -> None:
+    """Upstream follows one or the other, from one refresh to the next."""
+    first = world.repo.commit({SETTINGS: world.config_map("settings", "one")})
+    world.start()
+    world.application(source={"repoURL": world.repo_url, "targetRevision": revision, "path": "app"})
+    world.synced(first)
+    tag(world, revision, first)
+    world.repo.commit({SETTINGS: world.config_map("settings", "two")})
+    (found,) = world.until(lambda: world.conditions("ComparisonError"), bool)
+    assert f"several refs have this name, and Argo CD follows any of them: {revision}: refs/" in found
+    assert world.value() == "one"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from conftest import World
+    from .conftest import World
 
 DEPLOYMENT = """apiVersion: apps/v1
 kind: Deployment

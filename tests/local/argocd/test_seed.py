@@ -18,7 +18,7 @@ from interlock.formats import yaml
 from interlock.local import forge
 
 if TYPE_CHECKING:
-    from conftest import RunningCluster, World
+    from .conftest import RunningCluster, World
 
 SEED = Path(__file__).parents[4] / "shared" / "seed" / "application-payments-prod.yaml"
 DIGEST = "sha256:" + "a" * 64
@@ -58,7 +58,7 @@ def served(tmp_path: Path) -> Iterator[tuple[str, ForgeClient]]:
 
 
 def push(url: str, token: str, folder: Path, files: dict[str, bytes | None]) -> str:
-    clone = Repository.clone_mirror(f"{url}/acme/env-prod.git", folder / "work.git", token)
+    clone = Repository.clone_mirror(f"{url}/acme/env-prod.git", folder / "work.git", lambda: token)
     tip = clone.refs().get("refs/heads/main")
     tree = clone.write_tree(files, tip)
     commit = clone.commit_tree(tree, [tip] if tip else [], "Deliver payments", author=("Dana", "dana@acme.test"))
@@ -133,7 +133,7 @@ def test_the_seed_application_runs_unchanged(
         return hub.get("argoproj.io/v1alpha1", "Application", "payments-prod", namespace).get("status") or {}
 
     def synced(commit: str) -> dict[str, Any]:
-        return world.until(
+        reached: dict[str, Any] = world.until(
             status,
             lambda found: (
                 (found.get("sync") or {}).get("status") == "Synced"
@@ -141,6 +141,7 @@ def test_the_seed_application_runs_unchanged(
                 and (found.get("operationState") or {}).get("phase") == "Succeeded"
             ),
         )
+        return reached
 
     found = synced(first)
     assert found["sourceType"] == "Helm"

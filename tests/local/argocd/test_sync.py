@@ -9,7 +9,7 @@ import pytest
 from interlock.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from conftest import World
+    from .conftest import World
 
 
 def phase(status: dict[str, Any]) -> Any:

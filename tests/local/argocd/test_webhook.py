@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from interlock.local.argocd.webhook import MAX_BODY, create_app
 
 if TYPE_CHECKING:
-    from conftest import World
+    from .conftest import World
 
 SECRET = b"webhook-secret-0123456789"
 PUSH = {"ref": "refs/heads/main", "repository": {"full_name": "acme/env-prod"}}

@@ -109,7 +109,9 @@ class Estate:
     def add(self, login: str, branch: str, files: dict[str, str], *, repo: str = "env") -> str:
         """Push one signed commit to ``branch`` (new ones start at ``main``), without a work tree; its id."""
         person = self[login]
-        clone = git.Repository.clone_mirror(f"{self.url}/acme/{repo}", person.folder / f"{repo}.git", person.token)
+        clone = git.Repository.clone_mirror(
+            f"{self.url}/acme/{repo}", person.folder / f"{repo}.git", lambda: person.token
+        )
         tips = clone.refs()
         parent = tips.get(f"refs/heads/{branch}") or tips["refs/heads/main"]
         tree = clone.write_tree({path: content.encode() for path, content in files.items()}, parent)

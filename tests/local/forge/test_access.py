@@ -15,7 +15,7 @@ from interlock.clients.forge import BranchProtection, ForgeClient
 from interlock.errors import InputError, NotFoundError, RefusedError
 
 if TYPE_CHECKING:
-    from conftest import Estate
+    from .conftest import Estate
 
 
 def get(estate: Estate, path: str, token: str | None = None, **headers: str) -> httpx.Response:
@@ -25,11 +25,15 @@ def get(estate: Estate, path: str, token: str | None = None, **headers: str) -> 
 
 
 @pytest.fixture
-def outsider(estate: Estate) -> ForgeClient:
-    """A user of the forge with no part in the organisation."""
+def outsider_token(estate: Estate) -> str:
+    """Of a user of the forge with no part in the organisation."""
     estate.root.create_user("mallory", email="mallory@evil.test", password="long enough")
-    token = estate.root.create_token("mallory", "long enough", name="t", scopes=["all"])
-    return ForgeClient(estate.url, token)
+    return estate.root.create_token("mallory", "long enough", name="t", scopes=["all"])
+
+
+@pytest.fixture
+def outsider(estate: Estate, outsider_token: str) -> ForgeClient:
+    return ForgeClient(estate.url, outsider_token)
 
 
 class TestAuthentication:
@@ -91,7 +95,7 @@ class TestScopes:
                 client.set_status("acme", "env", head, context="x", state="success")
             with pytest.raises(RefusedError, match="read:user"):
                 client.me()
-        clone = git.Repository.clone_mirror(f"{estate.url}/acme/env", estate.folder / "mirror", token)
+        clone = git.Repository.clone_mirror(f"{estate.url}/acme/env", estate.folder / "mirror", lambda: token)
         with pytest.raises(RefusedError) as caught:
             clone.push(f"{head}:refs/heads/x")
         assert caught.value.code == "git-forbidden"
@@ -103,7 +107,7 @@ class TestScopes:
 
 class TestVisibility:
     def test_an_outsider_cannot_tell_a_private_repository_from_none(
-        self, estate: Estate, outsider: ForgeClient
+        self, estate: Estate, outsider: ForgeClient, outsider_token: str
     ) -> None:
         with outsider:
             for repo in ("env", "nothing"):
@@ -112,10 +116,10 @@ class TestVisibility:
             for repo in ("env", "nothing"):
                 with pytest.raises(NotFoundError):
                     git.Repository.clone_mirror(
-                        f"{estate.url}/acme/{repo}", estate.folder / "x", outsider_token(outsider)
+                        f"{estate.url}/acme/{repo}", estate.folder / "x", lambda: outsider_token
                     )
 
-    def test_a_reader_reads_and_does_not_push(self, estate: Estate, outsider: ForgeClient) -> None:
+    def test_a_reader_reads_and_does_not_push(self, estate: Estate, outsider: ForgeClient, outsider_token: str) -> None:
         estate.root.add_collaborator("acme", "env", "mallory", permission="read")
         with outsider:
             head = outsider.branch("acme", "env", "main")
@@ -123,7 +127,7 @@ class TestVisibility:
                 outsider.set_status("acme", "env", head, context="x", state="success")
             with pytest.raises(RefusedError):
                 outsider.protections("acme", "env")
-            clone = git.Repository.clone_mirror(f"{estate.url}/acme/env", estate.folder / "m", outsider_token(outsider))
+            clone = git.Repository.clone_mirror(f"{estate.url}/acme/env", estate.folder / "m", lambda: outsider_token)
             with pytest.raises(RefusedError) as caught:
                 clone.push(f"{head}:refs/heads/x")
         assert caught.value.code == "git-forbidden"
@@ -144,10 +148,6 @@ class TestVisibility:
         estate.root.create_repository("commons", "docs", private=False)
         with outsider:
             assert outsider.repository("commons", "docs").name == "docs"
-
-
-def outsider_token(client: ForgeClient) -> str:
-    return client._http._http.headers["Authorization"].removeprefix("token ")
 
 
 class TestNames:

@@ -12,7 +12,7 @@ from interlock.clients.forge import BranchProtection
 from interlock.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from conftest import Estate
+    from .conftest import Estate
 
 
 def get(estate: Estate, path: str, **params: str) -> httpx.Response:

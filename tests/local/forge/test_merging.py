@@ -15,12 +15,12 @@ from interlock.errors import ConflictError, InterlockError, NotFoundError, Refus
 from interlock.formats import signatures
 
 if TYPE_CHECKING:
-    from conftest import Estate
+    from .conftest import Estate
 
 
 def mirror(estate: Estate) -> git.Repository:
     url = f"{estate.url}/acme/env"
-    return git.Repository.clone_mirror(url, estate.folder / "mirror", estate["interlock"].token)
+    return git.Repository.clone_mirror(url, estate.folder / "mirror", lambda: estate["interlock"].token)
 
 
 class TestTheMergeCommit:

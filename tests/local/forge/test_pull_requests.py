@@ -11,7 +11,7 @@ from interlock.clients.forge import BranchProtection, Review
 from interlock.errors import ConflictError, InputError, NotFoundError, RefusedError
 
 if TYPE_CHECKING:
-    from conftest import Estate
+    from .conftest import Estate
 
 
 def approve(estate: Estate, login: str, number: int, commit: str = "") -> Review:
@@ -50,6 +50,17 @@ class TestLife:
         assert not pull.mergeable
         with pytest.raises(ConflictError, match="merge-conflict"):
             estate.merge("interlock", second, pull.head_sha)
+
+    def test_one_that_lost_all_history_is_listed_like_any_other(self, estate: Estate) -> None:
+        """Its author may force the branch to a commit of no parents."""
+        number, other = estate.propose("dana", "one", {"a": "1"}), estate.propose("dana", "two", {"b": "1"})
+        path = estate.clone("dana")
+        estate["dana"].git("checkout", "--quiet", "--orphan", "root", folder=path)
+        head = estate.commit("dana", path, {"a": "2"})
+        estate["dana"].git("push", "--quiet", "--force", "origin", "HEAD:one", folder=path)
+        found = {item.number: item for item in estate.root.pulls("acme", "env")}
+        assert (found[number].head_sha, found[number].mergeable) == (head, False)
+        assert found[other].mergeable
 
     def test_what_cannot_be_opened(self, estate: Estate) -> None:
         estate.propose("dana", "feature", {"a": "1"})

@@ -19,8 +19,9 @@ from interlock.errors import RefusedError
 from interlock.formats.signatures import openpgp, sshsig
 
 if TYPE_CHECKING:
-    from conftest import Estate, Serve
     from interlock.local.forge import Config
+
+    from .conftest import Estate, Serve
 
 
 def refused(push: subprocess.CompletedProcess[str], code: str) -> None:
@@ -45,7 +46,7 @@ class TestProtectedBranch:
     def test_neither_can_the_site_administrator_nor_the_platform(self, guarded: Estate, people_keys: Path) -> None:
         for token in (people_keys / "admin.token", people_keys / "interlock.token"):
             clone = git.Repository.clone_mirror(
-                f"{guarded.url}/acme/env", guarded.folder / f"{token.stem}.git", token.read_text().strip()
+                f"{guarded.url}/acme/env", guarded.folder / f"{token.stem}.git", token.read_text().strip
             )
             tip = clone.resolve("main")
             commit = clone.commit_tree(clone.tree(tip), [tip], "x", author=("x", "x@acme.test"))
@@ -129,7 +130,9 @@ class TestSignatures:
         assert "no_gpg_keys_found" in answer.stderr
 
     def test_a_signature_moved_to_another_commit_is_refused(self, signed: Estate, people_keys: Path) -> None:
-        clone = git.Repository.clone_mirror(f"{signed.url}/acme/env", signed.folder / "mirror", signed["dana"].token)
+        clone = git.Repository.clone_mirror(
+            f"{signed.url}/acme/env", signed.folder / "mirror", lambda: signed["dana"].token
+        )
         tip = clone.resolve("main")
         good = sshsig.sign((people_keys / "dana").read_bytes(), b"something else")
         commit = clone.commit_tree(
@@ -151,7 +154,9 @@ class TestSignatures:
     def test_a_seal_by_a_registered_openpgp_key_is_accepted(self, guarded: Estate, people_keys: Path) -> None:
         platform = guarded["interlock"]
         platform.client.add_gpg_key((people_keys / "seal.pub.asc").read_text())
-        clone = git.Repository.clone_mirror(f"{guarded.url}/acme/env", guarded.folder / "mirror", platform.token)
+        clone = git.Repository.clone_mirror(
+            f"{guarded.url}/acme/env", guarded.folder / "mirror", lambda: platform.token
+        )
         secret = (people_keys / "seal.asc").read_text()
         main = clone.resolve("main")
         seal = clone.commit_tree(
@@ -217,6 +222,11 @@ class TestRefNames:
         estate.commit("dana", path, {"a": "1"})
         assert push(estate, "dana", path, f"HEAD:{ref}").returncode != 0
         assert [branch.name for branch in estate.root.branches("acme", "env")] == ["main"]
+
+    @pytest.mark.parametrize("ref", ["refs/tags/refs/heads/main", "refs/heads/refs/heads/main"])
+    def test_no_name_is_the_full_name_of_another_ref(self, estate: Estate, ref: str) -> None:
+        """Argo CD compares what it tracks with short names too, so such a tag would stand for the branch."""
+        refused(push(estate, "dana", estate.clone("dana"), f"HEAD:{ref}"), "ref-name-invalid")
 
     def test_huge_and_disguised_names_are_refused_with_a_reason(self, estate: Estate) -> None:
         path = estate.clone("dana")

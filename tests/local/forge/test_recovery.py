@@ -22,8 +22,9 @@ from interlock.formats import yaml
 from interlock.local.forge import create_app
 
 if TYPE_CHECKING:
-    from conftest import Estate, Serve
     from interlock.local.forge import Config
+
+    from .conftest import Estate, Serve
 
 # Runs the forge as its own main does, but the process kills itself, as hard as the kernel can, in one method.
 DYING = """
@@ -94,7 +95,7 @@ def check_whole(estate: Estate, number: int, *, merged: bool, main: str, head: s
     if merged:
         assert pull.merge_commit_sha == tip
         assert pull.merged_by == "interlock"
-        clone = git.Repository.clone_mirror(f"{estate.url}/acme/env", estate.folder / "m", estate["rita"].token)
+        clone = git.Repository.clone_mirror(f"{estate.url}/acme/env", estate.folder / "m", lambda: estate["rita"].token)
         assert clone.commit("main").parents == (main, head)
     else:
         assert (pull.state, tip) == ("open", main)

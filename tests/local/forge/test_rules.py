@@ -96,7 +96,7 @@ class TestMergeRefusals:
 
     @pytest.mark.parametrize("changes", [{"official": False}, {"dismissed": True}])
     def test_unofficial_and_dismissed_ones_do_not_count(self, changes: dict[str, bool]) -> None:
-        assert self.codes(self.two, [review(1), review(2, **changes)], []) == ["approvals-missing"]
+        assert self.codes(self.two, [review(1), review(2, "APPROVED", **changes)], []) == ["approvals-missing"]
 
     def test_stale_ones_count_unless_the_rule_ignores_them(self) -> None:
         reviews = [review(1), review(2, stale=True)]

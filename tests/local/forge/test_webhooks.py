@@ -19,8 +19,9 @@ from interlock.errors import InputError, RefusedError
 from interlock.local.forge import outbox
 
 if TYPE_CHECKING:
-    from conftest import Estate, Serve
     from interlock.local.forge import Config
+
+    from .conftest import Estate, Serve
 
 SECRET = "s3cret"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from interlock.clients.kubernetes import KubernetesClient
@@ -33,13 +35,20 @@ class RunningCluster:
     thread: threading.Thread
     loop: asyncio.AbstractEventLoop
 
-    def client(self, token: str | None = ADMIN, **options: float) -> KubernetesClient:
+    def client(self, token: str | None = ADMIN, **options: Any) -> KubernetesClient:
         return KubernetesClient(self.url, token=token, ca_file=self.config.tls.ca, **options)
+
+    def http(self, token: str | None = ADMIN) -> httpx.Client:
+        """For what `KubernetesClient` has no method for."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        trust = ssl.create_default_context(cafile=str(self.config.tls.ca))
+        return httpx.Client(base_url=self.url, headers=headers, verify=trust, timeout=10, trust_env=False)
 
     def call(self, function: Callable[[], None]) -> None:
         """Run ``function`` on the server's thread, and wait for it."""
         done = threading.Event()
-        self.loop.call_soon_threadsafe(lambda: (function(), done.set()))
+        self.loop.call_soon_threadsafe(function)
+        self.loop.call_soon_threadsafe(done.set)
         assert done.wait(5)
 
     def stop(self) -> None:
@@ -54,6 +63,7 @@ def configure(folder: Path, **options: object) -> Config:
     ca, key = tls.write_ca(folder / "ca", name="test CA", now=now)
     cert, private = tls.write_server_certificate(folder / "tls", ca_cert=ca, ca_key=key, names=["dev-cluster"], now=now)
     options.setdefault("port", 0)
+    options.setdefault("admission", ("interlock.tekton.spec.webhooks",))
     users = [User(name="admin", token=ADMIN, groups=("system:masters",)), User(name="viewer", token=VIEWER)]
     write_tokens(folder / "tokens.yaml", users)
     return Config(
@@ -115,6 +125,13 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCluster
 def client(cluster: RunningCluster) -> Iterator[KubernetesClient]:
     with cluster.client() as client:
         yield client
+
+
+@pytest.fixture
+def http(cluster: RunningCluster) -> Iterator[httpx.Client]:
+    """As the user admin."""
+    with cluster.http() as http:
+        yield http
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
@@ -65,8 +66,8 @@ def refusal(call: Callable[[], object]) -> str:
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/version"])
 def test_health_and_version_are_open(cluster: Any, path: str) -> None:
-    with cluster.client(None) as nobody:
-        assert nobody._http.get(path).status_code == 200
+    with cluster.http(None) as nobody:
+        assert nobody.get(path).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -74,20 +75,20 @@ def test_health_and_version_are_open(cluster: Any, path: str) -> None:
 )
 @pytest.mark.parametrize("token", [None, "wrong", "", "viewer-token-012345678", "viewer-token-01234567890"])
 def test_everything_else_needs_a_token_that_is_accepted(cluster: Any, path: str, token: str | None) -> None:
-    with cluster.client(token) as nobody:
-        answer = nobody._http.get(path)
+    with cluster.http(token) as nobody:
+        answer = nobody.get(path)
     assert answer.status_code == 401
     assert answer.json()["reason"] == "Unauthorized"
 
 
 def test_a_wrong_token_is_refused_on_open_paths_too(cluster: Any) -> None:
-    with cluster.client("wrong") as nobody:
-        assert nobody._http.get("/version").status_code == 401
+    with cluster.http("wrong") as nobody:
+        assert nobody.get("/version").status_code == 401
 
 
 def test_basic_credentials_are_no_token(cluster: Any) -> None:
-    with cluster.client(None) as nobody:
-        assert nobody._http.get("/api", headers={"Authorization": "Basic dmlld2VyOng="}).status_code == 401
+    with cluster.http(None) as nobody:
+        assert nobody.get("/api", headers={"Authorization": "Basic dmlld2VyOng="}).status_code == 401
 
 
 def test_without_a_role_nothing_can_be_done(viewer: KubernetesClient, namespace: str) -> None:
@@ -326,10 +327,10 @@ def test_the_published_key_verifies_tokens_and_only_that_key_signs_them(
         "a.b.c",
         "\xe9.\xe9.\xe9",
     ]
-    with cluster.client(None) as nobody:
+    with cluster.http(None) as nobody:
         for forgery in forgeries:
             headers = {"Authorization": f"Bearer {forgery}".encode("latin-1")}
-            assert nobody._http.get("/api", headers=headers).status_code == 401, forgery
+            assert nobody.get("/api", headers=headers).status_code == 401, forgery
 
 
 def test_a_token_expires(tmp_path: Path) -> None:
@@ -365,14 +366,14 @@ def test_what_one_may_do_can_be_asked(client: KubernetesClient, viewer: Kubernet
 
 
 def test_acting_as_somebody_else_has_their_rights_and_is_recorded(
-    cluster: Any, client: KubernetesClient, viewer: KubernetesClient, namespace: str
+    cluster: Any, http: httpx.Client, client: KubernetesClient, namespace: str
 ) -> None:
     path = f"/api/v1/namespaces/{namespace}/configmaps"
     body = {"metadata": {"name": "a"}}
     as_viewer = {"Impersonate-User": "viewer"}
-    assert client._http.post(path, json=body, headers=as_viewer).status_code == 403
+    assert http.post(path, json=body, headers=as_viewer).status_code == 403
     grant(client, namespace, "creator", [rule("create", "configmaps")])
-    assert client._http.post(path, json=body, headers=as_viewer).status_code == 201
+    assert http.post(path, json=body, headers=as_viewer).status_code == 201
     lines = cluster.config.audit_log.read_text().splitlines()
     events = [json.loads(line) for line in lines if f'"namespace":"{namespace}"' in line and "impersonatedUser" in line]
     assert [(item["user"]["username"], item["impersonatedUser"]["username"]) for item in events] == [
@@ -383,9 +384,10 @@ def test_acting_as_somebody_else_has_their_rights_and_is_recorded(
         {"Impersonate-User": "admin"},
         {"Impersonate-User": "viewer", "Impersonate-Group": "system:masters"},
     ):
-        assert viewer._http.get(path, headers=headers).status_code == 403
+        with cluster.http("viewer-token-0123456789") as limited:
+            assert limited.get(path, headers=headers).status_code == 403
     for headers in ({"Impersonate-Group": "x"}, {"Impersonate-User": "viewer", "Impersonate-Uid": "1"}):
-        assert client._http.get(path, headers=headers).status_code == 400
+        assert http.get(path, headers=headers).status_code == 400
 
 
 def test_a_token_file_that_others_may_read_is_refused(tmp_path: Path) -> None:

@@ -124,3 +124,16 @@ def test_the_platforms_own_catalog_is_admitted(path: Path, client: KubernetesCli
         value = document.value
         if isinstance(value, dict) and value.get("apiVersion") == API:
             client.create({**value, "metadata": {**value["metadata"], "namespace": namespace}})
+
+
+def test_a_cluster_without_tekton_asks_nobody(run: Any) -> None:
+    with run(admission=()).client() as client:
+        run_ = client.create(made("TaskRun", "default", {"taskRef": {"name": "t"}, "timeout": "soon"}))
+    assert run_["spec"] == {"taskRef": {"name": "t"}, "timeout": "soon"}
+
+
+@pytest.mark.parametrize("module", ["interlock.absent", "interlock.errors"])
+def test_a_module_that_is_no_plug_in_is_said_at_the_start(run: Any, module: str) -> None:
+    with pytest.raises(InputError, match="no module with WEBHOOKS") as caught:
+        run(admission=(module,))
+    assert (caught.value.code, caught.value.got) == ("admission-module", module)

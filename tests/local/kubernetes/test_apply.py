@@ -137,7 +137,7 @@ def test_a_manager_can_forget_all_owners(client: KubernetesClient, namespace: st
 
 
 def test_custom_resources_are_applied_by_their_schema(client: KubernetesClient, namespace: str) -> None:
-    application = {
+    application: dict[str, Any] = {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "Application",
         "metadata": {"name": "payments-dev", "namespace": namespace},

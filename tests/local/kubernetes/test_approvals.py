@@ -15,7 +15,7 @@ from interlock import cli
 from interlock.clients.context import Stores
 from interlock.clients.kubernetes import KubernetesClient
 from interlock.errors import InputError, NotFoundError, RefusedError
-from interlock.local.tekton.pipeline_runs import approvals
+from interlock.tekton.engine.pipeline_runs import approvals
 
 
 @dataclass(frozen=True)

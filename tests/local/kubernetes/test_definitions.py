@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
 
 from interlock.clients.kubernetes import KubernetesClient
@@ -62,7 +63,9 @@ def test_a_definition_is_served_at_once(client: KubernetesClient, namespace: str
     assert "metadata.resourceVersion" in str(caught.value.got)
 
 
-def test_columns_are_printed_as_the_definition_says(client: KubernetesClient, namespace: str) -> None:
+def test_columns_are_printed_as_the_definition_says(
+    http: httpx.Client, client: KubernetesClient, namespace: str
+) -> None:
     columns = [
         {"name": "Size", "type": "integer", "jsonPath": ".spec.size"},
         {"name": "Ready", "type": "string", "jsonPath": '.status.conditions[?(@.type=="Ready")].status'},
@@ -71,7 +74,7 @@ def test_columns_are_printed_as_the_definition_says(client: KubernetesClient, na
     client.create(definition("gadgets", additionalPrinterColumns=columns))
     gadget = {"apiVersion": "acme.test/v1", "kind": "Gadget", "metadata": {"name": "g", "namespace": namespace}}
     client.create({**gadget, "spec": {"size": 2}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}})
-    answer = client._http.get(
+    answer = http.get(
         f"/apis/acme.test/v1/namespaces/{namespace}/gadgets",
         headers={"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"},
     ).json()
@@ -171,12 +174,12 @@ def test_a_typo_in_an_application_is_refused_when_strict(client: KubernetesClien
     assert 'unknown field "spec.syncPolicy.automated.selfheal"' in str(caught.value)
 
 
-def test_discovery_in_both_forms_names_the_same_resources(client: KubernetesClient) -> None:
+def test_discovery_in_both_forms_names_the_same_resources(http: httpx.Client, client: KubernetesClient) -> None:
     old = {(item.api_version, item.plural) for item in client.resources()}
     accept = {"Accept": "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"}
     new = set()
     for path in ("/api", "/apis"):
-        for group in client._http.get(path, headers=accept).json()["items"]:
+        for group in http.get(path, headers=accept).json()["items"]:
             name, version = group["metadata"].get("name", ""), group["versions"][0]
             prefix = f"{name}/" if name else ""
             new |= {(prefix + version["version"], item["resource"]) for item in version["resources"]}

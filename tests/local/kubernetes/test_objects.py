@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
 
 from interlock.clients.kubernetes import KubernetesClient
@@ -191,9 +192,9 @@ def test_malformed_objects_are_refused(client: KubernetesClient, namespace: str,
     ],
 )
 def test_malformed_bodies_are_refused(
-    client: KubernetesClient, namespace: str, content: bytes, content_type: str, code: int
+    http: httpx.Client, namespace: str, content: bytes, content_type: str, code: int
 ) -> None:
-    answer = client._http.post(
+    answer = http.post(
         f"/api/v1/namespaces/{namespace}/configmaps", content=content, headers={"Content-Type": content_type}
     )
     assert answer.status_code == code
@@ -201,14 +202,14 @@ def test_malformed_bodies_are_refused(
 
 
 def test_unknown_fields_are_refused_when_asked_to_be_strict_and_dropped_otherwise(
-    client: KubernetesClient, namespace: str
+    http: httpx.Client, client: KubernetesClient, namespace: str
 ) -> None:
     path = f"/apis/apps/v1/namespaces/{namespace}/deployments"
     typo = deployment(namespace, replicsa=3)
     with pytest.raises(InputError) as caught:
         client.request("POST", path, params={"fieldValidation": "Strict"}, body=typo)
     assert 'unknown field "spec.replicsa"' in str(caught.value)
-    answer = client._http.post(path, json=typo)
+    answer = http.post(path, json=typo)
     assert 'unknown field "spec.replicsa"' in answer.headers["warning"].replace("\\", "")
     assert "replicsa" not in answer.json()["spec"]
 

@@ -13,10 +13,10 @@ import httpx
 import pytest
 
 from interlock.clients.kubernetes import KubernetesClient
-from interlock.local.tekton.logs import Board, LogWriter, path_of, pod_records
-from interlock.local.tekton.logs.kubelet import LogServer
-from interlock.local.tekton.logs.pod_records import PodRecord
-from interlock.local.tekton.storage import Storage
+from interlock.tekton.engine.logs import Board, LogWriter, path_of, pod_records
+from interlock.tekton.engine.logs.kubelet import LogServer
+from interlock.tekton.engine.logs.pod_records import PodRecord
+from interlock.tekton.engine.storage import Storage
 
 ADMIN = "admin-token-0123456789"
 NODE = "node"
@@ -87,7 +87,7 @@ def _context(cluster: Any) -> Any:
     return ssl.create_default_context(cafile=str(cluster.config.tls.ca))
 
 
-RUNNING = {"running": {"startedAt": "2026-01-01T00:00:00Z"}}
+RUNNING: dict[str, Any] = {"running": {"startedAt": "2026-01-01T00:00:00Z"}}
 
 
 def test_a_log_and_parts_of_it(estate: Estate) -> None:

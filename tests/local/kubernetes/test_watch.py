@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from interlock.clients.kubernetes import KubernetesClient, Synced, WatchEvent, follow
@@ -76,10 +77,10 @@ def test_a_watch_ends_after_its_time_and_says_how_far_it_got(client: KubernetesC
     assert int(bookmark.resource_version) > int(version)
 
 
-def test_the_initial_list_can_come_as_events(client: KubernetesClient, namespace: str) -> None:
+def test_the_initial_list_can_come_as_events(http: httpx.Client, client: KubernetesClient, namespace: str) -> None:
     client.create(config_map(namespace, "a", mine="yes"))
     query = "watch=true&sendInitialEvents=true&allowWatchBookmarks=true&labelSelector=mine&timeoutSeconds=5"
-    with client._http.stream("GET", f"/api/v1/namespaces/{namespace}/configmaps?{query}") as response:
+    with http.stream("GET", f"/api/v1/namespaces/{namespace}/configmaps?{query}") as response:
         lines = response.iter_lines()
         assert '"type":"ADDED"' in next(lines)
         assert '"k8s.io/initial-events-end":"true"' in next(lines)
@@ -185,6 +186,7 @@ def change(config: Config) -> None:
     store = Store(config.data / "store.db")
     found = {name: store.get("/configmaps", "default", name) for name in ("a", "b")}
     with store.transaction():
+        assert found["a"] is not None and found["b"] is not None
         store.delete("/configmaps", found["a"])
         store.put("/configmaps", {**found["b"], "data": {"x": "1"}})
         fresh = config_map("default", "c", followed="yes")

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from interlock.formats import yaml
-from interlock.formats.tekton import environment_leak, model, pipeline_validation, validation
-from interlock.formats.tekton.pipeline import Pipeline
+from interlock.formats.tekton import environment_leak, model, validation
 from interlock.formats.tekton.task import Task
 from interlock.platform import catalog
 from interlock.platform.catalog.lint import ENDPOINTS, NETWORK
+from interlock.tekton.spec import pipeline_validation
+from interlock.tekton.spec.pipeline import Pipeline
 
 SEED = Path(__file__).parents[4] / "shared/seed/pipeline-build-ace-flow.yaml"
 TASKS = {task["metadata"]["name"]: task for task in catalog.tasks()}

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from interlock.clients.git import keys
 from interlock.formats.oci import media
 from interlock.platform import estate
-from interlock.platform.checks import GateFacts, RecordFacts, Rendering, evaluate
+from interlock.platform.checks import GateFacts, Rendering, evaluate
 from interlock.platform.domain.approval import Approval
 from interlock.platform.domain.change import Change, CommitFacts, FileChange
 from interlock.platform.domain.classification import Classification
@@ -20,7 +21,13 @@ from interlock.platform.domain.health import ApplicationFacts
 from interlock.platform.domain.ids import CommitId, Digest, ObjectId, PersonId, ReasonCode, RecordNumber, ServiceName
 from interlock.platform.domain.image import ImageFacts, ImageReference, Provenance, Scan, Signed, StatementKind
 from interlock.platform.domain.pull import PullRequest, Review, ReviewState
-from interlock.platform.domain.record import ChangeRecord, RecordApproval, RecordApprovalState, RecordState
+from interlock.platform.domain.record import (
+    ChangeRecord,
+    RecordApproval,
+    RecordApprovalState,
+    RecordFacts,
+    RecordState,
+)
 from interlock.platform.domain.result import ResultIds
 from interlock.platform.domain.verdict import Basis, Finding, Verdict
 from interlock.platform.estate import layout
@@ -47,7 +54,9 @@ RESULT = ResultIds.of({"apps/payments": ObjectId("1" * 40), "charts/service": Ob
 @pytest.fixture(scope="session")
 def sample_estate() -> estate.Estate:
     files = estate.sample(
-        keys=estate.Keys(seal="S\n", forge="F\n", release="R\n", attest="A\n"),
+        keys=estate.Keys(
+            seal=keys.generate_openpgp("Interlock <interlock@acme.test>")[1], forge="F\n", release="R\n", attest="A\n"
+        ),
         seal_key_ids=["0123456789ABCDEF"],
         ssh_keys={},
         chart={},

@@ -234,7 +234,7 @@ def test_a_later_request_for_changes_takes_the_approval_back(broken: Broken, mak
 
 
 def test_13_every_commit_is_signed_by_somebody_known(broken: Broken, good: GateFacts) -> None:
-    assert good.change is not None and not isinstance(good.change, Unread)
+    assert not isinstance(good.change, Unread)
     unsigned = CommitFacts(CommitId("3" * 40), "sneaky", 1, None, problem="unsigned")
     found = broken(change={"commits": (*good.change.commits, unsigned)})
     assert found["signed-commits"].reason == "commit-unsigned"
@@ -290,7 +290,7 @@ def test_as_many_people_as_requirements_whatever_their_accounts(
         "r", "main", HEAD, RESULT, People(tuple(everybody)), time, PersonId("p0"),
         frozenset({TeamId("payments")}), initiators, frozenset(), frozenset(),
     )  # fmt: skip
-    outcome = judge([Requirement(who=who) for who in wanted], reviews, approvals, asked)  # type: ignore[arg-type]
+    outcome = judge([Requirement(who=who) for who in wanted], reviews, approvals, asked)
     used = [person.id for _, person in outcome.granted]
     assert len(used) == len(set(used)) and not set(used) & initiators
     assert len(outcome.granted) + len(outcome.missing) == len(wanted)

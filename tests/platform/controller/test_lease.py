@@ -81,3 +81,21 @@ def test_a_folder_has_one_controller(tmp_path: Path) -> None:
     with claim(tmp_path), pytest.raises(ConflictError, match="another controller"):
         claim(tmp_path)
     claim(tmp_path).close()
+
+
+def test_each_holder_has_an_epoch_of_its_own() -> None:
+    """The number goes up when the lease changes hands, and not when it is renewed."""
+    hub = Hub()
+    one, two = run(hub, "one"), run(hub, "two")
+    assert one._take() is not None and one._take() is not None
+    assert one.epoch == 1
+    assert hub.held is not None
+    hub.held["spec"]["holderIdentity"] = ""
+    assert two._take() is not None
+    assert (one.epoch, two.epoch) == (1, 2)
+
+
+def test_a_lease_that_was_deleted_goes_on_above_what_the_ledger_has_seen() -> None:
+    again = Lease(lambda: cast(KubernetesClient, Hub()), holder="one", now=lambda: NOW, floor=lambda: 7)
+    assert again._take() is not None
+    assert again.epoch == 8

@@ -21,14 +21,13 @@ from interlock.errors import ConflictError, NotFoundError
 from interlock.formats.signatures import openpgp, sshsig
 from interlock.formats.sigstore import PrivateKey
 from interlock.platform import catalog, estate, goldenpaths
+from interlock.platform.books import Books, Entry, EvidenceStore, Ledger
+from interlock.platform.books.keys import AttestKey
+from interlock.platform.books.vocabulary import Body
 from interlock.platform.delivery import reviews
-from interlock.platform.delivery.merge import Books
 from interlock.platform.domain.ids import CommitId
 from interlock.platform.domain.pull import PullRequest
-from interlock.platform.estate import layout
-from interlock.platform.proof.evidence import EvidenceStore
-from interlock.platform.proof.keys import AttestKey
-from interlock.platform.proof.ledger import Ledger
+from interlock.platform.estate import Environment, Service, layout
 
 NOW = datetime(2026, 8, 24, 12, 0, tzinfo=UTC)
 IMAGE = "registry.acme.test/integration/payments"
@@ -122,7 +121,7 @@ def golden(service: estate.Service, environment: estate.Environment) -> dict[str
             registry="registry.acme.test/integration",
         ),
         goldenpaths.Environment(
-            name=environment.name, cluster=environment.cluster, revision=environment.branch, prune=environment.prune
+            name=environment.name, cluster=environment.cluster, revision=environment.ref, prune=environment.prune
         ),
         catalog.chart(),
     )
@@ -136,12 +135,17 @@ class World:
     keys: Keys
     estate: estate.Estate
     books: Books
-    environment: estate.Environment
+    environment: Environment
     pulls: dict[int, ForgePull] = field(default_factory=dict)
     given: dict[int, list[ForgeReview]] = field(default_factory=dict)
     statuses: list[CommitStatus] = field(default_factory=list)
     clock: itertools.count[int] = field(default_factory=itertools.count)
-    golden: Callable[[estate.Service, estate.Environment], dict[str, bytes]] = golden
+    golden: Callable[[Service, Environment], dict[str, bytes]] = golden
+
+    def found(self, kind: type[Body], subject: str | None = None) -> list[Entry]:
+        """Ledger entries of that kind, oldest first."""
+        every = [entry for entry in self.books.ledger.entries() if entry.kind == kind.KIND]
+        return [entry for entry in every if subject in (None, entry.subject)]
 
     @property
     def repository(self) -> str:

@@ -14,7 +14,7 @@ from interlock.platform.domain.ids import ServiceName
 from interlock.platform.domain.verdict import Verdict
 
 if TYPE_CHECKING:
-    from conftest import World
+    from .conftest import World
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from interlock.platform.domain.people import People
 from interlock.platform.domain.verdict import Basis
 
 if TYPE_CHECKING:
-    from conftest import World
+    from .conftest import World
 
 PAYMENTS = ServiceName("payments")
 

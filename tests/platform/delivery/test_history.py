@@ -8,25 +8,25 @@ from typing import TYPE_CHECKING
 import pytest
 
 from interlock.errors import ConflictError, UnreachableError
-from interlock.platform.delivery import history, judgements, merge, promotion, results, seal
+from interlock.platform.books.vocabulary import Judged, Merged, Sealed
+from interlock.platform.delivery import history, merge, promotion, results, seal
 from interlock.platform.delivery.history import Main, Progress, Proof
-from interlock.platform.delivery.judgements import Judgement
 from interlock.platform.domain.delivery import DeliveryKind
 from interlock.platform.domain.ids import CommitId, EnvironmentName, RecordNumber, ServiceName
 from interlock.platform.domain.verdict import Verdict
-from interlock.platform.proof import kinds
 
 if TYPE_CHECKING:
-    from conftest import World
     from interlock.clients.forge import PullRequest as ForgePull
+
+    from .conftest import World
 
 VALUES = "apps/payments/values.prod.yaml"
 
 
-def judge(world: World, pull: ForgePull, *, restores: bool = False, service: str | None = "payments") -> Judgement:
+def judge(world: World, pull: ForgePull, *, restores: bool = False, service: str | None = "payments") -> Judged:
     """What the gate would have written before the merge."""
     name = ServiceName(service) if service else None
-    found = Judgement(
+    found = Judged(
         environment=EnvironmentName("prod"),
         service=name,
         kind=DeliveryKind.REVERT if restores else DeliveryKind.IMAGE,
@@ -40,7 +40,7 @@ def judge(world: World, pull: ForgePull, *, restores: bool = False, service: str
         platform_commit=world.estate.commit,
         record=None if restores else RecordNumber("CHG0030001"),
     )
-    judgements.write(world.books.ledger, found)
+    world.books.write(found.subject, found, key=found.key)
     return found
 
 
@@ -62,7 +62,7 @@ def progress(world: World) -> Progress:
     return history.progress(
         world.git,
         read(world),
-        judgements.read(world.books.ledger, world.repository),
+        lambda head: history.judgement_of(world.books, world.repository, head),
         lambda number: history.read_merged(world.merged, number),
         platform="interlock",
     )
@@ -72,9 +72,9 @@ def settle(world: World) -> Progress:
     """One round of the controller: everything that is proven is written down and sealed."""
     found = progress(world)
     previous = read(world).sealed
-    merge.record_seal(world.books.ledger, previous, url=world.url)
+    merge.record_seal(world.books, previous, url=world.url)
     for proof in found.proven:
-        raw = world.pulls[proof.judgement.pull] if proof.judgement else None
+        raw = world.pulls[proof.judgement.said.pull] if proof.judgement else None
         entry = merge.record_merge(world.books, world.git, proof, url=world.url, raw_pull=raw, now=world.now())
         previous = merge.seal_merge(
             world.books, world.git, proof, entry,
@@ -100,10 +100,10 @@ def test_a_judged_merge_by_the_platform_is_proven_and_sealed(world: World) -> No
     assert commit.parents == (before.id, merged)
     assert commit.tree == world.git.commit(merged).tree
     assert commit.subject == f"Seal prod {merged[:12]}"
-    (decision,) = world.books.ledger.find(kinds.MERGED, "prod/payments")
+    (decision,) = world.found(Merged, "prod/payments")
     assert sealed.sealed.decision == decision.id
     assert decision.body["merge"] == merged and decision.body["record"] == "CHG0030001"
-    (entry,) = world.books.ledger.find(kinds.SEALED)
+    (entry,) = world.found(Sealed)
     assert entry.body["seal"] == sealed.sealed.id
 
 
@@ -171,7 +171,7 @@ def test_a_merge_that_gives_another_result_than_judged_blocks(world: World) -> N
     world.merge("acme", "env-prod", chart.number, head_commit_id=chart.head_sha)
     world.merge("acme", "env-prod", pull.number, head_commit_id=pull.head_sha)
     found = progress(world)
-    assert [proof.judgement.pull for proof in found.proven if proof.judgement] == [chart.number]
+    assert [proof.judgement.said.pull for proof in found.proven if proof.judgement] == [chart.number]
     assert found.stopped is not None
     assert (found.stopped.reason, found.stopped.detail) == ("merge-result-differs", "charts/service")
     assert judgement.base != read(world).pending[0].id
@@ -196,7 +196,7 @@ def test_a_forge_that_does_not_answer_stops_without_blocking(world: World) -> No
     found = history.progress(
         world.git,
         read(world),
-        judgements.read(world.books.ledger, world.repository),
+        lambda head: history.judgement_of(world.books, world.repository, head),
         lambda number: history.read_merged(down, number),  # type: ignore[arg-type]
         platform="interlock",
     )
@@ -353,12 +353,12 @@ def test_a_kill_between_any_two_steps_is_finished_by_the_next_round(world: World
         lines=("x",), now=world.now(), sign=world.keys.sign_seal,
     )  # fmt: skip
     seal.push(world.git, made, expected_old=read(world).sealed.id)
-    assert world.books.ledger.find(kinds.SEALED) == []
+    assert world.found(Sealed) == []
     settle(world)
     settle(world)
-    assert [entry.body["seal"] for entry in world.books.ledger.find(kinds.SEALED)] == [made]
-    assert len(world.books.ledger.find(kinds.MERGED)) == 1
-    assert len(world.books.ledger.find(judgements.JUDGED)) == 1
+    assert [entry.body["seal"] for entry in world.found(Sealed)] == [made]
+    assert len(world.found(Merged)) == 1
+    assert len(world.found(Judged)) == 1
     assert world.books.ledger.verify().whole
 
 
@@ -382,3 +382,17 @@ def test_the_reverted_commit_is_found_by_its_short_id_on_main_alone(world: World
     other = world.bump("payments", "b")
     assert reverts.find(world.git, merged[:12], world.main()) == merged
     assert reverts.find(world.git, other.head_sha[:12], world.main()) is None
+
+
+def test_a_judgement_of_a_newer_version_is_waited_for_and_blocks_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a newer release judged cannot be judged by this one; nor is it a merge that nobody judged."""
+    with monkeypatch.context() as newer:
+        newer.setattr(Judged, "VERSION", 99)
+        deliver(world, world.bump("payments", "a"))
+    found = progress(world)
+    assert found.stopped is not None
+    assert (found.stopped.verdict, found.stopped.reason) == (Verdict.UNKNOWN, "fact-unreadable")
+    assert "schema-unknown" in found.stopped.detail
+    assert found.queue.waiting

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,8 +13,9 @@ from interlock.platform.domain.ids import Digest, ServiceName
 from interlock.platform.domain.image import ImageReference
 
 if TYPE_CHECKING:
-    from conftest import World
     from interlock.clients.forge import PullRequest
+
+    from .conftest import World
 
 PAYMENTS = ServiceName("payments")
 IMAGE = ImageReference("registry.acme.test/integration/payments", "main-aaaaaaaaaaaa", Digest("sha256:" + "a" * 64))
@@ -31,13 +32,13 @@ def open_pull(world: World, prepared: promotion.Prepared, person: str = "dana") 
         world.repository,
         prepared,
         author(world, person),
-        now=world.now(),  # type: ignore[arg-type]
+        now=world.now(),
     )
     world.git.fetch()
     return found
 
 
-def world_forge(world: World) -> object:
+def world_forge(world: World) -> Any:
     class Forge:
         create_pull = staticmethod(world.create_pull)
 

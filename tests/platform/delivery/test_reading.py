@@ -19,17 +19,19 @@ from interlock.clients.forge import CommitStatus
 from interlock.clients.tickets import TicketsClient
 from interlock.errors import NotFoundError, UnreachableError
 from interlock.local import tickets as stand_in
+from interlock.platform.books.vocabulary import Merged
 from interlock.platform.checks import QueueState
-from interlock.platform.delivery import gate, history, judgements, merge, promotion, queue, reading, records
+from interlock.platform.delivery import gate, history, merge, promotion, queue, reading, records
 from interlock.platform.domain.facts import Unread
 from interlock.platform.domain.ids import CommitId, ServiceName
 from interlock.platform.domain.verdict import Verdict
 from interlock.platform.proof.sources import Sources
 
 if TYPE_CHECKING:
-    from conftest import World
     from interlock.clients.forge import PullRequest
     from interlock.platform.delivery.reading import Read
+
+    from .conftest import World
 
 ORDERS = ServiceName("orders")
 
@@ -128,8 +130,7 @@ class Controller:
             raise UnreachableError("unreachable", "no answer")
 
         sources = Sources(
-            store=self.world.books.store,
-            ledger=self.world.books.ledger,
+            books=self.world.books,
             seal=self.world.keys.seal[1],
             cluster=down,
             mirror=lambda _: self.world.git,
@@ -137,7 +138,7 @@ class Controller:
             registry=down,
             tickets=lambda: self.tickets,
         )
-        return reading.Reader(sources, self.world.estate, self.world.golden, "interlock")
+        return reading.Reader(sources, self.world.estate, self.world.golden)
 
     def state(self) -> history.Progress:
         self.world.git.fetch()
@@ -146,13 +147,13 @@ class Controller:
         found = history.progress(
             self.world.git,
             main,
-            judgements.read(self.world.books.ledger, self.world.repository),
+            lambda head: history.judgement_of(self.world.books, self.world.repository, head),
             lambda number: history.read_merged(self.world.merged, number),
             platform="interlock",
         )
         previous = main.sealed.id
         for proof in found.proven:
-            raw = self.world.pulls[proof.judgement.pull] if proof.judgement else None
+            raw = self.world.pulls[proof.judgement.said.pull] if proof.judgement else None
             entry = merge.record_merge(
                 self.world.books, self.world.git, proof, url=self.world.url, raw_pull=raw, now=self.now()
             )
@@ -245,7 +246,7 @@ def test_an_onboarding_into_prod_from_pull_request_to_seal(controller: Controlle
     assert standing(controller.round(), number) == {}
     pull = world.pulls[number]
     assert pull.merged and sealed_merges(world)[0] == pull.merge_commit_sha
-    (entry,) = [item for item in world.books.ledger.find("merged") if item.body["pull"] == number]
+    (entry,) = [item for item in world.found(Merged) if item.body["pull"] == number]
     assert entry.body["record"] == record and set(entry.evidence) == {"merge", "reviews", "record"}
     records.close(controller.tickets, record, notes="Sealed and healthy.")  # type: ignore[arg-type]
     records.close(controller.tickets, record, notes="Sealed and healthy.")  # type: ignore[arg-type]
@@ -256,10 +257,10 @@ def test_rounds_without_news_change_nothing(controller: Controller) -> None:
     world, number = controller.world, onboard(controller)
     world.approve(number, "sam")
     controller.round()
-    size = len(world.books.ledger.entries())
+    size = len(list(world.books.ledger.entries()))
     statuses, title = len(world.statuses), world.pulls[number].title
     controller.round()
-    assert (len(world.books.ledger.entries()), len(world.statuses), world.pulls[number].title) == (
+    assert (len(list(world.books.ledger.entries())), len(world.statuses), world.pulls[number].title) == (
         size,
         statuses,
         title,
@@ -348,7 +349,7 @@ def test_a_ticket_system_that_does_not_answer_is_unknown(controller: Controller)
 
     controller.tickets = Down()  # type: ignore[assignment]
     judged = gate.judge(controller.read(number).facts)
-    found = {item.id: item for item in judged.findings}
+    found = {str(item.id): item for item in judged.findings}
     assert (found["record-exists"].verdict, found["record-exists"].reason) == (Verdict.UNKNOWN, "record-unreadable")
 
 
@@ -356,7 +357,7 @@ def test_a_record_of_that_number_that_does_not_exist_is_invalid(controller: Cont
     number = onboard(controller)
     controller.world.edit(number, title="CHG9999999 orders: onboarding to prod")
     judged = gate.judge(controller.read(number).facts)
-    found = {item.id: item for item in judged.findings}
+    found = {str(item.id): item for item in judged.findings}
     assert found["record-exists"].reason == "record-not-found"
     with pytest.raises(NotFoundError):
         controller.tickets.get("CHG9999999")

@@ -7,14 +7,15 @@ import pytest
 from interlock.errors import ConflictError
 from interlock.platform.delivery import results
 from interlock.platform.domain.ids import ServiceName
+from interlock.platform.domain.result import ResultIds
 
 if TYPE_CHECKING:
-    from conftest import World
+    from .conftest import World
 
 PAYMENTS, QUOTES = ServiceName("payments"), ServiceName("quotes")
 
 
-def ids(world: World, head: str, service: ServiceName = PAYMENTS) -> results.ResultIds:
+def ids(world: World, head: str, service: ServiceName = PAYMENTS) -> ResultIds:
     return results.result_ids(world.git, world.main(), head, service, "prod")
 
 

@@ -11,7 +11,7 @@ from interlock.platform.domain.classification import revert_of
 from interlock.platform.domain.ids import CommitId, ServiceName
 
 if TYPE_CHECKING:
-    from conftest import World
+    from .conftest import World
 
 PAYMENTS = ServiceName("payments")
 

@@ -4,36 +4,38 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
+from interlock.errors import UnsupportedError
+from interlock.platform.books.vocabulary import ApprovalCaptured, PullSighted
 from interlock.platform.delivery import results, reviews
 from interlock.platform.domain.approval import Approval
 from interlock.platform.domain.ids import CommitId, ServiceName
 
 if TYPE_CHECKING:
-    from conftest import World
+    from .conftest import World
 
 PAYMENTS = ServiceName("payments")
 
 
-def sighting(world: World, number: int) -> reviews.Sighting:
+def sighting(world: World, number: int) -> PullSighted:
     pull = world.pulls[number]
     base = world.git.resolve(f"refs/heads/{pull.base_ref}")
     result = results.result_ids(world.git, base, pull.head_sha, PAYMENTS, "prod")
-    return reviews.Sighting(CommitId(base), pull.base_ref, CommitId(pull.head_sha), result)
+    return PullSighted(CommitId(base), pull.base_ref, CommitId(pull.head_sha), result)
 
 
 def capture(world: World, number: int = 1) -> tuple[Approval, ...]:
     """One round of the controller."""
     world.git.fetch()
     return reviews.capture(
-        world.books.ledger,
-        world.books.store,
+        world.books,
         world.git,
         world.merged(number),
         world.given[number],
         sighting(world, number),
         PAYMENTS,
         "prod",
-        reader="interlock",
         at=world.now(),
     )
 
@@ -59,7 +61,7 @@ def test_captured_once_whatever_is_read_later(world: World) -> None:
     world.given[1] = []
     world.approve(1, "sam", id=review.id, commit_id="0" * 40)
     assert capture(world) == first
-    assert len(world.books.ledger.find(reviews.CAPTURED)) == 1
+    assert len(world.found(ApprovalCaptured)) == 1
 
 
 def test_a_push_voids_it_and_another_services_merge_does_not(world: World) -> None:
@@ -104,7 +106,7 @@ def test_a_base_that_moved_elsewhere_makes_nothing_ambiguous(world: World) -> No
     world.approve(1, "sam")
     (approval,) = capture(world)
     assert holds(world, approval)
-    assert len(world.books.ledger.find(reviews.SIGHTED)) == 1, "the ledger does not grow with other services' merges"
+    assert len(world.found(PullSighted)) == 1, "the ledger does not grow with other services' merges"
 
 
 def test_a_push_and_its_review_in_one_round_hold(world: World) -> None:
@@ -137,3 +139,14 @@ def test_comments_and_refusals_are_no_approvals(world: World) -> None:
     world.approve(1, "pat", state="PENDING")
     assert capture(world) == ()
     assert [item.state for item in reviews.reviews(world.given[1])] == ["comment", "changes-requested"]
+
+
+def test_an_approval_of_a_newer_version_is_not_taken_for_none(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.bump("payments", "a")
+    world.approve(1, "sam")
+    with monkeypatch.context() as newer:
+        newer.setattr(ApprovalCaptured, "VERSION", 99)
+        capture(world)
+    with pytest.raises(UnsupportedError) as error:
+        capture(world)
+    assert error.value.code == "schema-unknown"

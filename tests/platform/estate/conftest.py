@@ -4,6 +4,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
+from interlock.clients.git import keys
 from interlock.platform import estate
 from interlock.platform.estate.sample import PEOPLE
 
@@ -16,7 +17,12 @@ def public_key() -> str:
 @pytest.fixture(scope="session")
 def repositories() -> dict[str, dict[str, bytes]]:
     return estate.sample(
-        keys=estate.Keys(seal="SEAL\n", forge="FORGE\n", release="RELEASE\n", attest="ATTEST\n"),
+        keys=estate.Keys(
+            seal=keys.generate_openpgp("Interlock <interlock@acme.test>")[1],
+            forge="FORGE\n",
+            release="RELEASE\n",
+            attest="ATTEST\n",
+        ),
         seal_key_ids=["0123456789ABCDEF"],
         ssh_keys={person.id: [public_key()] for person in PEOPLE},
         chart={"Chart.yaml": b"name: service\n", "templates/_service.tpl": b""},

@@ -33,7 +33,7 @@ def test_the_sample_is_a_consistent_estate(files: Files) -> None:
     assert loaded.commit == COMMIT
     prod = loaded.environment("prod")
     assert [item.who for item in prod.rules.approvals] == ["service-owner", "other-team"]
-    assert prod.rules.change_record and prod.branch == "sealed"
+    assert prod.rules.change_record and prod.ref == "refs/heads/sealed"
     assert loaded.previous(prod) == loaded.environment("test")
     assert loaded.previous(loaded.environment("dev")) is None
     assert loaded.by_repository("acme/env-prod") == prod

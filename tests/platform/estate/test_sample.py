@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
+from interlock.clients.git import keys
 from interlock.formats import yaml
+from interlock.formats.signatures import openpgp
 from interlock.platform import estate
 from interlock.platform.domain.ids import CommitId
 from interlock.platform.estate import argocd, protection
@@ -53,7 +55,7 @@ def test_which_applications_exist_is_sealed_in_every_environment(repositories: R
     found = objects(repositories["platform"])
     for name in ("platform", "dev", "test", "prod"):
         spec = found["Application", f"root-{name}"]
-        assert spec["source"]["targetRevision"] == "sealed" and spec["project"] == "platform"
+        assert spec["source"]["targetRevision"] == "refs/heads/sealed" and spec["project"] == "platform"
         assert spec["syncPolicy"]["automated"] == {"prune": False, "selfHeal": True}
 
 
@@ -62,10 +64,22 @@ def test_from_argo_cd_3_5_the_estate_may_choose_source_integrity(repositories: R
         b"sourceIntegrity: signatureKeys", b"sourceIntegrity: sourceIntegrity"
     )
     platform = parse(Platform, text, file="platform.yaml")
-    spec = objects(argocd.files(platform, seal_key_ids=["AB"], seal_certificate="x"))["AppProject", "prod"]
+    _, certificate = keys.generate_openpgp("Interlock <interlock@acme.test>")
+    spec = objects(argocd.files(platform, seal_key_ids=["AB"], seal_certificate=certificate))["AppProject", "prod"]
     assert "signatureKeys" not in spec
     (policy,) = spec["sourceIntegrity"]["git"]["policies"]
-    assert policy == {"repos": [{"url": "https://git/acme/env-prod"}], "gpg": {"mode": "strict", "keys": ["AB"]}}
+    assert policy == {"repos": [{"url": "*"}], "gpg": {"mode": "strict", "keys": ["AB"]}}
+
+
+def test_the_keyring_names_each_certificate_by_its_primary_key(repositories: Repositories) -> None:
+    """A certificate's signing subkey is what projects name, and what Argo CD must not find here."""
+    platform = parse(Platform, repositories["platform"]["platform.yaml"], file="platform.yaml")
+    certificates = [keys.generate_openpgp(f"{name} <seal@acme.test>")[1] for name in ("old", "new")]
+    files = argocd.files(platform, seal_key_ids=["0123456789ABCDEF"], seal_certificate="".join(certificates))
+    data = yaml.load(files["argocd/keyring.yaml"], file="keyring.yaml").value["data"]
+    assert {name: openpgp.fingerprint(text) for name, text in data.items()} == {
+        found[-16:].upper(): found for found in map(openpgp.fingerprint, certificates)
+    }
 
 
 @pytest.fixture

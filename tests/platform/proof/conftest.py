@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from interlock.formats.sigstore import PrivateKey
-from interlock.platform.proof.keys import AttestKey
+from interlock.platform.books.keys import AttestKey
 
 
 @pytest.fixture

@@ -82,7 +82,7 @@ class Estate:
         """A repository of the organisation with one commit on ``main``; returns its id."""
         self.root.create_repository("acme", name)
         with_token = self.token_file.read_text().strip()
-        repository = Repository.clone_mirror(f"{self.forge}/acme/{name}", self.folder / name, with_token)
+        repository = Repository.clone_mirror(f"{self.forge}/acme/{name}", self.folder / name, lambda: with_token)
         commit = repository.commit_tree(
             repository.write_tree(dict(files)), [], "Begin", author=("Dana", "dana@acme.test"), date=NOW
         )

@@ -45,7 +45,7 @@ class Env:
 
     def repository(self, folder: Path) -> Repository:
         token = self.estate.token_file.read_text().strip()
-        return Repository.clone_mirror(f"{self.estate.forge}/acme/{self.name}", folder, token)
+        return Repository.clone_mirror(f"{self.estate.forge}/acme/{self.name}", folder, lambda: token)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -54,6 +55,21 @@ def test_the_registry_login_is_found_by_stable_or_real_host(docker_login: Callab
     found = worlds.World(home=Path("/"), docker_config=docker_login("127.0.0.1:5000", "ci", "s:e:c"))
     assert worlds.registry_login(found, "registry.test", "127.0.0.1:5000") == ("ci", "s:e:c")
     assert worlds.registry_login(found, "elsewhere") is None
+
+
+def test_a_token_service_may_have_the_login_that_is_written_down_for_its_host_too(tmp_path: Path) -> None:
+    own, other = {"auth": base64.b64encode(b"ci:s").decode()}, {"username": "ci", "password": "t"}
+    entries = {"r.test:5000": own, "https://tokens.test/v1/": own, "elsewhere.test": other, "helper.test": {}}
+    (tmp_path / "config.json").write_text(json.dumps({"auths": entries}))
+    found = worlds.World(home=tmp_path, docker_config=tmp_path)
+    assert worlds.registry_login(found, "elsewhere.test") == ("ci", "t")
+    assert worlds.registry_login(found, "helper.test") is None
+    assert worlds.token_realms(found, ("ci", "s")) == {"r.test", "tokens.test"}
+
+
+def test_the_cas_of_a_pod_are_trusted() -> None:
+    assert worlds.from_environment({"SSL_CERT_FILE": "/etc/ca.pem"}).ca == Path("/etc/ca.pem")
+    assert worlds.from_environment({}).ca is None
 
 
 def test_a_broken_docker_configuration_is_not_quoted(tmp_path: Path) -> None:

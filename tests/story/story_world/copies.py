@@ -16,14 +16,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from story_world.estate import Estate
-
 from interlock.cli import proofs
 from interlock.cli.session import Session
 from interlock.formats import yaml
 from interlock.local.registry.content import Content
+from interlock.platform.books.evidence import EvidenceStore
 from interlock.platform.domain.ids import Digest
-from interlock.platform.proof.evidence import EvidenceStore
+
+from .estate import Estate
 
 Piece = Callable[[str], contextlib.AbstractContextManager[None]]
 """Damages one thing (see DAMAGES) while the context lasts."""
@@ -75,7 +75,7 @@ class Copy:
 
     def entries(self) -> list[str]:
         """Ids of the ledger's entries, in order."""
-        return [entry.id for entry in proofs.sources(self.session).ledger.entries()]
+        return [entry.id for entry in proofs.sources(self.session).books.ledger.entries()]
 
 
 @contextlib.contextmanager

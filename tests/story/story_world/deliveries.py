@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from story_world.estate import ORGANISATION, Estate
-from story_world.waiting import eventually
-
 from interlock.clients.forge import PullRequest
 from interlock.errors import InterlockError
+
+from .estate import ORGANISATION, Estate
+from .waiting import eventually
 
 GATE = "interlock/gate"
 _STANDING = re.compile(r"^- ([a-z0-9-]+) \[([a-z0-9-]+)\]", re.M)
@@ -119,7 +119,7 @@ def commit(
     identity: str,
     clone: Path,
     message: str,
-    change: Callable[[Path], None],
+    change: Callable[[Path], object],
     *,
     sign: bool = True,
 ) -> str:

@@ -16,8 +16,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from story_world.waiting import eventually
-
 from interlock.clients.connect import Connections
 from interlock.clients.context import Context, load_context
 from interlock.clients.forge import ForgeClient, PullRequest
@@ -27,7 +25,11 @@ from interlock.clients.registry import RegistryClient
 from interlock.clients.tickets import TicketsClient
 from interlock.local.home import Home
 
+from .waiting import eventually
+
 ORGANISATION = "acme"
+ARGOCD = ("argoproj.io/v1alpha1", "Application")
+REFRESH = "argocd.argoproj.io/refresh"
 BIN = Path(sys.executable).parent
 _SPAN = 14
 """Ports that one estate takes above its base."""
@@ -280,4 +282,16 @@ def settled(estate: Estate, environment: str) -> bool:
     return sealed.parents[-1] == estate.branch(repository)
 
 
-__all__ = ["ORGANISATION", "Done", "Estate", "eventually", "free_ports", "processes", "settled"]
+def refresh(estate: Estate, application: str) -> dict[str, Any]:
+    """Have Argo CD compare anew with git and the cluster; the Application as it stands afterwards."""
+    hub = estate.bootstrap("hub")
+    hub.patch(*ARGOCD, application, {"metadata": {"annotations": {REFRESH: "hard"}}}, namespace="argocd")
+
+    def done() -> dict[str, Any] | None:
+        found = hub.get(*ARGOCD, application, "argocd")
+        return None if REFRESH in (found["metadata"].get("annotations") or {}) else found
+
+    return eventually(done, what=f"{application} is compared")
+
+
+__all__ = ["ARGOCD", "ORGANISATION", "Done", "Estate", "eventually", "free_ports", "processes", "refresh", "settled"]

@@ -14,7 +14,11 @@ _PAUSE_SECONDS = 0.1
 
 
 def eventually(
-    condition: Callable[[], Value], *, timeout: float = 60.0, what: str = "", seen: Callable[[], object] | None = None
+    condition: Callable[[], Value | None],
+    *,
+    timeout: float = 60.0,
+    what: str = "",
+    seen: Callable[[], object] | None = None,
 ) -> Value:
     """The first truthy value of ``condition``; an InterlockError or AssertionError of it means "not yet".
 
@@ -24,9 +28,9 @@ def eventually(
     last: object = None
     while True:
         try:
-            last = condition()
-            if last:
-                return last  # type: ignore[return-value]
+            last = found = condition()
+            if found:
+                return found
         except (InterlockError, AssertionError) as error:
             last = error
         if time.monotonic() > deadline:

@@ -23,7 +23,7 @@ def approve(
 ) -> None:
     """Approve (or reject) the ApprovalTask that a PipelineRun waits for, as one of its approvers."""
     from interlock.cli.session import Session
-    from interlock.local.tekton.pipeline_runs import approvals
+    from interlock.tekton.engine.pipeline_runs import approvals
 
     with contextlib.closing(Session(context).connections) as connections:
         client = connections.cluster(cluster, identity)

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from interlock.formats.tekton import conditions, names
-from interlock.local.tekton.standalone import Changed, Line
+from interlock.tekton.engine.standalone import Changed, Line
 
 _COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "bright_cyan", "bright_magenta", "bright_green")
 _OWN = "[interlock.local]"

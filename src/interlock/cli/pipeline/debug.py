@@ -14,7 +14,7 @@ import typer
 from interlock.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from interlock.formats.tekton.runs import TaskRun
+    from interlock.tekton.spec.runs import TaskRun
 
 _SCRIPTS = "/tekton/debug/scripts"
 

@@ -35,8 +35,8 @@ def lock(
     What is pinned already stays pinned, unless --update is given. References of resolved objects are followed.
     """
     from interlock.clients import files
-    from interlock.formats.tekton.resolution import lock as locks
-    from interlock.local.tekton.resolvers import locking
+    from interlock.tekton.engine.resolvers import locking
+    from interlock.tekton.spec.resolution import lock as locks
 
     held = locks.parse(lock_file.read_bytes(), file=str(lock_file)) if lock_file.is_file() else locks.Lock()
     objects = [(value, str(path)) for path in file for value in locking.documents(path.read_text(), str(path))]
@@ -75,8 +75,8 @@ def _resolvers(
     With ``held`` what it pins is enforced; references that it does not name are resolved by `Locking` as new.
     """
     from interlock.errors import ConflictError
-    from interlock.local.tekton.memory import Cluster
-    from interlock.local.tekton.resolvers import Resolvers
+    from interlock.tekton.engine.memory import Cluster
+    from interlock.tekton.engine.resolvers import Resolvers
 
     client = Cluster().client()
     for value, _ in objects:

@@ -12,7 +12,7 @@ import typer
 from interlock.errors import InputError
 
 if TYPE_CHECKING:
-    from interlock.local.tekton.resolvers import ResolverConfig
+    from interlock.tekton.engine.resolvers import ResolverConfig
 
 MirrorOption = Annotated[
     list[str] | None,
@@ -28,7 +28,7 @@ ParamOption = Annotated[list[str] | None, typer.Option("-p", "--param", help="NA
 def config(file: Path | None, mirrors: Sequence[str] | None) -> ResolverConfig:
     """The configuration file with the mirrors of the command line over its own."""
     from interlock.clients import files
-    from interlock.local.tekton.resolvers import ResolverConfig
+    from interlock.tekton.engine.resolvers import ResolverConfig
 
     found = files.read_config(file, ResolverConfig, what="resolvers' configuration") if file else ResolverConfig()
     given = ResolverConfig.model_validate({"mirrors": pairs(mirrors, "--remote-mirror")})

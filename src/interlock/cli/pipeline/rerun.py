@@ -23,9 +23,9 @@ def rerun(
     them. Secrets are not recorded: a run that needs one is run from its files. Exit codes as of `run`.
     """
     from interlock.cli.pipeline import run as running
-    from interlock.local.tekton import rerun as again
-    from interlock.local.tekton import standalone
-    from interlock.local.tekton.config import Config
+    from interlock.tekton.engine import rerun as again
+    from interlock.tekton.engine import standalone
+    from interlock.tekton.engine.config import Config
 
     earlier = again.Earlier.load(_folder(run))
     data = standalone.runs_folder() / secrets.token_hex(4)
@@ -38,7 +38,7 @@ def rerun(
 
 def _folder(run: str) -> Path:
     """The newest state of a run of that name. Raises NotFoundError ``run-missing``."""
-    from interlock.local.tekton import standalone
+    from interlock.tekton.engine import standalone
 
     if (Path(run) / standalone.OBJECTS).is_file():
         return Path(run)

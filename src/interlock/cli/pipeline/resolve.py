@@ -47,8 +47,8 @@ def resolve(
 
     With --event only the runs that the event starts, and on standard error why each did or did not match.
     """
-    from interlock.formats.tekton import pac
-    from interlock.formats.tekton.pac import documents, expressions, templates
+    from interlock.tekton.spec import pac
+    from interlock.tekton.spec.pac import documents, expressions, templates
 
     if output not in ("yaml", "json"):
         raise InputError("option-invalid", "unknown output format", got=output, expected="yaml or json")
@@ -114,9 +114,9 @@ def _of_git(folder: Path) -> dict[str, str]:
 
 
 def _fetcher(configured: Any, names: Mapping[str, str]) -> Any:
-    from interlock.local.tekton.resolvers.annotated import Annotated as References
-    from interlock.local.tekton.resolvers.mirrors import Mirrors
-    from interlock.local.tekton.resolvers.web import Web
+    from interlock.tekton.engine.resolvers.annotated import Annotated as References
+    from interlock.tekton.engine.resolvers.mirrors import Mirrors
+    from interlock.tekton.engine.resolvers.web import Web
 
     web = Web(Mirrors({**names, **configured.mirrors}), configured.ca_file)
     return References(web, Path.cwd(), lambda text: typer.echo(text, err=True))
@@ -131,7 +131,7 @@ def _report(found: Any) -> None:
 
 
 def _matching(runs: list[dict[str, Any]], event: Any) -> list[dict[str, Any]]:
-    from interlock.formats.tekton.pac import matching
+    from interlock.tekton.spec.pac import matching
 
     chosen = []
     for run in runs:
@@ -147,7 +147,7 @@ def _matching(runs: list[dict[str, Any]], event: Any) -> list[dict[str, Any]]:
 
 
 def _note_placeholders(runs: list[dict[str, Any]]) -> None:
-    from interlock.formats.tekton.pac import templates
+    from interlock.tekton.spec.pac import templates
 
     if left := templates.placeholders(json.dumps(runs)):
         typer.echo(f"left as they are (give them with -p): {', '.join(left)}", err=True)

@@ -15,9 +15,9 @@ from interlock.cli.pipeline import remote, validate
 from interlock.errors import InputError
 
 if TYPE_CHECKING:
-    from interlock.formats.tekton.flags import Flags
-    from interlock.formats.tekton.invocation import Invocation
-    from interlock.local.tekton.config import Config
+    from interlock.tekton.engine.config import Config
+    from interlock.tekton.spec.flags import Flags
+    from interlock.tekton.spec.invocation import Invocation
 
 
 def run(
@@ -72,7 +72,7 @@ def execute(config: Config, invocation: Invocation, *, output: str, before_start
 
     from interlock.cli.options import print_json
     from interlock.cli.pipeline import console, debug
-    from interlock.local.tekton.standalone import Session
+    from interlock.tekton.engine.standalone import Session
 
     logs = Console(stderr=output == "json")
     progress = console.Progress(logs)
@@ -102,7 +102,7 @@ def _invocation(
     paths: Sequence[str], params: Sequence[str], workspaces: Sequence[str], flags: Flags, service_account: str
 ) -> Invocation:
     from interlock.formats import yaml
-    from interlock.formats.tekton import invocation
+    from interlock.tekton.spec import invocation
 
     documents = [
         document.value
@@ -123,8 +123,8 @@ def _config(
     resolvers: Any,
     isolation: str,
 ) -> Config:
-    from interlock.local.tekton import standalone
-    from interlock.local.tekton.config import Config
+    from interlock.tekton.engine import standalone
+    from interlock.tekton.engine.config import Config
 
     data = standalone.runs_folder() / secrets.token_hex(4)
     data.mkdir(parents=True, mode=0o700)

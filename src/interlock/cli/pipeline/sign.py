@@ -12,7 +12,7 @@ import typer
 from interlock.errors import InputError, NotFoundError, UnsupportedError
 
 if TYPE_CHECKING:
-    from interlock.formats.tekton.trusted.keys import HashAlgorithm
+    from interlock.tekton.spec.trusted.keys import HashAlgorithm
 
 _PASSWORDS = ("PRIVATE_PASSWORD", "COSIGN_PASSWORD")
 
@@ -40,7 +40,7 @@ def sign(
     """
     from interlock.clients import files
     from interlock.formats import yaml
-    from interlock.formats.tekton import trusted
+    from interlock.tekton.spec import trusted
 
     algorithm = hash_named(hash_algorithm)
     private = trusted.keys.load_private(read(key), _password)
@@ -81,7 +81,7 @@ def read(path: Path) -> bytes:
 
 def hash_named(name: str) -> HashAlgorithm:
     """Raises InputError ``hash-unknown``."""
-    from interlock.formats.tekton.trusted import keys
+    from interlock.tekton.spec.trusted import keys
 
     known: dict[str, HashAlgorithm] = {item: item for item in get_args(keys.HashAlgorithm)}
     if name not in known:

@@ -13,8 +13,8 @@ from interlock.cli.options import print_json
 from interlock.errors import InputError, InterlockError, NotFoundError
 
 if TYPE_CHECKING:
-    from interlock.formats.tekton.admission import Outcome
-    from interlock.formats.tekton.flags import Flags
+    from interlock.tekton.spec.admission import Outcome
+    from interlock.tekton.spec.flags import Flags
 
 _LONGEST = 400
 _SUFFIXES = (".yaml", ".yml", ".json")
@@ -36,7 +36,7 @@ def validate(
     Exit code 0: nothing is wrong · 1: something is · 2: a file cannot be read as strict YAML.
     """
     from interlock.formats import yaml
-    from interlock.formats.tekton import admission
+    from interlock.tekton.spec import admission
 
     documents: list[yaml.Document] = []
     unreadable: list[InterlockError] = []
@@ -86,7 +86,7 @@ def read(file: str) -> bytes:
 
 def _fixed(file: str, text: bytes) -> bytes:
     """The text of a file whose scripts were mended in place. Raises InputError ``fix-standard-input``, ``yaml-*``."""
-    from interlock.formats.tekton import injection
+    from interlock.tekton.spec import injection
 
     if file == "-":
         raise InputError("fix-standard-input", "standard input cannot be rewritten", todo="name a file")
@@ -109,7 +109,7 @@ def flags(given: Sequence[str], *, alpha: bool) -> Flags:
     """Feature flags from ``name=value``. Raises InputError ``feature-flag``."""
     from pydantic import ValidationError
 
-    from interlock.formats.tekton.flags import ALPHA, Flags
+    from interlock.tekton.spec.flags import ALPHA, Flags
 
     known = {name.replace("_", "-") for name in Flags.model_fields}
     values = ALPHA.model_dump(by_alias=True) if alpha else {}
@@ -191,7 +191,7 @@ def _json(outcome: Outcome, unreadable: Sequence[InterlockError]) -> dict[str, o
 def _sarif(outcome: Outcome, unreadable: Sequence[InterlockError]) -> dict[str, object]:
     from interlock import __version__
     from interlock.formats import sarif
-    from interlock.formats.tekton.admission import RULES
+    from interlock.tekton.spec.admission import RULES
 
     results = [
         sarif.Result(error.code, "error", error.message, error.where) for error in unreadable if error.where is not None

@@ -22,7 +22,7 @@ def verify(
     """Verify each Task and Pipeline of FILE; exit code 1 when one does not carry the key's signature."""
     from interlock.cli.pipeline.sign import hash_named, named, nothing_to_sign, read
     from interlock.formats import yaml
-    from interlock.formats.tekton import trusted
+    from interlock.tekton.spec import trusted
 
     algorithm = hash_named(hash_algorithm)
     public = trusted.keys.load_public(read(key))

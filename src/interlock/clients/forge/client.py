@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, Literal
-
-import httpx
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal, Unpack
 
 from interlock.clients.forge import model
 from interlock.clients.forge.transport import Transport, path
-from interlock.errors import InputError, NotFoundError
+from interlock.clients.http import Options, Secret, Token
+from interlock.errors import BusyError, InputError, NotFoundError, UnreachableError
 
 State = Literal["open", "closed", "all"]
 Event = Literal["APPROVED", "REQUEST_CHANGES", "COMMENT"]
@@ -20,19 +19,14 @@ Permission = Literal["read", "write", "admin"]
 
 
 class ForgeClient:
-    """Acts as the user of ``token``. Thread-safe; usable as a context manager. Errors: see ``transport``."""
+    """Acts as the user of ``token``. Thread-safe; usable as a context manager.
 
-    def __init__(
-        self,
-        base_url: str,
-        token: str | None = None,
-        *,
-        timeout: float = 30.0,
-        ca_file: Path | None = None,
-        transport: httpx.BaseTransport | None = None,
-    ) -> None:
+    Errors: see `interlock.clients.http` and ``transport``.
+    """
+
+    def __init__(self, base_url: str, token: Token = None, **options: Unpack[Options]) -> None:
         self.base_url = base_url.rstrip("/")
-        self._http = Transport(base_url, token, timeout=timeout, ca_file=ca_file, transport=transport)
+        self._http = Transport(base_url, token, **options)
 
     def close(self) -> None:
         self._http.close()
@@ -74,10 +68,11 @@ class ForgeClient:
 
         Scopes: ``read:repository``, ``write:repository``, ``write:issue``, ``write:user``, ``all``, …
         """
-        answer = self._http.send(
-            "POST", path("users", login, "tokens"), body={"name": name, "scopes": list(scopes)}, auth=(login, password)
+        body = {"name": name, "scopes": list(scopes)}
+        own = Secret(password, username=login)
+        return self._http.change(
+            "POST", path("users", login, "tokens"), body, lambda answer: str(answer["sha1"]), credentials=own
         )
-        return str(answer.json()["sha1"])
 
     def add_ssh_key(self, title: str, key: str) -> int:
         """Register a public key for the token's user (commit signatures). Returns the key's id."""
@@ -176,8 +171,7 @@ class ForgeClient:
     # -- branch protection -------------------------------------------------------------------------------------------
 
     def protections(self, owner: str, repo: str) -> list[model.BranchProtection]:
-        body = self._http.send("GET", path("repos", owner, repo, "branch_protections")).json()
-        return [model.BranchProtection.read(item) for item in body]
+        return self._http.every(path("repos", owner, repo, "branch_protections"), model.BranchProtection.read)
 
     def protection(self, owner: str, repo: str, rule: str) -> model.BranchProtection:
         where = path("repos", owner, repo, "branch_protections", rule)
@@ -236,9 +230,9 @@ class ForgeClient:
     ) -> model.Review:
         """Submit a review of the commit ``commit_id``."""
         given = {"event": event, "commit_id": commit_id, "body": body}
-        return self._http.change(
-            "POST", path("repos", owner, repo, "pulls", number, "reviews"), given, model.Review.read
-        )
+        with self._about(owner, repo, commit_id):
+            where = path("repos", owner, repo, "pulls", number, "reviews")
+            return self._http.change("POST", where, given, model.Review.read)
 
     def dismiss_review(self, owner: str, repo: str, number: int, review: int, *, message: str) -> model.Review:
         where = path("repos", owner, repo, "pulls", number, "reviews", review, "dismissals")
@@ -248,7 +242,8 @@ class ForgeClient:
         self, owner: str, repo: str, number: int, *, head_commit_id: str, message_title: str, message: str = ""
     ) -> model.PullRequest:
         """Merge with a merge commit. ConflictError when the head is no longer ``head_commit_id``; RefusedError
-        ``forge-merge-refused`` when a rule of the branch says no. Returns the merged pull request.
+        ``forge-merge-refused`` when a rule of the branch says no; BusyError ``forge-busy`` while it is being checked.
+        Returns the merged pull request.
         """
         body: dict[str, Any] = {
             "Do": "merge",
@@ -268,14 +263,16 @@ class ForgeClient:
         return self._http.change("POST", where, {"body": body}, model.Comment.read)
 
     def comments(self, owner: str, repo: str, number: int) -> list[model.Comment]:
-        where = path("repos", owner, repo, "issues", number, "comments")
-        return [model.Comment.read(item) for item in self._http.send("GET", where).json()]
+        return self._http.every(path("repos", owner, repo, "issues", number, "comments"), model.Comment.read)
 
     # -- commit statuses ---------------------------------------------------------------------------------------------
 
     def statuses(self, owner: str, repo: str, sha: str) -> list[model.CommitStatus]:
         """Every status of a commit, newest first: the first of a context counts."""
-        return list(self._http.pages(path("repos", owner, repo, "statuses", sha), model.CommitStatus.read))
+        with self._about(owner, repo, sha):
+            found = list(self._http.pages(path("repos", owner, repo, "statuses", sha), model.CommitStatus.read))
+        # Gitea sorts by the second of creation, and those of one second the other way round.
+        return sorted(found, key=lambda item: item.id, reverse=True)
 
     def set_status(
         self,
@@ -289,7 +286,8 @@ class ForgeClient:
         target_url: str = "",
     ) -> model.CommitStatus:
         body = {"context": context, "state": state, "description": description, "target_url": target_url}
-        return self._http.change("POST", path("repos", owner, repo, "statuses", sha), body, model.CommitStatus.read)
+        with self._about(owner, repo, sha):
+            return self._http.change("POST", path("repos", owner, repo, "statuses", sha), body, model.CommitStatus.read)
 
     # -- webhooks ----------------------------------------------------------------------------------------------------
 
@@ -309,6 +307,16 @@ class ForgeClient:
 
     def delete_hook(self, owner: str, repo: str | None, hook: int) -> None:
         self._http.send("DELETE", f"{self._hooks(owner, repo)}/{hook}")
+
+    @contextlib.contextmanager
+    def _about(self, owner: str, repo: str, sha: str) -> Iterator[None]:
+        """Gitea answers 500 about a commit that it does not have: NotFoundError then, as with everything else."""
+        try:
+            yield
+        except UnreachableError as error:
+            if not isinstance(error, BusyError) and error.code != "forge-unreachable":
+                self.commit(owner, repo, sha)
+            raise
 
     @staticmethod
     def _hooks(owner: str, repo: str | None) -> str:

@@ -205,7 +205,7 @@ class Hook:
 
     @classmethod
     def read(cls, body: Json) -> Hook:
-        return cls(int(body["id"]), str(body["config"]["url"]), tuple(body["events"]), bool(body["active"]))
+        return cls(int(body["id"]), str(body["config"]["url"]), tuple(body["events"] or ()), bool(body["active"]))
 
 
 @dataclass(frozen=True, slots=True)

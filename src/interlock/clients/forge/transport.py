@@ -1,76 +1,62 @@
-"""HTTP under ``ForgeClient``: the token, paging, and one error for each meaning.
+"""HTTP under ``ForgeClient``: paths, paging, and what the forge's answers mean beyond `interlock.clients.http`.
 
-===================  ==========================  =======================================================
-answer               error                       code
-===================  ==========================  =======================================================
-401                  RefusedError                ``forge-unauthenticated``
-403                  RefusedError                ``forge-forbidden``
-404                  NotFoundError               ``forge-not-found`` (also: not visible to this token)
-405                  RefusedError                ``forge-merge-refused`` (a rule of the branch says no)
-409                  ConflictError               ``forge-conflict``
-409 "PushRejected…"  RefusedError                ``forge-merge-refused``
-other 4xx            InputError                  ``forge-invalid``
-5xx, no JSON         UnreachableError            ``forge-failed``
-no connection        UnreachableError            ``forge-unreachable``
-===================  ==========================  =======================================================
+====================================  ================  ==================================================
+answer                                error             code
+====================================  ================  ==================================================
+403 "Only signed in user …"           RefusedError      ``forge-unauthenticated``
+404                                   NotFoundError     ``forge-not-found`` (also: not visible to this token)
+405, 409 "Please try again later"     BusyError         ``forge-busy``
+405                                   RefusedError      ``forge-merge-refused`` (a rule of the branch says no)
+409                                   ConflictError     ``forge-conflict``
+409 "PushRejected…"                   RefusedError      ``forge-merge-refused``
+====================================  ================  ==================================================
 """
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar, Unpack
 from urllib.parse import quote
 
 import httpx
 
-from interlock.errors import (
-    ConflictError,
-    InputError,
-    InterlockError,
-    NotFoundError,
-    RefusedError,
-    UnreachableError,
-)
+from interlock.clients.http import Credentials, Http, Options, Request, Secret, System, Token, entries, total_count
+from interlock.clients.http.system import Meaning
+from interlock.errors import BusyError, ConflictError, InputError, RefusedError
 
 PAGE = 50
-_ERRORS: dict[int, tuple[type[InterlockError], str]] = {
-    401: (RefusedError, "forge-unauthenticated"),
-    403: (RefusedError, "forge-forbidden"),
-    404: (NotFoundError, "forge-not-found"),
-    405: (RefusedError, "forge-merge-refused"),
-    409: (ConflictError, "forge-conflict"),
-}
+MAX_PAGES: Final = 10_000
 T = TypeVar("T")
 
 
+class Gitea(System):
+    name = "forge"
+    title = "the forge"
+    failed = "forge-failed"
+    refused = "forge-invalid"
+
+    def meaning(self, answer: httpx.Response, said: str) -> Meaning | None:
+        match answer.status_code:
+            case 405 | 409 if "try again later" in said.lower():
+                return BusyError, "forge-busy"
+            case 403 if said.startswith("Only signed in user"):
+                return RefusedError, "forge-unauthenticated"
+            case 405:
+                return RefusedError, "forge-merge-refused"
+            case 409 if said.startswith("PushRejected"):
+                # Gitea's own hook refused the merge commit: trying again changes nothing.
+                return RefusedError, "forge-merge-refused"
+            case 409:
+                return ConflictError, "forge-conflict"
+        return None
+
+
 class Transport:
-    """Thread-safe; one connection pool. ``transport`` is for tests."""
+    """Thread-safe; one connection pool."""
 
-    def __init__(
-        self,
-        base_url: str,
-        token: str | None,
-        *,
-        timeout: float,
-        ca_file: Path | None = None,
-        transport: httpx.BaseTransport | None = None,
-    ) -> None:
-        headers = {"Accept": "application/json"}
-        if token:
-            headers["Authorization"] = f"token {token}"
-        self._http = httpx.Client(
-            base_url=base_url.rstrip("/") + "/api/v1/",
-            headers=headers,
-            timeout=timeout,
-            transport=transport,
-            trust_env=False,
-            verify=_trust(base_url, ca_file),
-        )
-
-    def close(self) -> None:
-        self._http.close()
+    def __init__(self, base_url: str, token: Token, **options: Unpack[Options]) -> None:
+        self._http = Http(Gitea(), base_url.rstrip("/") + "/api/v1/", Secret(token, scheme="token"), **options)
+        self.close = self._http.close
 
     def send(
         self,
@@ -79,52 +65,45 @@ class Transport:
         *,
         query: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
-        auth: tuple[str, str] | None = None,
+        credentials: Credentials | None = None,
     ) -> httpx.Response:
         """One request; answers other than 2xx raise."""
-        given = {key: value for key, value in (query or {}).items() if value is not None}
-        try:
-            answer = self._http.request(
-                method,
-                path,
-                params=given or None,
-                json=body,
-                auth=httpx.BasicAuth(*auth) if auth else httpx.USE_CLIENT_DEFAULT,
-            )
-        except httpx.HTTPError as error:
-            raise UnreachableError("forge-unreachable", "the forge did not answer", got=error, where=path) from error
-        if answer.is_success:
-            return answer
-        raise _error(method, answer)
+        return self._http.send(Request(method, path, query=query, json=body, credentials=credentials))
 
     def read(self, path: str, kind: Callable[[Any], T], **query: Any) -> T:
         """GET one thing."""
-        return decode(self.send("GET", path, query=query), kind)
+        return self._http.decode(self.send("GET", path, query=query), kind)
 
-    def change(self, method: str, path: str, body: Mapping[str, Any], kind: Callable[[Any], T]) -> T:
+    def every(self, path: str, kind: Callable[[Any], T]) -> list[T]:
+        """GET a listing that has no pages."""
+        return self._http.decode(self.send("GET", path), lambda body: [kind(item) for item in entries(body)])
+
+    def change(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any],
+        kind: Callable[[Any], T],
+        *,
+        credentials: Credentials | None = None,
+    ) -> T:
         """POST, PATCH or PUT; the answer is the changed thing."""
-        return decode(self.send(method, path, body=body), kind)
+        return self._http.decode(self.send(method, path, body=body, credentials=credentials), kind)
 
     def pages(self, path: str, kind: Callable[[Any], T], **query: Any) -> Iterator[T]:
         """GET every page of a listing, lazily."""
-        page, seen = 1, 0
-        while True:
+        seen = 0
+        for page in range(1, MAX_PAGES + 1):
             answer = self.send("GET", path, query={**query, "page": page, "limit": PAGE})
-            items: list[T] = decode(answer, lambda body: [kind(item) for item in body])
+            items = self._http.decode(answer, lambda body: [kind(item) for item in entries(body)])
             yield from items
             seen += len(items)
-            # A forge may allow less than PAGE on a page: only its own total, or an empty page, ends the listing.
-            total = answer.headers.get("X-Total-Count")
-            if not items or (total is not None and total.isdigit() and seen >= int(total)):
+            # A forge may allow less than PAGE on a page: only its own total, or an empty page, ends the listing. The
+            # total counts what it does not show, such as other people's pending reviews: less than it is no error.
+            total = total_count(answer)
+            if not items or (total is not None and seen >= total):
                 return
-            page += 1
-
-
-def _trust(base_url: str, ca_file: Path | None) -> ssl.SSLContext:
-    """Trusts ``ca_file`` alone, or the public CAs; nobody for plain HTTP, where reading CAs would only cost time."""
-    if base_url.startswith("http://"):
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    return ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
+        raise self._http.system.unread(f"more than {MAX_PAGES} pages", path)
 
 
 def path(*parts: str | int) -> str:
@@ -133,32 +112,3 @@ def path(*parts: str | int) -> str:
         if str(part) in ("", ".", ".."):
             raise InputError("forge-invalid", "not a name", got=repr(part))
     return "/".join(quote(str(part), safe="") for part in parts)
-
-
-def decode(answer: httpx.Response, kind: Callable[[Any], T]) -> T:
-    try:
-        return kind(answer.json())
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UnreachableError(
-            "forge-failed", "an answer that is not of the Gitea API", got=repr(error)[:200], where=str(answer.url)
-        ) from error
-
-
-def _error(method: str, answer: httpx.Response) -> InterlockError:
-    try:
-        said = str(answer.json().get("message", ""))
-    except (ValueError, AttributeError):
-        said = answer.text
-    fallback: tuple[type[InterlockError], str] = (InputError, "forge-invalid")
-    if answer.status_code >= 500 or answer.status_code < 400:
-        fallback = (UnreachableError, "forge-failed")
-    kind, code = _ERRORS.get(answer.status_code, fallback)
-    if answer.status_code == 409 and said.startswith("PushRejected"):
-        # Gitea's own hook refused the merge commit: trying again changes nothing.
-        kind, code = RefusedError, "forge-merge-refused"
-    return kind(
-        code,
-        f"the forge answered {answer.status_code} to {method}",
-        got=said.strip()[:500] or None,
-        where=answer.url.path,
-    )

@@ -7,8 +7,8 @@ Signatures are checked by ``interlock.formats.signatures``, on the payload and s
 from __future__ import annotations
 
 from interlock.clients.git.identity import write_identity_config
-from interlock.clients.git.objects import FileChange, TreeEntry
 from interlock.clients.git.repository import Repository
+from interlock.clients.git.trees import FileChange, TreeEntry
 from interlock.formats.signatures.commit import Commit, Identity
 
 __all__ = ["Commit", "FileChange", "Identity", "Repository", "TreeEntry", "write_identity_config"]

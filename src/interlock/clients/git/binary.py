@@ -1,7 +1,7 @@
 """Runs the ``git`` binary so that only what we hand in counts.
 
 No system or user configuration, hooks, prompts, replace refs or lazy fetches; only the protocols http, https and file.
-Credentials reach git through a configuration file that only its owner can read, never by argument or environment.
+Credentials reach git in a file without a name that ends with the call, never by argument, environment or disk.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ REMOTE_TIMEOUT = 300.0
 SETTINGS = (
     "core.hooksPath=/dev/null",
     "core.fsync=all",
+    "core.warnAmbiguousRefs=false",
     "gc.auto=0",
     "maintenance.auto=false",
     "transfer.fsckObjects=true",
@@ -37,14 +38,19 @@ _REMOTE_ERRORS: tuple[tuple[str, type[UnreachableError | RefusedError | NotFound
 )
 
 
-def environment(config: Path | None = None) -> dict[str, str]:
+def command(arguments: Sequence[str]) -> list[str]:
+    """The words that start ``git ARGUMENTS`` with our settings."""
+    return ["git", *(word for setting in SETTINGS for word in ("-c", setting)), *arguments]
+
+
+def environment(config: str = "/dev/null") -> dict[str, str]:
     """The whole environment of a git process. ``config``: the only configuration file outside of the repository."""
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "LC_ALL": "C",
         "HOME": "/nonexistent",
         "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_CONFIG_GLOBAL": str(config) if config else "/dev/null",
+        "GIT_CONFIG_GLOBAL": config,
         "GIT_ATTR_NOSYSTEM": "1",
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_ASKPASS": "/bin/false",
@@ -56,32 +62,47 @@ def environment(config: Path | None = None) -> dict[str, str]:
     }
 
 
+def folder_of(path: Path) -> Path:
+    """Where git keeps the repository at ``path``: ``.git`` of a work tree, or the bare repository itself."""
+    inner = path / ".git"
+    return inner if inner.is_dir() else path
+
+
+def place(path: Path) -> dict[str, str]:
+    """Variables that name the repository to git, which would otherwise look for one in the folders above."""
+    folder = folder_of(path).absolute()
+    return {"GIT_DIR": str(folder), **({} if folder == path.absolute() else {"GIT_WORK_TREE": str(folder.parent)})}
+
+
 def run(
     arguments: Sequence[str],
     *,
     folder: Path | None = None,
-    config: Path | None = None,
+    config: str = "",
     stdin: bytes = b"",
     extra: Mapping[str, str] | None = None,
     accept: Sequence[int] = (0,),
     timeout: float = LOCAL_TIMEOUT,
 ) -> Completed:
-    """Run ``git ARGUMENTS`` in ``folder``.
+    """Run ``git ARGUMENTS`` in ``folder``. ``config`` is configuration that may hold a secret, as text.
 
     Exit codes outside ``accept`` raise: InputError ``git-failed`` for local faults; for remotes RefusedError
     ``git-unauthenticated``/``git-forbidden``, NotFoundError ``git-not-found``, UnreachableError ``git-unreachable``.
     A missing binary is InternalError ``git-missing``.
     """
-    settings = [word for setting in SETTINGS for word in ("-c", setting)]
+    # The processes that git starts for a remote inherit the descriptor, and open the same file by the same name.
+    memory = os.memfd_create("interlock-git-config")
     try:
+        os.write(memory, config.encode())
         done = subprocess.run(
-            ["git", *settings, *arguments],
+            command(arguments),
             cwd=folder,
-            env={**environment(config), **(extra or {})},
+            env={**environment(f"/proc/self/fd/{memory}" if config else "/dev/null"), **(extra or {})},
             input=stdin,
             capture_output=True,
             timeout=timeout,
             check=False,
+            pass_fds=(memory,),
         )
     except FileNotFoundError as error:
         if folder is not None and not folder.is_dir():
@@ -89,6 +110,8 @@ def run(
         raise InternalError("git-missing", "git is not installed", todo="install git 2.38 or later") from error
     except subprocess.TimeoutExpired as error:
         raise UnreachableError("git-unreachable", f"git {arguments[0]} took longer than {timeout:g} s") from error
+    finally:
+        os.close(memory)
     if done.returncode not in accept:
         raise failure(arguments[0], done.stderr.decode(errors="replace"))
     return done
@@ -102,6 +125,17 @@ def failure(command: str, stderr: str) -> InputError | RefusedError | NotFoundEr
         if re.search(pattern, stderr):
             return kind(code, f"git {command} failed", got=text)
     return InputError("git-failed", f"git {command} failed", got=text)
+
+
+def quoted(value: str) -> str:
+    """``value`` in a configuration file (git-config(1)): in double quotes, with backslash, quote and newline escaped.
+
+    Raises InputError ``git-identity-invalid`` for a line break.
+    """
+    if "\n" in value or "\0" in value:
+        raise InputError("git-identity-invalid", "a line break in a value", got=repr(value))
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def check_revision(revision: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from interlock.clients import files
+from interlock.clients.git import binary
 from interlock.errors import InputError
 
 
@@ -20,13 +21,14 @@ def write_identity_config(
     token_url: str,
     token_file: Path,
     allowed_signers: Path | None = None,
+    ca: Path | None = None,
 ) -> None:
     """Write a git configuration (0600) for ``GIT_CONFIG_GLOBAL=path git …`` or ``include.path``.
 
     ``ssh_key`` is the private key; every commit and tag is signed with it, by our own ``sshsign`` (no ssh-keygen
     needed) through the small program ``<path>.sshsign`` that is written beside. The token in ``token_file`` is offered
     to ``token_url``'s origin only. ``allowed_signers`` (ssh-keygen(1), ALLOWED SIGNERS) lets
-    ``git log --show-signature`` name signers.
+    ``git log --show-signature`` name signers. ``ca``: PEM file of the CA that signs that origin's certificate.
     """
     parts = urlsplit(token_url)
     if parts.scheme not in ("http", "https") or not parts.netloc or "@" in parts.netloc:
@@ -49,15 +51,9 @@ def write_identity_config(
     ]
     if allowed_signers is not None:
         sections[5][1]["allowedSignersFile"] = str(allowed_signers.absolute())
+    if ca is not None:
+        sections.append((f'http "{parts.scheme}://{parts.netloc}"', {"sslCAInfo": str(ca.absolute())}))
     text = ""
     for title, values in sections:
-        text += f"[{title}]\n" + "".join(f"\t{key} = {_quoted(value)}\n" for key, value in values.items())
+        text += f"[{title}]\n" + "".join(f"\t{key} = {binary.quoted(value)}\n" for key, value in values.items())
     files.write_durably(path, text, mode=0o600)
-
-
-def _quoted(value: str) -> str:
-    """As git-config(1) reads it: in double quotes, with backslash, quote and newline escaped."""
-    if "\n" in value or "\0" in value:
-        raise InputError("git-identity-invalid", "a line break in a value", got=repr(value))
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'

@@ -8,39 +8,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Self
 
-from interlock.clients.git import binary
+from interlock.clients.git import binary, revisions, trees
+from interlock.clients.git.batch import Batch
+from interlock.clients.git.trees import FileChange, TreeEntry
 from interlock.errors import ConflictError, InputError, NotFoundError
 from interlock.formats.signatures import commit as commits
 
-_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
-
-
-@dataclass(frozen=True, slots=True)
-class FileChange:
-    """One path that differs between two trees.
-
-    ``status``: ``A`` added, ``M`` modified, ``D`` deleted, ``T`` type changed; a rename is a deletion and an addition.
-    Modes are as git writes them (``100644``, ``120000`` symbolic link, ``160000`` submodule, ``000000`` absent); the id
-    of an absent side is None.
-    """
-
-    path: str
-    status: str
-    old_id: str | None
-    new_id: str | None
-    old_mode: str
-    new_mode: str
-
-
-@dataclass(frozen=True, slots=True)
-class TreeEntry:
-    """One entry of a tree; ``type`` is ``blob``, ``tree`` or ``commit`` (submodule); ``path`` from the tree's root."""
-
-    path: str
-    mode: str
-    type: str
-    id: str
+_NEAR = 64
+"""Commits that are read to find an ancestor before a process is asked, which knows the whole history."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +25,30 @@ class Objects:
     """Methods may be called from several threads. Objects that are written stay unreachable until a ref is moved.
 
     A revision is a full or short id, ``HEAD``, a full ref name, or a branch; a tag comes last, so that one cannot
-    hide a branch. NotFoundError ``git-revision-unknown`` when there is none; also the errors of ``binary.run``.
+    hide a branch, and a ref that looks like an id (7 to 64 hexadecimal digits) goes by its full name alone. Any of
+    them may carry ``^`` or ``~n``. NotFoundError ``git-revision-unknown`` when there is none, or more than one; also
+    the errors of ``binary.run``.
+
+    One git process stays (`batch`) and answers what needs no more than objects and refs; it ends with `close`.
     """
 
     path: Path
     environment: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Extra variables for git; a server looks into a push's quarantine with them (git-receive-pack(1))."""
+    _batch: Batch = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_batch", Batch(self.path, self.environment))
+
+    def close(self) -> None:
+        """End the process that stays. The next question starts another."""
+        self._batch.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
@@ -72,8 +67,7 @@ class Objects:
 
     def entry(self, revision: str, path: str) -> TreeEntry | None:
         """What is at ``path``; None when there is nothing."""
-        found = self._list([], self.tree(revision), ["--", binary.check_path(path)])
-        return found[0] if found else None
+        return self._find(revision, [path]).get(path)
 
     def read(self, revision: str, path: str) -> bytes | None:
         """Content of a file; None when there is no such path.
@@ -85,20 +79,25 @@ class Objects:
             return None
         if entry.type != "blob" or entry.mode == "120000":
             raise InputError("git-not-a-file", "not a regular file", got=f"mode {entry.mode}", where=path)
-        return self._git("cat-file", "blob", entry.id)
+        return self.blob(entry.id)
 
     def blob(self, object_id: str) -> bytes:
         """Content of a blob by its id."""
-        return self._git("cat-file", "blob", check_object_id(object_id))
+        return self._contents("blob", [check_object_id(object_id)])[0]
 
     def ls_tree(self, revision: str, path: str = "", *, recursive: bool = True) -> list[TreeEntry]:
         """Entries below the folder ``path`` ("" is the root); none when there is no such folder.
 
-        Recursive listings hold blobs and submodules only.
+        Recursive listings hold blobs and submodules only. Raises InputError ``git-tree-too-large``.
         """
-        flags = ["-r"] if recursive else []
-        target = ["--", binary.check_path(path.rstrip("/")) + "/"] if path else []
-        return self._list(flags, self.tree(revision), target)
+        folder = binary.check_path(path.rstrip("/")) if path else ""
+        tree = self.tree(revision)
+        if folder:
+            entry = trees.find(self._trees, tree, [folder]).get(folder)
+            if entry is None or entry.type != "tree":
+                return []
+            tree = entry.id
+        return trees.below(self._trees, tree, folder, recursive=recursive)
 
     def object_id(self, revision: str, path: str) -> str | None:
         """Id of the blob or tree at ``path``; None when there is none."""
@@ -107,16 +106,13 @@ class Objects:
 
     def object_ids(self, tree: str, paths: Iterable[str]) -> dict[str, str | None]:
         """``object_id`` for many paths of one tree or commit."""
-        wanted = [binary.check_path(path.rstrip("/")) for path in paths]
-        if not wanted:
-            return {}
-        found = {entry.path: entry.id for entry in self._list(["-t"], self.tree(tree), ["--", *wanted])}
-        return {path: found.get(path) for path in wanted}
+        wanted = [path.rstrip("/") for path in paths]
+        found = self._find(tree, wanted)
+        return {path: found[path].id if path in found else None for path in wanted}
 
     def commit(self, revision: str) -> commits.Commit:
         """The commit object, parsed; its payload and signature are the raw bytes."""
-        object_id = self.resolve(revision)
-        return commits.parse(self._git("cat-file", "commit", object_id), id=object_id)
+        return self._commits([self.resolve(revision)])[0]
 
     def log(
         self, range: str, *, first_parent: bool = False, limit: int | None = None, skip: int = 0
@@ -138,8 +134,11 @@ class Objects:
         flags = ["--first-parent"] if first_parent else []
         flags += [f"--max-count={limit}"] if limit is not None else []
         flags += [f"--skip={skip}"] if skip else []
-        revisions = [self.resolve(new), *(f"^{self.resolve(old)}" for old in without)]
-        return self._commits(self._git("rev-list", "--topo-order", *flags, *revisions, "--").decode().split())
+        tip, *others = (self.resolve(revision) for revision in (new, *without))
+        if tip in others:
+            return []
+        revisions = [tip, *(f"^{item}" for item in others), "--"]
+        return self._commits(self._git("rev-list", "--topo-order", *flags, *revisions).decode().split())
 
     def count(self, new: str, without: Iterable[str] = ()) -> int:
         """How many commits ``reachable`` gives."""
@@ -148,27 +147,34 @@ class Objects:
 
     def is_ancestor(self, ancestor: str, descendant: str) -> bool:
         """Whether ``ancestor`` is reachable from ``descendant`` (a commit is its own ancestor)."""
-        pair = [self.resolve(ancestor), self.resolve(descendant)]
-        return self._run(["merge-base", "--is-ancestor", *pair], accept=(0, 1)).returncode == 0
+        wanted, tip = self.resolve(ancestor), self.resolve(descendant)
+        seen: set[str] = set()
+        level = [tip]
+        while len(seen) < _NEAR:
+            if wanted in level:
+                return True
+            seen.update(level)
+            parents = {parent for data in self._contents("commit", level) for parent in _parents(data)}
+            level = list(parents - seen)
+            if not level:
+                return False
+        return self._run(["merge-base", "--is-ancestor", wanted, tip], accept=(0, 1)).returncode == 0
 
     def merge_base(self, one: str, other: str) -> str | None:
         """The best common ancestor; None for unrelated histories."""
         pair = [self.resolve(one), self.resolve(other)]
+        if pair[0] == pair[1]:
+            return pair[0]
         done = self._run(["merge-base", *pair], accept=(0, 1))
         return done.stdout.decode().strip() or None
 
     def diff(self, base: str, head: str) -> list[FileChange]:
-        """Paths that differ between the trees of two commits, in path order."""
-        flags = ["-r", "-z", "--raw", "--no-renames", "--no-abbrev", "--no-ext-diff"]
-        out = self._git("diff-tree", *flags, self.tree(base), self.tree(head)).decode(errors="surrogateescape")
-        words = out.split("\0")
-        changes = []
-        for meta, path in zip(words[0:-1:2], words[1::2], strict=True):
-            old_mode, new_mode, old_id, new_id, status = meta.lstrip(":").split(" ")
-            changes.append(
-                FileChange(path, status[:1], _present(old_id, old_mode), _present(new_id, new_mode), old_mode, new_mode)
-            )
-        return changes
+        """Paths that differ between the trees of two commits, in path order.
+
+        Raises InputError ``git-tree-too-large``.
+        """
+        pair = self.tree(base), self.tree(head)
+        return [] if pair[0] == pair[1] else trees.diff(self._trees, *pair)
 
     def merge_tree(self, base: str, head: str) -> str:
         """The tree that merging ``head`` into ``base`` gives. Raises ConflictError ``merge-conflict``."""
@@ -189,7 +195,7 @@ class Objects:
         New files are regular files (100644); a file that exists keeps its mode, except that a link becomes a file.
         """
         base_tree = self.tree(base) if base else None
-        old = {entry.path: entry for entry in self._list([], base_tree, ["--", *files])} if base_tree and files else {}
+        old = self._find(base_tree, files) if base_tree else {}
         zero = "0" * 40
         lines = []
         for path, content in files.items():
@@ -234,55 +240,29 @@ class Objects:
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
-    @property
-    def _folder(self) -> Path:
-        inner = self.path / ".git"
-        return inner if inner.is_dir() else self.path
-
-    @property
-    def _place(self) -> dict[str, str]:
-        """Names the repository to git, which would otherwise look for one in the folders above."""
-        folder = self._folder.absolute()
-        return {
-            "GIT_DIR": str(folder),
-            **({} if folder == self.path.absolute() else {"GIT_WORK_TREE": str(folder.parent)}),
-        }
-
-    def _list(self, flags: Sequence[str], tree: str, target: Sequence[str]) -> list[TreeEntry]:
-        out = self._git("ls-tree", "-z", "--full-tree", *flags, tree, *target).decode(errors="surrogateescape")
-        entries = []
-        for line in out.split("\0")[:-1]:
-            meta, path = line.split("\t", 1)
-            mode, kind, object_id = meta.split(" ")
-            entries.append(TreeEntry(path, mode, kind, object_id))
-        return entries
-
     def _object(self, revision: str, kind: str) -> str:
-        binary.check_revision(revision)
-        name = re.split(r"[@^~]", revision, maxsplit=1)[0]
-        if _ID.fullmatch(name) or name == "HEAD" or name.startswith("refs/"):
-            candidates = [revision]
-        else:
-            candidates = [f"{prefix}{revision}" for prefix in ("refs/heads/", "refs/remotes/", "refs/tags/")]
-            candidates += [revision] if re.fullmatch(r"[0-9a-f]{7,64}", name) else []
-        for candidate in candidates:
-            # The peeling suffix makes rev-parse look the object up: it accepts any 40 hex digits without one.
-            expression = f"{candidate}^{{{kind}}}"
-            done = self._run(["rev-parse", "--verify", "--quiet", expression], accept=(0, 1, 128))
-            object_id = done.stdout.decode().strip()
-            if done.returncode == 0 and _ID.fullmatch(object_id):
-                return object_id
-        raise NotFoundError("git-revision-unknown", "no such revision", got=revision, where=str(self.path))
+        found = revisions.find(self._batch, lambda words, codes: self._run(words, accept=codes), revision, kind)
+        if found is None:
+            raise NotFoundError("git-revision-unknown", "no such revision", got=revision, where=str(self.path))
+        return found
+
+    def _find(self, revision: str, paths: Iterable[str]) -> dict[str, TreeEntry]:
+        wanted = [binary.check_path(path) for path in paths]
+        return trees.find(self._trees, self.tree(revision), wanted) if wanted else {}
+
+    def _contents(self, kind: str, ids: Sequence[str]) -> list[bytes]:
+        found = self._batch.contents(ids)
+        for object_id, item in zip(ids, found, strict=True):
+            if item is None or item.type != kind:
+                got = item.type if item else "nothing"
+                raise InputError("git-failed", f"{object_id} is no {kind}", got=got, where=str(self.path))
+        return [item.data for item in found if item]
+
+    def _trees(self, ids: Sequence[str]) -> list[bytes]:
+        return self._contents("tree", ids)
 
     def _commits(self, ids: Sequence[str]) -> list[commits.Commit]:
-        out = self._git("cat-file", "--batch", stdin="".join(f"{item}\n" for item in ids).encode())
-        found, position = [], 0
-        for object_id in ids:
-            end = out.index(b"\n", position)
-            size = int(out[position:end].rsplit(b" ", 1)[1])
-            found.append(commits.parse(out[end + 1 : end + 1 + size], id=object_id))
-            position = end + 1 + size + 1
-        return found
+        return [commits.parse(data, id=item) for item, data in zip(ids, self._contents("commit", ids), strict=True)]
 
     def _run(
         self,
@@ -292,7 +272,7 @@ class Objects:
         extra: Mapping[str, str] | None = None,
         accept: Sequence[int] = (0,),
     ) -> binary.Completed:
-        variables = {**self._place, **self.environment, **(extra or {})}
+        variables = {**binary.place(self.path), **self.environment, **(extra or {})}
         return binary.run(arguments, folder=self.path, stdin=stdin, extra=variables, accept=accept)
 
     def _git(self, *arguments: str, stdin: bytes = b"", extra: Mapping[str, str] | None = None) -> bytes:
@@ -303,11 +283,13 @@ def _identity(value: tuple[str, str] | commits.Identity, when: datetime) -> comm
     return value if isinstance(value, commits.Identity) else commits.Identity(value[0], value[1], when)
 
 
+def _parents(commit: bytes) -> list[str]:
+    """As git follows them, which is right after the tree, and whatever the rest of the commit is like."""
+    match = re.match(rb"tree \w+\n((?:parent \w+\n)*)", commit)
+    return match[1].decode().split()[1::2] if match else []
+
+
 def check_object_id(value: str) -> str:
-    if not _ID.fullmatch(value):
+    if not revisions.ID.fullmatch(value):
         raise InputError("git-object-id-invalid", "not a full object id", got=value[:100])
     return value
-
-
-def _present(object_id: str, mode: str) -> str | None:
-    return None if mode == "000000" else object_id

@@ -3,36 +3,58 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
 import shutil
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from interlock.clients import files
 from interlock.clients.git import binary
 from interlock.clients.git.objects import Objects, check_object_id
 from interlock.errors import ConflictError, InputError, InterlockError, RefusedError
 
 _STALE_LOCK_SECONDS = 60.0
+Credential = Callable[[], str | None]
 
 
+@dataclass(frozen=True)
 class Repository(Objects):
-    """``Objects`` with refs and a remote. See there for revisions, threads and errors."""
+    """``Objects`` with refs and a remote. See there for revisions, threads and errors.
+
+    The token is given to git for each call in memory: nothing of it lies beside a clone.
+    """
+
+    credential: Credential | None = field(default=None, kw_only=True, repr=False, compare=False)
+    """The token for the remote, asked at each call to it; None or an answer of None for no token."""
+    ca: Path | None = field(default=None, kw_only=True, compare=False)
+    """PEM file of the CA that signs the remote's certificate. None: ``SSL_CERT_FILE``, else those of the system."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        # Releases before this one wrote the token beside the clone.
+        (binary.folder_of(self.path) / "interlock-credentials").unlink(missing_ok=True)
 
     # -- clones ------------------------------------------------------------------------------------------------------
 
     @classmethod
-    def clone_mirror(cls, url: str, path: Path, token: str | None = None) -> Repository:
+    def clone_mirror(
+        cls, url: str, path: Path, credential: Credential | None = None, ca: Path | None = None
+    ) -> Repository:
         """A bare clone whose refs equal the remote's after each ``fetch``. An existing clone of ``url`` is fetched."""
-        return cls._clone(url, path, token, bare=True)
+        return cls._clone(url, path, credential, ca, bare=True)
 
     @classmethod
-    def clone(cls, url: str, path: Path, token: str | None = None) -> Repository:
-        """A clone with a work tree, for people and build steps; ``fetch`` updates ``refs/remotes/origin/*``."""
-        return cls._clone(url, path, token, bare=False)
+    def clone(cls, url: str, path: Path, credential: Credential | None = None, ca: Path | None = None) -> Repository:
+        """A clone with a work tree, for people and build steps; ``fetch`` updates ``refs/remotes/origin/*``.
+
+        Plain ``git`` in it needs the person's own configuration (`write_identity_config`).
+        """
+        return cls._clone(url, path, credential, ca, bare=False)
 
     @classmethod
     def init(cls, path: Path, *, bare: bool = True) -> Repository:
@@ -42,34 +64,33 @@ class Repository(Objects):
         return cls(path)
 
     @classmethod
-    def _clone(cls, url: str, path: Path, token: str | None, *, bare: bool) -> Repository:
+    def _clone(cls, url: str, path: Path, credential: Credential | None, ca: Path | None, *, bare: bool) -> Repository:
         if urlsplit(url).username or urlsplit(url).password:
             raise InputError("git-url-invalid", "credentials belong in the token, not in the URL")
         if path.exists() and any(path.iterdir()):
-            repository = cls(path)
-            if repository._config("remote.origin.url") != url:
+            repository = cls(path, credential=credential, ca=ca)
+            if repository._url != url:
                 raise ConflictError("git-clone-differs", "another repository is here", where=str(path), expected=url)
-            repository._write_credentials(url, token)
             repository.fetch()
             return repository
         path.parent.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
         try:
-            repository = cls.init(scratch, bare=bare)
-            refspec = "+refs/*:refs/*" if bare else "+refs/heads/*:refs/remotes/origin/*"
-            repository._git("config", "remote.origin.url", url)
-            repository._git("config", "remote.origin.fetch", refspec)
-            repository._write_credentials(url, token)
-            repository.fetch()
-            if not bare:
-                repository._check_out(token)
+            cls.init(scratch, bare=bare)
+            with cls(scratch, credential=credential, ca=ca) as repository:
+                refspec = "+refs/*:refs/*" if bare else "+refs/heads/*:refs/remotes/origin/*"
+                repository._git("config", "remote.origin.url", url)
+                repository._git("config", "remote.origin.fetch", refspec)
+                repository.fetch()
+                if not bare:
+                    repository._check_out()
             scratch.rename(path)
         except BaseException as error:
             shutil.rmtree(scratch, ignore_errors=True)
             if isinstance(error, OSError) and not isinstance(error, InterlockError) and path.is_dir():
-                return cls._clone(url, path, token, bare=bare)  # another thread was faster
+                return cls._clone(url, path, credential, ca, bare=bare)  # another thread was faster
             raise
-        return cls(path)
+        return cls(path, credential=credential, ca=ca)
 
     def fetch(self) -> None:
         """Bring every ref of the remote here and drop those that it no longer has."""
@@ -83,10 +104,6 @@ class Repository(Objects):
                 raise
             Path(lock[1]).unlink(missing_ok=True)
             self._remote(*words)
-
-    def forget_token(self) -> None:
-        """Remove the token that `clone` or `clone_mirror` wrote down: the next fetch is without one."""
-        self._credentials.unlink(missing_ok=True)
 
     def update_ref(self, ref: str, new: str | None, old: str | None = None) -> None:
         """Move (or with None delete) a local ref. ``old``: what it must be now, ``""`` for absent.
@@ -134,38 +151,38 @@ class Repository(Objects):
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
-    @property
-    def _credentials(self) -> Path:
-        return self._folder / "interlock-credentials"
+    @cached_property
+    def _url(self) -> str:
+        return self._run(["config", "--get", "remote.origin.url"], accept=(0, 1)).stdout.decode().strip()
 
-    def _write_credentials(self, url: str, token: str | None) -> None:
-        """Git offers the token to the origin of ``url`` only, and follows no redirect away from it."""
-        if token is None:
-            return
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not re.fullmatch(r"[\x21-\x7e]+", token):
-            raise InputError("git-url-invalid", "a token needs an http(s) URL and printable characters", got=url)
-        secret = base64.b64encode(f"token:{token}".encode()).decode()
-        section = f'[http "{parts.scheme}://{parts.netloc}/"]\n\textraHeader = Authorization: Basic {secret}\n'
-        files.write_durably(self._credentials, section, mode=0o600)
-
-    def _check_out(self, token: str | None) -> None:
+    def _check_out(self) -> None:
         listing = self._remote("ls-remote", "--symref", "origin", "HEAD").stdout.decode()
         match = re.search(r"^ref: refs/heads/(\S+)\tHEAD$", listing, re.M)
         branch = match[1] if match else "main"
         if f"refs/remotes/origin/{branch}" in self.refs("refs/remotes/origin/"):
             self._git("checkout", "--quiet", "-B", branch, "--track", f"origin/{branch}")
 
-    def _config(self, key: str) -> str:
-        return self._run(["config", "--get", key], accept=(0, 1)).stdout.decode().strip()
-
     def _remote(self, *arguments: str, accept: Sequence[int] = (0,)) -> binary.Completed:
-        config = self._credentials if self._credentials.is_file() else None
         return binary.run(
             arguments,
             folder=self.path,
-            config=config,
-            extra=self._place,
+            config=_configuration(self._url, self.credential() if self.credential else None, self.ca),
+            extra=binary.place(self.path),
             accept=accept,
             timeout=binary.REMOTE_TIMEOUT,
         )
+
+
+def _configuration(url: str, token: str | None, ca: Path | None) -> str:
+    """Git offers the token to the origin of ``url`` only, and follows no redirect away from it."""
+    text = ""
+    if token is not None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not re.fullmatch(r"[\x21-\x7e]+", token):
+            raise InputError("git-url-invalid", "a token needs an http(s) URL and printable characters", got=url)
+        secret = base64.b64encode(f"token:{token}".encode()).decode()
+        text += f'[http "{parts.scheme}://{parts.netloc}/"]\n\textraHeader = Authorization: Basic {secret}\n'
+    # Not every git was built on a TLS library that reads the variable.
+    if trusted := ca or os.environ.get("SSL_CERT_FILE"):
+        text += f"[http]\n\tsslCAInfo = {binary.quoted(str(Path(trusted).absolute()))}\n"
+    return text

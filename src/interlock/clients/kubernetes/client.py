@@ -1,22 +1,18 @@
-"""The client: one method a verb of the API. Synchronous, thread-safe, no retries, no decisions."""
+"""The client: one method a verb of the API. Synchronous, thread-safe, no decisions."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import ssl
 import threading
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar, Unpack
 
-import httpx
-
+from interlock.clients.http import Http, Options, Request, Secret, Token, entries
 from interlock.clients.kubernetes import status
 from interlock.clients.kubernetes.discovery import Discovery
 from interlock.clients.kubernetes.objects import Object, ObjectList, PatchType, Propagation, Resource
 from interlock.clients.kubernetes.stream import Watch
-from interlock.errors import ConflictError, InputError, UnreachableError
+from interlock.errors import ConflictError, InputError
 
 _PATCHES: dict[PatchType, str] = {
     "merge": "application/merge-patch+json",
@@ -25,43 +21,26 @@ _PATCHES: dict[PatchType, str] = {
 }
 _APPLY = "application/apply-patch+yaml"  # JSON is YAML
 _PAGE = 500
+T = TypeVar("T")
 
 
 class KubernetesClient:
     """A client of one cluster as one user.
 
-    ``ca_file`` is the PEM of the CA that signed the server's certificate (None: the system's CAs). Every method raises
-    the errors of `status.error_of`, and UnreachableError ``kubernetes-unreachable`` when no answer came: the state is
-    then unknown, a write may have happened.
+    Every method raises the errors of `interlock.clients.http` and `status.error_of`. UnreachableError leaves the state
+    unknown: a write may have happened.
     """
 
     def __init__(
-        self,
-        server: str,
-        *,
-        token: str | None = None,
-        ca_file: Path | str | None = None,
-        timeout: float = 10.0,
-        field_manager: str = "interlock",
+        self, server: str, *, token: Token = None, field_manager: str = "interlock", **options: Unpack[Options]
     ) -> None:
         self.server = server.rstrip("/")
         self._field_manager = field_manager
-        verify: ssl.SSLContext | bool = ssl.create_default_context(cafile=str(ca_file)) if ca_file else True
-        headers = {"Accept": "application/json", "User-Agent": "interlock"}
-        if token:
-            headers["Authorization"] = f"Bearer {token}"
-        self._timeout = timeout
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=8)
-        # trust_env off: a proxy or .netrc of the environment must not get the token.
-        self._http = httpx.Client(
-            base_url=self.server, headers=headers, verify=verify, timeout=timeout, limits=limits, trust_env=False
-        )
+        self._http = Http(status.Kubernetes(), self.server, Secret(token), **options)
         self._discovery = Discovery(lambda path: self.request("GET", path))
         self._watches: set[Watch] = set()
         self._lock = threading.Lock()
-        self._connecting: set[object] = set()
-        self._connected = threading.Condition()
-        self.closed = threading.Event()
+        self.closed = self._http.closed
 
     def __enter__(self) -> KubernetesClient:
         return self
@@ -76,31 +55,7 @@ class KubernetesClient:
             watches = list(self._watches)
         for watch in watches:
             watch.stop()
-        with self._connected:
-            # A connection that is being made when the pool is closed would stay open for good.
-            self._connected.wait_for(lambda: not self._connecting, self._timeout)
         self._http.close()
-
-    @contextlib.contextmanager
-    def _connect(self) -> Iterator[dict[str, Any]]:
-        """A request's extensions (httpcore's ``trace``): `close` knows by them which have no connection yet."""
-        request = object()
-
-        def has_one() -> None:
-            with self._connected:
-                self._connecting.discard(request)
-                self._connected.notify_all()
-
-        def trace(event: str, _: object) -> None:
-            if event.endswith(".send_request_headers.started"):
-                has_one()
-
-        with self._connected:
-            self._connecting.add(request)
-        try:
-            yield {"trace": trace}
-        finally:
-            has_one()
 
     def request(
         self,
@@ -110,37 +65,32 @@ class KubernetesClient:
         params: dict[str, Any] | None = None,
         body: object = None,
         content_type: str = "application/json",
+        repeatable: bool | None = None,
     ) -> Object:
         """One request on a path; the answer's JSON object. For what has no method of its own."""
-        content = None if body is None else json.dumps(body)
-        headers = {} if body is None else {"Content-Type": content_type}
-        try:
-            with self._connect() as extensions:
-                response = self._http.request(
-                    method, path, params=_query(params), content=content, headers=headers, extensions=extensions
-                )
-        except (httpx.HTTPError, RuntimeError) as error:
-            raise self._unreachable(error, method, path) from error
-        status.raise_for(response)
-        try:
-            answer = response.json()
-        except json.JSONDecodeError as error:
-            raise self._unreachable(error, method, path) from error
-        if not isinstance(answer, dict):
-            raise self._unreachable(TypeError("the answer is no JSON object"), method, path)
-        return answer
+        return self._read(method, path, _object, params=params, body=body, type_=content_type, repeatable=repeatable)
 
-    def _unreachable(self, error: Exception, method: str, path: str) -> UnreachableError:
-        text = str(error) or type(error).__name__
-        return UnreachableError(
-            "kubernetes-unreachable", f"no answer from the API server: {text}", where=f"{method} {self.server}{path}"
-        )
+    def _read(
+        self,
+        method: str,
+        path: str,
+        kind: Callable[[Any], T],
+        *,
+        params: dict[str, Any] | None = None,
+        body: object = None,
+        type_: str = "application/json",
+        repeatable: bool | None = None,
+    ) -> T:
+        content = None if body is None else json.dumps(body).encode()
+        headers = {} if body is None else {"Content-Type": type_}
+        request = Request(method, path, query=params, content=content, headers=headers, repeatable=repeatable)
+        return self._http.decode(self._http.send(request), kind)
 
     # Discovery
 
     def version(self) -> str:
         """``gitVersion`` of the server, e.g. ``v1.32.4``."""
-        return str(self.request("GET", "/version")["gitVersion"])
+        return self._read("GET", "/version", lambda body: str(body["gitVersion"]))
 
     def resource(self, api_version: str, kind: str) -> Resource:
         """How the kind is served. Raises NotFoundError ``kubernetes-kind-unknown``."""
@@ -179,12 +129,12 @@ class KubernetesClient:
         items: list[Object] = []
         token = None
         while True:
-            page = self.request("GET", path, params={**params, "continue": token})
+            query = {**params, "continue": token}
+            page, token, version = self._read("GET", path, _page, params=query)
             # Items of a built-in kind's list carry no type of their own.
-            items += [{"apiVersion": api_version, "kind": kind, **item} for item in page.get("items") or []]
-            token = page["metadata"].get("continue")
+            items += [{"apiVersion": api_version, "kind": kind, **item} for item in page]
             if not token:
-                return ObjectList(items, str(page["metadata"]["resourceVersion"]))
+                return ObjectList(items, version)
 
     def watch(
         self,
@@ -210,18 +160,7 @@ class KubernetesClient:
             "labelSelector": label_selector,
             "fieldSelector": field_selector,
         }
-        timeout = httpx.Timeout(self._timeout, read=None)
-        try:
-            with self._connect() as extensions:
-                request = self._http.build_request(
-                    "GET", path, params=_query(params), timeout=timeout, extensions=extensions
-                )
-                response = self._http.send(request, stream=True)
-            if not response.is_success:
-                response.read()
-        except (httpx.HTTPError, RuntimeError) as error:
-            raise self._unreachable(error, "WATCH", path) from error
-        status.raise_for(response)
+        response = self._http.open(Request("GET", path, query=params, endless=True))
         watch = Watch(response, self._forget)
         with self._lock:
             self._watches.add(watch)
@@ -288,7 +227,7 @@ class KubernetesClient:
         metadata = obj["metadata"]
         path = self._path(obj["apiVersion"], obj["kind"], metadata.get("namespace"), metadata["name"], subresource)
         params = {**self._write(dry_run, field_manager), "force": "true" if force else "false"}
-        return self.request("PATCH", path, params=params, body=obj, content_type=_APPLY)
+        return self.request("PATCH", path, params=params, body=obj, content_type=_APPLY, repeatable=True)
 
     def delete(
         self,
@@ -321,5 +260,17 @@ class KubernetesClient:
         return resource.path(namespace, name, subresource)
 
 
-def _query(params: dict[str, Any] | None) -> dict[str, Any]:
-    return {name: value for name, value in (params or {}).items() if value is not None}
+def _object(body: Any) -> Object:
+    if not isinstance(body, dict):
+        raise TypeError("no JSON object")
+    return body
+
+
+def _page(body: Any) -> tuple[list[Object], str | None, str]:
+    """The items, the token of the next page, and the version."""
+    metadata = body["metadata"]
+    return (
+        [_object(item) for item in entries(body.get("items"))],
+        metadata.get("continue"),
+        str(metadata["resourceVersion"]),
+    )

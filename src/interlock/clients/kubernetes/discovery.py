@@ -35,8 +35,8 @@ class Discovery:
 
     def all(self) -> tuple[Resource, ...]:
         """Every served kind in each group's preferred version, read afresh."""
-        versions = list(self._read("/api")["versions"])
-        versions += [group["preferredVersion"]["groupVersion"] for group in self._read("/apis")["groups"]]
+        versions = list(self._read("/api").get("versions") or ())
+        versions += [group["preferredVersion"]["groupVersion"] for group in self._read("/apis").get("groups") or ()]
         loaded = {version: self._load(version) for version in versions}
         with self._lock:
             self._known.update(loaded)
@@ -50,8 +50,8 @@ class Discovery:
             return {}
         return {
             item["kind"]: Resource(
-                group, version, item["kind"], item["name"], bool(item["namespaced"]), tuple(item.get("verbs", ()))
+                group, version, item["kind"], item["name"], bool(item["namespaced"]), tuple(item.get("verbs") or ())
             )
-            for item in document["resources"]
+            for item in document.get("resources") or ()
             if "/" not in item["name"]
         }

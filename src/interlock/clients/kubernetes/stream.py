@@ -33,18 +33,19 @@ class Watch(Iterator[WatchEvent]):
         try:
             line = next(self._lines)
             event: dict[str, Any] = json.loads(line)
+            kind, found = event["type"], dict(event["object"])
         except StopIteration:
             self._close()
             raise
-        except (httpx.HTTPError, httpx.StreamError, OSError, json.JSONDecodeError) as error:
+        except (httpx.HTTPError, httpx.StreamError, OSError, ValueError, LookupError, TypeError) as error:
             self._close()
             if self._stopped:
                 raise StopIteration from None
             raise UnreachableError("kubernetes-unreachable", f"watch broke: {error}", where=self._where) from error
-        if event["type"] == "ERROR":
+        if kind == "ERROR":
             self._close()
-            raise status.error_of(event["object"], where=self._where)
-        return WatchEvent(event["type"], event["object"])
+            raise status.error_of(found, where=self._where)
+        return WatchEvent(kind, found)
 
     @property
     def _where(self) -> str:

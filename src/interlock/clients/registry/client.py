@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self, Unpack
 from urllib.parse import urlencode, urljoin
 
 import httpx
 
-from interlock.clients.registry.transport import Transport, read
+from interlock.clients.http import Options, Request, Secret, Token, entries
+from interlock.clients.registry.transport import Transport
 from interlock.errors import InputError, IntegrityError, NotFoundError
 from interlock.formats.oci import (
     Content,
@@ -34,6 +33,8 @@ from interlock.formats.sigstore.verify import Signed
 MAX_MANIFEST: Final = strict.MAX_BYTES
 MAX_BLOB: Final = 512 * 1024 * 1024
 MAX_PAGES: Final = 1000
+BLOB_SECONDS: Final = 1800.0
+"""For a whole blob in either direction."""
 _ACCEPT: Final = ", ".join((media.MANIFEST, media.DOCKER_MANIFEST, media.INDEX, media.DOCKER_INDEX))
 
 
@@ -63,31 +64,30 @@ class RegistryClient:
     """One registry. Thread-safe. Repositories are named without host: ``integration/payments``.
 
     ``token`` alone is sent as a bearer token, with ``username`` as basic credentials; the Docker token flow is
-    followed where the registry asks for it. Errors: see `interlock.clients.registry.transport.Transport.exchange`;
-    IntegrityError ``digest-mismatch`` for bytes that are not what their digest says.
+    followed where the registry asks for it, to the registry's own host and to ``token_realms`` (hosts). Errors: see
+    `interlock.clients.http`; IntegrityError ``digest-mismatch`` for bytes that are not what their digest says.
     """
 
     def __init__(
         self,
         base_url: str,
         *,
-        token: str | None = None,
+        token: Token = None,
         username: str | None = None,
-        ca_file: Path | None = None,
-        timeout: float = 30.0,
+        token_realms: Collection[str] = (),
+        **options: Unpack[Options],
     ) -> None:
-        self._transport = Transport(base_url, username=username, token=token, ca_file=ca_file, timeout=timeout)
+        self._transport = Transport(base_url, Secret(token, username=username), token_realms, **options)
+        self._http = self._transport.http
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
-        self._transport.close()
+        self._http.close()
 
     @property
     def address(self) -> str:
@@ -98,11 +98,10 @@ class RegistryClient:
 
     def manifest(self, repo: str, reference: str) -> Manifest:
         """The manifest or index under a tag or digest."""
-        path = _manifest_path(repo, reference)
-        with self._transport.exchange("GET", path, scope=_pull(repo), headers={"Accept": _ACCEPT}) as response:
-            data = read(response, MAX_MANIFEST, "the manifest")
-            media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
-            stated = response.headers.get("Docker-Content-Digest")
+        response = self._get(repo, _manifest_path(repo, reference), accept=_ACCEPT)
+        data = response.content
+        media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
+        stated = response.headers.get("Docker-Content-Digest")
         where = f"{repo}@{reference}"
         if ":" in reference:
             check_digest(data, reference, where=where)
@@ -113,32 +112,31 @@ class RegistryClient:
 
     def resolve(self, repo: str, tag: str) -> str:
         """The digest to which a tag points now."""
-        with self._transport.exchange(
-            "HEAD", _manifest_path(repo, tag), scope=_pull(repo), headers={"Accept": _ACCEPT}
-        ) as response:
-            stated = response.headers.get("Docker-Content-Digest")
+        response = self._head(repo, _manifest_path(repo, tag), 200)
+        stated = response.headers.get("Docker-Content-Digest")
         return parse_digest(stated) if stated else self.manifest(repo, tag).digest
 
     def has_manifest(self, repo: str, reference: str) -> bool:
         """Whether it is there; a registry that cannot say raises."""
-        return self._has(repo, _manifest_path(repo, reference))
+        return self._head(repo, _manifest_path(repo, reference), 200, 404).status_code == 200
 
     def has_blob(self, repo: str, digest: str) -> bool:
         """Whether it is there; a registry that cannot say raises."""
-        return self._has(repo, _blob_path(repo, digest))
+        return self._head(repo, _blob_path(repo, digest), 200, 404).status_code == 200
 
     def blob(self, repo: str, digest: str, *, max_bytes: int = MAX_BLOB) -> bytes:
         """A blob, verified. InputError ``registry-too-large`` beyond ``max_bytes``."""
-        with self._transport.exchange("GET", _blob_path(repo, digest), scope=_pull(repo)) as response:
-            return check_digest(read(response, max_bytes, "the blob"), digest, where=f"{repo}@{digest}")
+        response = self._get(repo, _blob_path(repo, digest), limit=max_bytes, within=BLOB_SECONDS)
+        return check_digest(response.content, digest, where=f"{repo}@{digest}")
 
     def stream_blob(self, repo: str, digest: str) -> Iterator[bytes]:
         """A blob in pieces. The digest is known at the end only: IntegrityError then, so write to a scratch file."""
         state = hashlib.new(parse_digest(digest).partition(":")[0])
-        with self._transport.exchange("GET", _blob_path(repo, digest), scope=_pull(repo)) as response:
-            for chunk in response.iter_raw():
-                state.update(chunk)
-                yield chunk
+        credentials = self._transport.scoped(_pull(repo))
+        request = Request("GET", _blob_path(repo, digest), credentials=credentials, follow=True, within=BLOB_SECONDS)
+        for chunk in self._http.stream(request):
+            state.update(chunk)
+            yield chunk
         actual = f"{state.name}:{state.hexdigest()}"
         if actual != digest:
             raise IntegrityError(
@@ -149,8 +147,7 @@ class RegistryClient:
         """Every tag, sorted."""
         found: set[str] = set()
         for page in self._pages(f"/v2/{parse_repository(repo)}/tags/list?n=1000", repo):
-            names = strict.load_object(page, code="registry-answer", what="tag list").get("tags") or []
-            found.update(parse_tag(str(name)) for name in names)
+            found.update(self._http.decode(page, lambda body: [parse_tag(str(name)) for name in entries(body["tags"])]))
         return sorted(found)
 
     def referrers(self, repo: str, digest: str, artifact_type: str | None = None) -> list[Descriptor]:
@@ -164,7 +161,7 @@ class RegistryClient:
         found: dict[str, Descriptor] = {}
         try:
             for page in self._pages(path + query, repo):
-                found.update((item.digest, item) for item in manifest.parse_index(page).manifests)
+                found.update((item.digest, item) for item in self._listed(page))
         except NotFoundError:
             found = {item.digest: item for item in self._fallback(repo, digest)}
         return [item for item in found.values() if artifact_type in (None, item.artifact_type)]
@@ -185,33 +182,31 @@ class RegistryClient:
         digest = sha256(data)
         if self.has_blob(repo, digest):
             return digest
-        with self._transport.exchange(
-            "POST", f"/v2/{parse_repository(repo)}/blobs/uploads/", scope=_push(repo), content=b"", accept_status=(202,)
-        ) as response:
-            location = urljoin(str(response.url), response.headers.get("Location", ""))
+        response = self._send(
+            Request("POST", f"/v2/{parse_repository(repo)}/blobs/uploads/", content=b"", accept=(202,)), _push(repo)
+        )
+        location = _location(response)
         separator = "&" if "?" in location else "?"
-        with self._transport.exchange(
+        request = Request(
             "PUT",
             location + separator + urlencode({"digest": digest}),
-            scope=_push(repo),
             headers={"Content-Type": "application/octet-stream"},
             content=data,
-            accept_status=(201,),
-        ):
-            return digest
+            accept=(201,),
+            within=BLOB_SECONDS,
+        )
+        self._send(request, _push(repo))
+        return digest
 
     def mount_blob(self, repo: str, digest: str, *, source: str) -> bool:
         """Make a blob of repository ``source`` one of ``repo`` without sending it. False when that did not work."""
         query = urlencode({"mount": parse_digest(digest), "from": parse_repository(source)})
         path = f"/v2/{parse_repository(repo)}/blobs/uploads/"
-        with self._transport.exchange(
-            "POST", f"{path}?{query}", scope=_push(repo), content=b"", accept_status=(201, 202)
-        ) as response:
-            if response.status_code == 201:
-                return True
-            abandoned = urljoin(str(response.url), response.headers.get("Location", ""))
-        with self._transport.exchange("DELETE", abandoned, scope=_push(repo), accept_status=(204, 404, 405)):
-            return False
+        response = self._send(Request("POST", f"{path}?{query}", content=b"", accept=(201, 202)), _push(repo))
+        if response.status_code == 201:
+            return True
+        self._send(Request("DELETE", _location(response), accept=(204, 404, 405)), _push(repo))
+        return False
 
     def put_manifest(self, repo: str, reference: str | None, data: bytes, media_type: str) -> str:
         """Push a manifest under a tag or its digest (``None``: its digest); its digest.
@@ -219,16 +214,17 @@ class RegistryClient:
         Where the registry has no referrers API, the tag schema is kept up for a manifest with a subject.
         """
         found, digest = manifest.parse(data, media_type), sha256(data)
-        with self._transport.exchange(
+        request = Request(
             "PUT",
             _manifest_path(repo, reference or digest),
-            scope=_push(repo),
             headers={"Content-Type": media_type},
             content=data,
-            accept_status=(201,),
-        ) as response:
-            stated = response.headers.get("Docker-Content-Digest", digest)
-            processed = "OCI-Subject" in response.headers
+            accept=(201,),
+            repeatable=reference in (None, digest),
+        )
+        response = self._send(request, _push(repo))
+        stated = response.headers.get("Docker-Content-Digest", digest)
+        processed = "OCI-Subject" in response.headers
         if stated != digest:
             raise IntegrityError("digest-mismatch", "the registry stored other bytes", got=stated, expected=digest)
         if found.subject is not None and not processed:
@@ -241,22 +237,38 @@ class RegistryClient:
             self.put_blob(repo, data)
         return self.put_manifest(repo, tag, content.manifest, content.descriptor.media_type)
 
-    def _has(self, repo: str, path: str) -> bool:
-        with self._transport.exchange(
-            "HEAD", path, scope=_pull(repo), headers={"Accept": _ACCEPT}, accept_status=(200, 404)
-        ) as response:
-            return response.status_code == 200
+    def _send(self, request: Request, scope: str) -> httpx.Response:
+        return self._http.send(replace(request, credentials=self._transport.scoped(scope)))
 
-    def _pages(self, path: str, repo: str) -> Iterator[bytes]:
+    def _get(self, repo: str, path: str, *, accept: str = "*/*", **more: Any) -> httpx.Response:
+        """Blobs and manifests are often served by object storage: redirects are followed."""
+        request = Request("GET", path, headers={"Accept": accept}, follow=True, **{"limit": MAX_MANIFEST, **more})
+        response = self._send(request, _pull(repo))
+        if not response.content and not path.endswith(sha256(b"")):
+            # Bytes that differ from their digest are altered evidence; none at all are a proxy's.
+            raise self._http.system.unread("an empty body", f"{repo} {path}")
+        return response
+
+    def _head(self, repo: str, path: str, *statuses: int) -> httpx.Response:
+        request = Request("HEAD", path, headers={"Accept": _ACCEPT}, accept=statuses, follow=True)
+        return self._send(request, _pull(repo))
+
+    def _pages(self, path: str, repo: str) -> Iterator[httpx.Response]:
         """Follow ``Link: <…>; rel="next"`` (distribution-spec, "Listing Tags")."""
         for _ in range(MAX_PAGES):
-            with self._transport.exchange("GET", path, scope=_pull(repo)) as response:
-                yield read(response, MAX_MANIFEST, "the listing")
-                following = _next(response)
+            page = self._get(repo, path)
+            yield page
+            following = _next(page)
             if following is None:
                 return
             path = following
         raise InputError("registry-too-large", "the listing has too many pages", expected=f"<= {MAX_PAGES}")
+
+    def _listed(self, page: httpx.Response) -> tuple[Descriptor, ...]:
+        """The entries of an index that the registry made; Go writes an empty list as ``null``."""
+        if self._http.decode(page, lambda body: body.get("manifests", ()) is None):
+            return ()
+        return manifest.parse_index(page.content).manifests
 
     def _fallback(self, repo: str, digest: str) -> tuple[Descriptor, ...]:
         try:
@@ -289,6 +301,10 @@ def _fallback_tag(digest: str) -> str:
     """The referrers tag schema: ``sha256-<hex>``, at most 32 and 64 characters (distribution-spec)."""
     algorithm, _, value = digest.partition(":")
     return f"{algorithm[:32]}-{value[:64]}"
+
+
+def _location(response: httpx.Response) -> str:
+    return urljoin(str(response.url), str(response.headers.get("Location", "")))
 
 
 def _next(response: httpx.Response) -> str | None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import ssl
 from collections.abc import Mapping
 from datetime import datetime
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
-from urllib.parse import urlsplit
+from typing import Any, Final, Self, Unpack
 
 import httpx
 
+from interlock.clients.http import Http, Options, Request, Secret, System, Token, total_count
+from interlock.clients.http.system import Meaning
 from interlock.clients.tickets import record as records
 from interlock.clients.tickets.record import Approval, ChangeRequest, HistoryEntry, State
 from interlock.errors import ConflictError, InputError, NotFoundError, RefusedError, UnreachableError
@@ -23,46 +20,48 @@ _ME: Final = "javascript:gs.getUserID()"
 _TO_IMPLEMENT: Final = {State.SCHEDULED: State.IMPLEMENT, State.IMPLEMENT: State.REVIEW}
 
 
+class TableApi(System):
+    name = "tickets"
+    title = "the ticket system"
+    failed = "tickets-answer"
+    refused = "tickets-refused"
+    timeout = 15.0
+
+    def meaning(self, answer: httpx.Response, said: str) -> Meaning | None:
+        try:
+            told = isinstance(answer.json()["error"]["message"], str)
+        except (ValueError, LookupError, TypeError, RecursionError):
+            told = False
+        match answer.status_code:
+            case 401 | 403 | 413:
+                return None
+            case 404 if said.lower().startswith("no record found"):
+                return NotFoundError, "ticket-not-found"
+            case 400 | 405 | 409 | 422 if told:
+                return InputError, "tickets-refused"
+        # A wrong address or a sleeping instance says nothing of a record.
+        return UnreachableError, "tickets-answer"
+
+
 class TicketsClient:
     """One ServiceNow instance or stand-in, as the user whose token it is. Thread-safe.
 
-    ``token`` is sent as a bearer token, or as the password when ``username`` is given. Errors: RefusedError
-    ``tickets-unauthenticated``, ``tickets-forbidden``; UnreachableError ``tickets-unreachable``, ``tickets-answer``;
-    InputError ``tickets-refused``; NotFoundError ``ticket-not-found``.
+    ``token`` is sent as a bearer token, or as the password when ``username`` is given. Errors: those of
+    `interlock.clients.http`, and NotFoundError ``ticket-not-found``.
     """
 
-    def __init__(
-        self,
-        base_url: str,
-        token: str,
-        *,
-        username: str | None = None,
-        ca_file: Path | None = None,
-        timeout: float = 15.0,
-    ) -> None:
-        loopback = urlsplit(base_url).hostname in ("127.0.0.1", "::1", "localhost")
-        headers = {"Accept": "application/json", "User-Agent": "interlock"}
-        if username is None:
-            headers["Authorization"] = f"Bearer {token}"
-        self._client = httpx.Client(
-            base_url=base_url.rstrip("/") + "/api/now/table/",
-            headers=headers,
-            auth=None if username is None else httpx.BasicAuth(username, token),
-            timeout=timeout,
-            verify=_trust(base_url, ca_file),
-            trust_env=not loopback,
-        )
+    def __init__(self, base_url: str, token: Token, *, username: str | None = None, **options: Unpack[Options]) -> None:
+        url = base_url.rstrip("/") + "/api/now/table/"
+        self._http = Http(TableApi(), url, Secret(token, username=username), **options)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close_connections()
 
     def close_connections(self) -> None:
-        self._client.close()
+        self._http.close()
 
     # Records
 
@@ -203,18 +202,23 @@ class TicketsClient:
 
     def _rows(self, table: str, query: str, fields: str, limit: int) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = []
-        while len(rows) < limit:
-            size = min(PAGE, limit - len(rows))
-            parameters = {"sysparm_query": query, "sysparm_limit": str(size), "sysparm_offset": str(len(rows))}
-            page = self._call("GET", table, fields=fields, parameters=parameters)
-            if not isinstance(page, list) or not all(isinstance(row, dict) for row in page):
-                raise UnreachableError("tickets-answer", "a list of records was expected", got=type(page).__name__)
+        for offset in range(0, limit, PAGE):
+            size = min(PAGE, limit - offset)
+            parameters = {"sysparm_query": query, "sysparm_limit": str(size), "sysparm_offset": str(offset)}
+            answer = self._send("GET", table, fields=fields, parameters=parameters)
+            page = self._http.decode(answer, _records)
             rows.extend(page)
-            if len(page) < size:
+            # Rows that this user may not see are left out of their page: only the total says which page is the last.
+            total = total_count(answer)
+            if len(page) < size if total is None else offset + size >= total:
                 break
         return rows
 
-    def _call(
+    def _call(self, method: str, path: str, *, fields: str = "", body: Mapping[str, str] | None = None) -> Any:
+        answer = self._send(method, path, fields=fields, body=body)
+        return self._http.decode(answer, lambda found: found["result"])
+
+    def _send(
         self,
         method: str,
         path: str,
@@ -222,50 +226,18 @@ class TicketsClient:
         fields: str = "",
         parameters: Mapping[str, str] | None = None,
         body: Mapping[str, str] | None = None,
-    ) -> Any:
+    ) -> httpx.Response:
         sent = {"sysparm_display_value": "false", "sysparm_exclude_reference_link": "true", **(parameters or {})}
         if fields:
             sent["sysparm_fields"] = fields
-        where = f"{method} {self._client.base_url}{path}"
-        try:
-            with self._client.stream(method, path, params=sent, json=body) as response:
-                data = bytearray()
-                for chunk in response.iter_bytes():
-                    data += chunk
-                    if len(data) > MAX_ANSWER:
-                        raise UnreachableError("tickets-answer", "the answer is too large", where=where)
-                return _result(response.status_code, bytes(data), where)
-        except httpx.HTTPError as error:
-            raise UnreachableError(
-                "tickets-unreachable",
-                "the ticket system does not answer",
-                got=f"{type(error).__name__}: {error}",
-                where=where,
-            ) from error
+        return self._http.send(Request(method, path, query=sent, json=body, limit=MAX_ANSWER))
 
 
-def _result(status: int, data: bytes, where: str) -> Any:
-    """The ``result`` of an answer, or the error that it is."""
-    try:
-        answer = json.loads(data)
-    except (ValueError, RecursionError):
-        answer = None
-    error = answer.get("error") if isinstance(answer, dict) else None
-    message = str(error.get("message", "")) if isinstance(error, dict) else ""
-    detail = str(error.get("detail") or "") if isinstance(error, dict) else ""
-    got = f"{status} {message} {detail}".strip()[:500]
-    if status == 401:
-        raise RefusedError("tickets-unauthenticated", "the ticket system wants other credentials", got=got, where=where)
-    if status == 403:
-        raise RefusedError("tickets-forbidden", "the ticket system does not allow this", got=got, where=where)
-    if status == 404 and message.lower() == "no record found":
-        raise NotFoundError("ticket-not-found", "no such record", where=where)
-    if status in (200, 201) and isinstance(answer, dict) and "result" in answer:
-        return answer["result"]
-    if status in (400, 405, 409, 422) and message:
-        raise InputError("tickets-refused", "the ticket system did not accept this", got=got, where=where)
-    # A login page or a sleeping instance answers 200 with HTML, a wrong address 404: neither says anything of a record.
-    raise UnreachableError("tickets-answer", "not an answer of the Table API", got=got, where=where)
+def _records(body: Any) -> list[dict[str, Any]]:
+    rows = body["result"]
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise TypeError("a list of records was expected")
+    return rows
 
 
 def _one(answer: Any) -> Mapping[str, Any]:
@@ -278,12 +250,3 @@ def _id(sys_id: str) -> str:
     if not sys_id.isalnum() or not sys_id.isascii():
         raise InputError("ticket-id", "not a sys_id", got=repr(sys_id)[:80], expected="32 hexadecimal digits")
     return sys_id
-
-
-def _trust(base_url: str, ca_file: Path | None) -> ssl.SSLContext:
-    """Whom to believe. Plain HTTP needs nobody, and reading the machine's authorities costs 30 ms; a context without
-    any still refuses every certificate, should something lead from there to HTTPS.
-    """
-    if urlsplit(base_url).scheme == "http":
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    return ssl.create_default_context(cafile=ca_file)

@@ -11,6 +11,7 @@ import base64
 import binascii
 import copy
 import hashlib
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -133,13 +134,20 @@ def _from_yaml(text: str) -> Any:
     return value
 
 
+def _float(value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise InputError("helm-number", "a number is too large", expected="a float of 64 bits") from error
+
+
 def numbers(value: Any) -> Any:
     """Values as Helm reads a file: every number becomes a float64 (sigs.k8s.io/yaml goes through JSON)."""
     match value:
         case bool():
             return value
         case int():
-            return float(value)
+            return _float(value)
         case dict():
             return {key: numbers(item) for key, item in value.items()}
         case list():
@@ -154,12 +162,19 @@ def numbers(value: Any) -> Any:
 def _integer(value: Any) -> int:
     """cast.ToInt64: what does not convert is 0."""
     match value:
-        case bool() | int() | float():
-            return int(value)
-        case str() if re.fullmatch(r"[+-]?[0-9]+", value):
+        case bool() | int():
+            return _int64(value)
+        case float() if math.isfinite(value):
+            return _int64(int(value))
+        case str() if re.fullmatch(r"[+-]?[0-9]{1,19}", value) and int(value) == _int64(int(value)):
             return int(value)
         case _:
             return 0
+
+
+def _int64(value: int) -> int:
+    """As Go counts: what does not fit wraps around."""
+    return (value + 2**63) % 2**64 - 2**63
 
 
 def _truncate(length: int, text: str) -> str:
@@ -233,7 +248,7 @@ def _arithmetic(operation: Callable[[int, int], int]) -> Callable[..., int]:
     def run(first: Any, *others: Any) -> int:
         total = _integer(first)
         for other in others:
-            total = operation(total, _integer(other))
+            total = _int64(operation(total, _integer(other)))
         return total
 
     return run

@@ -40,8 +40,14 @@ def _mapping(dumper: yaml.SafeDumper, value: dict[str, Any]) -> yaml.MappingNode
 
 def _natural(key: str) -> list[tuple[int, int, str]]:
     """goyaml.v2 sorter.go: runs of digits compare as numbers, letters after other characters."""
-    parts = re.findall(r"\d+|[^\W\d_]|[\W_]", key)
-    return [(1, int(part), part) if part.isdigit() else (2 if part.isalpha() else 0, 0, part) for part in parts]
+    parts = re.findall(r"[0-9]+|[^\W0-9_]|[\W_]", key)
+    return [_number(part) if "0" <= part[0] <= "9" else (2 if part.isalpha() else 0, 0, part) for part in parts]
+
+
+def _number(digits: str) -> tuple[int, int, str]:
+    """In the order of the numbers, however many digits they have."""
+    shown = digits.lstrip("0")
+    return 1, len(shown), f"{shown} {digits}"
 
 
 _Dumper.add_representer(str, _string)

@@ -255,7 +255,7 @@ class _Parser:
                 return int(text)
             if "_" not in text and not re.match(r"[+-]?0[xXbBoO0-9_]", text):
                 return float(text)
-        except ValueError:
+        except (ValueError, OverflowError):
             pass
         raise self.unsupported(token, f"number {text}")
 

@@ -133,10 +133,10 @@ def parse(data: bytes, media_type: str | None = None) -> ImageManifest | Index:
         raise InputError("manifest-media-type", "mediaType is not what it was sent as", got=stated, expected=media_type)
     if stated is None:
         stated = media.INDEX if "manifests" in value else media.MANIFEST
-    if stated in media.INDEXES:
-        return _index(value, str(stated))
-    if stated in media.MANIFESTS:
-        return _manifest(value, str(stated))
+    if isinstance(stated, str) and stated in media.INDEXES:
+        return _index(value, stated)
+    if isinstance(stated, str) and stated in media.MANIFESTS:
+        return _manifest(value, stated)
     raise InputError(
         "manifest-media-type", "not a manifest that we know", got=stated, expected=f"{media.MANIFEST} or an index"
     )

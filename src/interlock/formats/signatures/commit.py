@@ -87,6 +87,11 @@ def parse(data: bytes, *, id: str = "") -> Commit:
             signature_header = key.startswith(b"gpgsig")
         if not signature_header:
             kept.append(line)
+    names = [key for key, _ in headers]
+    parents = names.count(b"parent")
+    if names[: parents + 3] != [b"tree", *[b"parent"] * parents, b"author", b"committer"]:
+        # Git reads parents up to the first other header: one that stands later is a parent to us alone.
+        raise _malformed("headers that are not tree, parents, author, committer", id)
     payload = b"\n".join(kept) + (separator + message if separator else data[len(head) :])
     signatures = [value for key, value in headers if key.startswith(b"gpgsig")]
     own = [value for key, value in headers if key == b"gpgsig"]

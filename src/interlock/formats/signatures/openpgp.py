@@ -39,6 +39,17 @@ def fingerprint(data: bytes | str) -> str:
     return str(_cert(data).fingerprint)
 
 
+def key_id(fingerprint: str) -> str:
+    """The key id: 16 hex digits, upper case, the tail of a v4 fingerprint and the head of a v6 one (RFC 9580, 5.5.4.3).
+
+    A key id is its own; "" for what is neither.
+    """
+    text = fingerprint.upper()
+    if any(sign not in "0123456789ABCDEF" for sign in text) or len(text) < 16:
+        return ""
+    return text[:16] if len(text) == 64 else text[-16:]
+
+
 def user_ids(data: bytes | str) -> list[str]:
     """The user ids of one certificate that are not revoked, e.g. ``Rita <rita@acme.test>``."""
     return [str(user_id) for user_id in _cert(data).user_ids]

@@ -1,17 +1,15 @@
-"""Tekton `tekton.dev/v1`, pure: models, substitution, graph, scheduling, results, conditions.
+"""Tekton `tekton.dev/v1`, pure: the small model that whoever judges, signs or shows Tekton's objects needs.
 
 Modules, bottom to top:
 
-- `model`, `task`, `pipeline`, `runs`: the objects; `model.parse` reads one strictly.
-- `types`: the Go structs behind the objects, in Go's order.
-- `durations`, `names`: Go durations; names that upstream derives.
-- `substitution`: ``$(...)`` in one pass. `variables`: which variables a Task or Pipeline sees and in which fields.
-- `references`, `graph`, `when`: result references, the order of tasks, conditions.
-- `params`, `validation`, `unexecuted`: what is refused before anything starts, in upstream's words.
-- `results`: what steps wrote, as typed values, within 4096 bytes.
-- `scheduling`: a PipelineRun's next tasks, skipped tasks and condition, from the state of its TaskRuns.
-- `credentials`: the files that annotated Secrets become.
-- `shell`, `environment_leak`: the commands of a script; refuses a step that prints its environment.
+- `model`, `pod_types`, `task`: a Task as an object; `model.parse` reads one strictly. `step_template` merges.
+- `names`, `conditions`, `durations`: names that upstream derives, labels and annotations; conditions; Go durations.
+- `types`, `trusted`: the Go structs behind the objects, in Go's order; an object's bytes as upstream signs them.
+- `substitution`: ``$(...)`` in one pass. `validation`: why a Task cannot run, in the webhook's words.
+- `shell_words`, `shell`, `environment_leak`: the commands of a script; refuses a step that prints its environment.
+- `record`: the engine's signed word on a TaskRun.
+
+All else that Tekton specifies is in `interlock.tekton.spec`.
 
 Source of the rules: tektoncd/pipeline at v1.15 (commit 3ee1745), named where a rule is not obvious.
 """

@@ -21,6 +21,8 @@ ANNOTATION_CAPABILITIES = "interlock.dev/capabilities"
 """On a TaskRun: JSON of what was enforced and which tools ran, written by the engine."""
 ANNOTATION_SECRET_PARAMS = "interlock.dev/secret-params"  # noqa: S105 - a name
 """On a Task or Pipeline: space-separated params whose values are masked wherever they would show."""
+ANNOTATION_WEBHOOK_PARAMS = "interlock.dev/webhook-params"
+"""On a Task, Pipeline or run: params that a webhook sets, separated by blanks or commas; no script may hold one."""
 ANNOTATION_BREAKPOINTS = "interlock.dev/breakpoints"
 """On a PipelineRun, whose TaskRuns take it over: ``spec.debug`` of a TaskRun, as JSON (tektoncd/pipeline#5184)."""
 ANNOTATION_REUSED = "interlock.dev/reused-from"

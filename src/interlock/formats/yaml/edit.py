@@ -19,7 +19,7 @@ def set_scalars(text: str, changes: Mapping[Path, str], *, file: str) -> str:
     Raises InputError (``yaml-*``, ``yaml-path``) when ``text`` is not strict YAML or a path is missing.
     """
     load(text, file=file)
-    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    root = yaml.compose(text, Loader=yaml.CSafeLoader)  # the parser that `load` has just read it with
     splices: list[tuple[int, int, str]] = []
     for path, value in changes.items():
         node = _find(root, path, file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ _NULL = {"", "~", "null", "Null", "NULL"}
 _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _INT = re.compile(r"^[-+]?(0|[1-9][0-9]*)$")
 _FLOAT = re.compile(r"^[-+]?(0|[1-9][0-9]*)\.[0-9]+$")
+_SMALLEST, _LARGEST = -(2**63), 2**64 - 1  # goyaml.v2/resolve.go: beyond these it makes a float of an integer
+_DIGITS = len(str(_SMALLEST)) + 1
 
 # Plain scalars that at least one dialect does not read as a string (goyaml.v2/resolve.go, PyYAML's and 1.2's tables).
 _AMBIGUOUS = re.compile(
@@ -208,7 +211,7 @@ def _key(event: yaml.Event, taken: Mapping[str, Any], file: str) -> str:
 
 
 def scalar(node: yaml.ScalarNode | yaml.ScalarEvent, file: str) -> str | int | float | bool | None:
-    """The value of a scalar that every dialect reads alike; InputError ``yaml-ambiguous`` otherwise."""
+    """The value of a scalar that every dialect reads alike; the errors of `plain` otherwise."""
     text = str(node.value)
     if node.style in ("'", '"', "|", ">"):
         return text
@@ -216,15 +219,21 @@ def scalar(node: yaml.ScalarNode | yaml.ScalarEvent, file: str) -> str | int | f
 
 
 def plain(text: str, where: Location) -> str | int | float | bool | None:
-    """The value of a plain scalar; InputError ``yaml-ambiguous`` where the dialects differ."""
+    """The value of a plain scalar; InputError ``yaml-ambiguous`` where the dialects differ, ``yaml-number`` where not
+    all of them can hold the number."""
     if text in _NULL:
         return None
     if text in _BOOL:
         return _BOOL[text]
     if _INT.match(text):
-        return int(text)
+        # Python refuses to convert thousands of digits, so they are counted first.
+        if len(text) > _DIGITS or not _SMALLEST <= (number := int(text)) <= _LARGEST:
+            raise _number(text, where, expected="an integer of 64 bits")
+        return number
     if _FLOAT.match(text):
-        return float(text)
+        if math.isinf(value := float(text)):
+            raise _number(text, where, expected="a float of 64 bits")
+        return value
     if _AMBIGUOUS.match(text):
         raise InputError(
             "yaml-ambiguous",
@@ -234,6 +243,11 @@ def plain(text: str, where: Location) -> str | int | float | bool | None:
             todo=f'quote it: "{text}"',
         )
     return text
+
+
+def _number(text: str, where: Location, *, expected: str) -> InputError:
+    got = text if len(text) <= _DIGITS else f"{len(text)} characters"
+    return InputError("yaml-number", "the number is too large", got=got, expected=expected, where=where)
 
 
 def dotted(path: Path) -> str:

@@ -1,7 +1,9 @@
 """The keys against which commits are verified: the configured ones, and those of ``argocd-gpg-keys-cm``.
 
-Upstream keeps its keyring in that ConfigMap (docs/user-guide/source-integrity-git-gpg.md). A key that is only in the
-keyring does not make a commit acceptable: projects name the keys that they accept.
+Upstream keeps its keyring in that ConfigMap (docs/user-guide/source-integrity-git-gpg.md), one key an entry, which the
+id of the primary key names (util/sourceintegrity/gpg.go SyncKeyRingFromDirectory: an entry of another name is imported
+once, and blocks every later change). A key that is only in the keyring does not make a commit acceptable: projects name
+the keys that they accept.
 """
 
 from __future__ import annotations
@@ -60,7 +62,10 @@ class Keyring:
         found: list[str] = []
         for name, text in data.items():
             try:
-                found += openpgp.certificates(str(text))
+                if name != openpgp.key_id(openpgp.fingerprint(str(text))):
+                    raise InputError("keyring-entry", "invalid key found", expected="one key, by its primary key's id")
             except InputError as error:
-                log.warning("key %s of %s cannot be read: %s", name, CONFIG_MAP, error)
+                log.warning("key %s of %s is left out: %s", name, CONFIG_MAP, error)
+            else:
+                found.append(str(text))
         return found

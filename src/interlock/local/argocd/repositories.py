@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import threading
 import time
 from collections import OrderedDict
@@ -19,6 +20,9 @@ from interlock.formats.signatures import Verified, openpgp
 _BLOBS = 4096
 _TREES = 32
 _COMMITS = 4096
+_COMMIT = re.compile("[0-9a-f]{40}")
+_SHORT = re.compile("^refs/(heads/|tags/|remotes/)?")
+"""What go-git's ``ReferenceName.Short`` leaves out."""
 Value = TypeVar("Value")
 
 
@@ -94,20 +98,19 @@ class Mirror:
             if self._opened is None:
                 started = time.monotonic()
                 if self._path.is_dir():
-                    self._opened = Repository(self._path)
+                    self._opened = Repository(self._path, credential=self._read_token)
                 else:
-                    self._opened = Repository.clone_mirror(self._url, self._path, self._read_token())
+                    self._opened = Repository.clone_mirror(self._url, self._path, self._read_token)
                     self._fetched = started
             return self._opened
 
     def update(self, asked: float) -> None:
         """Fetch, unless a fetch has begun since ``asked`` (monotonic seconds): many Applications share one."""
-        self.repository  # noqa: B018 - a first clone counts as the fetch
+        repository = self.repository  # a first clone counts as the fetch
         with self._lock:
             if self._fetched < asked:
                 started = time.monotonic()
-                # Also writes the current token; the path exists, so this is a fetch.
-                self._opened = Repository.clone_mirror(self._url, self._path, self._read_token())
+                repository.fetch()
                 self._fetched = started
 
     def _read_token(self) -> str | None:
@@ -115,8 +118,28 @@ class Mirror:
         return self._token.read_text().strip() if self._token and self._token.is_file() else None
 
     def resolve(self, revision: str) -> str:
-        """The commit of a branch, tag or id; "" and HEAD are the main branch of a fresh clone."""
-        return self.repository.resolve(revision or "HEAD")
+        """The commit of a ref or id; "" and HEAD are the main branch of a fresh clone. Raises InputError
+        ``revision-ambiguous``."""
+        return self.repository.resolve(self.ref(revision) or revision or "HEAD")
+
+    def ref(self, revision: str) -> str | None:
+        """The full name of the one ref that ``revision`` names; None when it is an id, HEAD, or names nothing.
+
+        Upstream (util/git/client.go lsRemote) takes any ref whose full *or* short name is the revision, in no order:
+        branch or tag ``sealed`` for ``sealed``, branch ``sealed`` or tag ``refs/heads/sealed`` for
+        ``refs/heads/sealed``. Several are refused here, so that nobody relies on which one it is.
+        """
+        if revision in ("", "HEAD") or _COMMIT.fullmatch(revision):
+            return None
+        found = [name for name in self.repository.refs("refs/") if revision in (name, _SHORT.sub("", name, count=1))]
+        if len(found) > 1:
+            raise InputError(
+                "revision-ambiguous",
+                "several refs have this name, and Argo CD follows any of them",
+                got=f"{revision}: {', '.join(found)}",
+                expected="the full name of a branch, and no ref that is called so",
+            )
+        return found[0] if found else None
 
     def tree(self, commit: str) -> Tree:
         return self._trees.remember(commit, lambda: Tree(self, commit))
@@ -162,11 +185,9 @@ class MirrorGraph:
         self._keyring = keyring
 
     def is_annotated_tag(self, revision: str) -> bool:
-        repository = self._mirror.repository
-        if f"refs/heads/{revision}" in repository.refs():
-            return False
-        tag = repository.refs("refs/tags/").get(f"refs/tags/{revision.removeprefix('refs/tags/')}")
-        return tag is not None and tag != repository.resolve(revision)
+        name, repository = self._mirror.ref(revision) or "", self._mirror.repository
+        tag = repository.refs("refs/tags/").get(name)
+        return tag is not None and tag != repository.resolve(name)
 
     def message(self, commit: str) -> str:
         return self._mirror.commit(commit).message
@@ -190,15 +211,7 @@ class MirrorGraph:
             return Signature(commit, "unsigned", "", author)
         answer = openpgp.verify(found.payload, found.signature, self._keyring)
         if isinstance(answer, Verified):
-            return Signature(commit, "signed", _long_id(answer.signing_key), author)
+            return Signature(commit, "signed", openpgp.key_id(answer.signing_key), author)
         results: dict[str, Result] = {"unknown-key": "signed with key not in keyring"}
         issuer = answer.detail.removeprefix("key ").partition(":")[0]
-        return Signature(commit, results.get(answer.reason, "bad signature"), _long_id(issuer), author)
-
-
-def _long_id(fingerprint: str) -> str:
-    """16 hex digits: the tail of a v4 fingerprint or key id, the head of a v6 fingerprint (RFC 9580, 5.5.4.3)."""
-    text = fingerprint.upper()
-    if any(sign not in "0123456789ABCDEF" for sign in text) or len(text) < 16:
-        return ""
-    return text[:16] if len(text) == 64 else text[-16:]
+        return Signature(commit, results.get(answer.reason, "bad signature"), openpgp.key_id(issuer), author)

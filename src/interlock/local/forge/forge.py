@@ -76,6 +76,7 @@ class Forge:
 
     def close(self) -> None:
         self.outbox.stop()
+        self.repositories.close()
         self.store.close()
         self._claim.close()
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from interlock.clients.git import Identity
-from interlock.errors import ConflictError, NotFoundError, RefusedError
+from interlock.errors import ConflictError, InputError, NotFoundError, RefusedError
 from interlock.local.forge import rules
 from interlock.local.forge.accounts import Accounts
 from interlock.local.forge.journal import Journal
@@ -74,7 +74,7 @@ class Merges:
         if answer is None:
             try:
                 self._repositories.git(repo).merge_tree(base, pull.head_sha)
-            except ConflictError:
+            except (ConflictError, InputError):  # a conflict, or histories that have nothing in common
                 answer = False
             else:
                 answer = True

@@ -28,6 +28,7 @@ class Repositories:
         self._folder = folder
         self._now = now
         self._locks: dict[int, threading.RLock] = {}
+        self._opened: dict[int, git.Repository] = {}
         self._guard = threading.Lock()
 
     def create(self, owner: Account, name: str, *, private: bool, default_branch: str, description: str) -> Repo:
@@ -75,7 +76,13 @@ class Repositories:
         return self._folder / f"{repo.id}.git"
 
     def git(self, repo: Repo) -> git.Repository:
-        return git.Repository(self.path(repo))
+        with self._guard:
+            return self._opened.setdefault(repo.id, git.Repository(self.path(repo)))
+
+    def close(self) -> None:
+        """End the processes of `git`."""
+        for repository in self._opened.values():
+            repository.close()
 
     def lock(self, repo: Repo) -> AbstractContextManager[object]:
         """Held by whoever moves a branch, from the first check to the settled intent."""
@@ -150,6 +157,12 @@ def check_branch(name: str) -> str:
     segment = r"[A-Za-z0-9_](?:[A-Za-z0-9._+-]*[A-Za-z0-9_+-])?"
     fine = re.fullmatch(rf"{segment}(?:/{segment})*", name) and len(name) <= 200 and ".." not in name
     looks_like_id = re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", name)
-    if not fine or looks_like_id or any(part.endswith(".lock") for part in name.split("/")) or name == "HEAD":
+    if (
+        not fine
+        or looks_like_id
+        or any(part.endswith(".lock") for part in name.split("/"))
+        or name == "HEAD"
+        or name.startswith("refs/")
+    ):
         raise InputError("branch-name-invalid", "not a branch name", got=repr(name[:100]))
     return name

@@ -236,12 +236,10 @@ class SmartHttp:
         for words in refs:
             old, new, ref = words.split(" ", 2)
             changes.append(Change(ref, old, new))
-        within = git.Repository(
-            self._forge.repositories.path(repo),
-            {"GIT_OBJECT_DIRECTORY": objects, "GIT_ALTERNATE_OBJECT_DIRECTORIES": alternates},
-        )
+        quarantine = {"GIT_OBJECT_DIRECTORY": objects, "GIT_ALTERNATE_OBJECT_DIRECTORIES": alternates}
         try:
-            refused = [str(refusal) for refusal in self._forge.push_rules.refusals(repo, account, changes, within)]
+            with git.Repository(self._forge.repositories.path(repo), quarantine) as within:
+                refused = [str(refusal) for refusal in self._forge.push_rules.refusals(repo, account, changes, within)]
         except InterlockError as error:
             refused = [str(error)]
         if not refused:

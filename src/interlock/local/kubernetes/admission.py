@@ -1,44 +1,67 @@
 """Admission: a step in which others complete an object and have a say before it is stored.
 
-On a cluster these are webhooks, registered by what is installed there (admissionregistration.k8s.io). Here they are
-functions, one `Webhook` an API group, called in the API server's order: mutating before the object is validated against
-its definition, validating after it (apiserver, registry/rest/create.go and update.go). They are asked for writes of the
-object itself, not of its subresources.
+Who they are the configuration says; they are called in the API server's order: mutating before the object is validated
+against its definition, validating after it (apiserver, registry/rest/create.go and update.go). They are asked for
+writes of the object itself, not of its subresources.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import importlib
+from collections.abc import Iterable, Mapping
 
-from interlock.local.kubernetes import tekton_webhooks
+from interlock.errors import InputError, RefusedError
+from interlock.formats.kubernetes.admission import Request, Webhook
+from interlock.local.kubernetes import answers
 from interlock.local.kubernetes.cluster import Call, Cluster, Object
 
 
-@dataclass(frozen=True, slots=True)
-class Webhook:
-    """Both raise ApiError 400 to deny the request; ``old`` is None on creation."""
+def load(modules: Iterable[str]) -> dict[str, Webhook]:
+    """The ``WEBHOOKS`` of these modules: API group, or ``group/plural`` of one kind -> who is asked.
 
-    mutate: Callable[[Cluster, Call, Object, Object | None], Object]
-    validate: Callable[[Cluster, Call, Object, Object | None], None]
-
-
-_TEKTON = Webhook(tekton_webhooks.mutate, tekton_webhooks.validate)
-_BY_GROUP: dict[str, Webhook] = {"tekton.dev": _TEKTON, "resolution.tekton.dev": _TEKTON}
+    Raises InputError ``admission-module``.
+    """
+    found: dict[str, Webhook] = {}
+    for name in modules:
+        try:
+            webhooks: Mapping[str, Webhook] = importlib.import_module(name).WEBHOOKS
+        except (ImportError, AttributeError) as error:
+            raise InputError("admission-module", f"no module with WEBHOOKS: {error}", got=name) from error
+        found |= webhooks
+    return found
 
 
 def mutate(cluster: Cluster, call: Call, new: Object, old: Object | None) -> Object:
-    """``new`` as the webhook of its group completes it."""
-    webhook = _of(call)
-    return webhook.mutate(cluster, call, new, old) if webhook is not None else new
+    """``new`` as the webhook of its kind completes it. Raises ApiError 400 where that denies the request."""
+    webhook = _of(cluster, call)
+    if webhook is None:
+        return new
+    try:
+        return webhook.mutate(_request(cluster, call, new, old))
+    except RefusedError as error:
+        raise answers.bad_request(error.message) from error
 
 
 def validate(cluster: Cluster, call: Call, new: Object, old: Object | None) -> None:
-    """Raise for what the webhook of its group refuses."""
-    webhook = _of(call)
-    if webhook is not None:
-        webhook.validate(cluster, call, new, old)
+    """Raises ApiError 400 for what the webhook of its kind refuses."""
+    webhook = _of(cluster, call)
+    if webhook is None:
+        return
+    try:
+        webhook.validate(_request(cluster, call, new, old))
+    except RefusedError as error:
+        raise answers.bad_request(error.message) from error
 
 
-def _of(call: Call) -> Webhook | None:
-    return _BY_GROUP.get(call.kind.group) if not call.subresource else None
+def _of(cluster: Cluster, call: Call) -> Webhook | None:
+    if call.subresource:
+        return None
+    return cluster.webhooks.get(call.kind.resource) or cluster.webhooks.get(call.kind.group)
+
+
+def _request(cluster: Cluster, call: Call, new: Object, old: Object | None) -> Request:
+    def config_map(namespace: str, name: str) -> Object | None:
+        return cluster.store.get("/configmaps", namespace, name)
+
+    validation = call.options.field_validation
+    return Request(new, old, call.user.name, call.user.groups, validation, config_map, call.warnings)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from interlock.formats.kubernetes.admission import Webhook
 from interlock.local.kubernetes.config import Config
 from interlock.local.kubernetes.kinds import Kind, Kinds
 from interlock.local.kubernetes.rbac.authorizer import Authorizer
@@ -39,6 +40,8 @@ class Cluster:
 
     config: Config
     store: Store
+    webhooks: Mapping[str, Webhook] = field(default_factory=dict)
+    """API group, or ``group/plural`` of one kind -> who is asked before an object is stored."""
     kinds: Kinds = field(default_factory=Kinds)
     now: Callable[[], datetime] = system_clock
     new_uid: Callable[[], str] = _uuid

@@ -31,7 +31,7 @@ class Kubelet(BaseModel):
     address: Annotated[str, StringConstraints(pattern=r"^(127\.0\.0\.1|localhost):[0-9]{1,5}$")]
     """``127.0.0.1:8485``."""
     secret_file: Path
-    """What both sides know (`interlock.local.kubelets`)."""
+    """What both sides know (`interlock.clients.kubelets`)."""
 
 
 class Config(serving.HttpConfig):
@@ -54,6 +54,9 @@ class Config(serving.HttpConfig):
     """``iss`` of service-account tokens."""
     workloads: bool = True
     """Run the controllers of Deployments, ReplicaSets and Pods."""
+
+    admission: tuple[str, ...] = ()
+    """Modules whose ``WEBHOOKS`` are asked before an object is stored (`interlock.formats.kubernetes.admission`)."""
 
     kubelets: dict[str, Kubelet] = Field(default_factory=dict)
     """Name of a node -> its kubelet, which serves the logs of the pods that are on it."""

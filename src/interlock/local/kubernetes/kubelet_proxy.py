@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 from starlette.responses import Response, StreamingResponse
 
+from interlock.clients import kubelets
 from interlock.errors import InterlockError
-from interlock.local import kubelets
 from interlock.local.kubernetes.answers import ApiError, bad_request
 from interlock.local.kubernetes.podlogs import Source
 

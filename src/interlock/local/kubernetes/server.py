@@ -14,7 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from interlock.local import serving
-from interlock.local.kubernetes import bodies, bootstrap, definitions
+from interlock.local.kubernetes import admission, bodies, bootstrap, definitions
 from interlock.local.kubernetes.answers import ApiError
 from interlock.local.kubernetes.api import Answer, Api, Request
 from interlock.local.kubernetes.audit import AuditLog
@@ -34,7 +34,7 @@ _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 def create_app(config: Config, *, now: Callable[[], datetime] = system_clock) -> Starlette:
     """The server of one cluster, over the data of ``config.data``; the app's ``state.api`` is its `Api`.
 
-    Raises InputError for a token file or a bootstrap manifest that cannot be read.
+    Raises InputError for a token file, a bootstrap manifest or an admission module that cannot be read.
     """
     config.data.mkdir(parents=True, exist_ok=True)
     config.data.chmod(0o700)
@@ -43,7 +43,7 @@ def create_app(config: Config, *, now: Callable[[], datetime] = system_clock) ->
     with ExitStack() as opened:
         store = Store(config.data / "store.db")
         opened.callback(store.close)
-        cluster = Cluster(config, store, now=now)
+        cluster = Cluster(config, store, admission.load(config.admission), now=now)
         definitions.load(cluster)
         accounts = ServiceAccounts(config.data / "service-accounts.key", issuer=config.issuer, store=store, now=now)
         audit = AuditLog(config.audit_log, store, new_id=cluster.new_uid)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from interlock.formats.kubernetes.selectors import object_selector
 from interlock.formats.kubernetes.validation import Cause
-from interlock.local.kubernetes import approvals, definitions, services
+from interlock.local.kubernetes import definitions, services
 from interlock.local.kubernetes.cluster import Call, Cluster, Object
 from interlock.local.kubernetes.kinds import Kind
 from interlock.local.kubernetes.rbac import strategy as rbac
@@ -157,8 +157,7 @@ _TABLE: dict[str, Strategy] = {
 }
 _PLAIN = Strategy()
 _CUSTOM = Strategy(generation=True)
-_CUSTOM_TABLE: dict[str, Strategy] = {approvals.RESOURCE: approvals.STRATEGY}
 
 
 def of(kind: Kind) -> Strategy:
-    return _CUSTOM_TABLE.get(kind.resource, _CUSTOM) if kind.custom else _TABLE.get(kind.resource, _PLAIN)
+    return _CUSTOM if kind.custom else _TABLE.get(kind.resource, _PLAIN)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 
+from interlock.clients import process
 from interlock.local import serving
 from interlock.local.tickets.app import create_app
 from interlock.local.tickets.config import Config
 
 
 def main() -> int:
-    return serving.run("tickets", Config, lambda config: serving.serve(config, create_app))
+    return process.run("tickets", __package__, Config, lambda config: serving.serve(config, create_app))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ kind of delivery in which environment; ``approvals.judge`` and ``record.number_i
 """
 
 from interlock.platform.checks.check import Check
-from interlock.platform.checks.facts import GateFacts, QueueState, RecordFacts, Rendering, RevertFacts
+from interlock.platform.checks.facts import GateFacts, QueueState, Rendering, RevertFacts
 from interlock.platform.checks.tables import rules
 from interlock.platform.domain.verdict import Finding
 
@@ -18,7 +18,6 @@ __all__ = [
     "Check",
     "GateFacts",
     "QueueState",
-    "RecordFacts",
     "Rendering",
     "RevertFacts",
     "evaluate",

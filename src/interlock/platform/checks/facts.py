@@ -13,10 +13,10 @@ from interlock.platform.domain.classification import Classification
 from interlock.platform.domain.delivery import Delivery, DeliveryKind
 from interlock.platform.domain.facts import Unread
 from interlock.platform.domain.health import ApplicationFacts
-from interlock.platform.domain.ids import CommitId, EnvironmentName, ObjectId, RecordNumber, ServiceName
+from interlock.platform.domain.ids import CommitId, EnvironmentName, ObjectId, ServiceName
 from interlock.platform.domain.image import ImageFacts, ImageReference
 from interlock.platform.domain.pull import PullRequest, Review
-from interlock.platform.domain.record import ChangeRecord
+from interlock.platform.domain.record import RecordFacts
 from interlock.platform.domain.result import ResultIds
 from interlock.platform.estate import Environment, Estate, Service
 
@@ -53,20 +53,6 @@ class RevertFacts:
 
 
 @dataclass(frozen=True)
-class RecordFacts:
-    """The change record that the title names, and what else is known of that number."""
-
-    number: RecordNumber | None
-    """From the title; None when the title carries none."""
-    record: ChangeRecord | Unread | None = None
-    """None when the ticket system says that there is no such record."""
-    expected: Mapping[str, str] = field(default_factory=dict)
-    """The texts that the platform wrote for this delivery and head (delivery/records.py)."""
-    used_by: tuple[str, ...] = ()
-    """Other deliveries that carry or carried this number."""
-
-
-@dataclass(frozen=True)
 class GateFacts:
     """Facts of one pull request. A field that its kind does not need stays None."""
 
@@ -91,7 +77,7 @@ class GateFacts:
     """The previous environment's Application; None when there is none."""
     source: tuple[CommitFacts, ...] | Unread = ()
     """Commits of the app repo that this delivery brings."""
-    record: RecordFacts = RecordFacts(None)
+    record: RecordFacts = field(default_factory=lambda: RecordFacts(None))
     queue: QueueState = QueueState()
     revert: RevertFacts | Unread | None = None
 

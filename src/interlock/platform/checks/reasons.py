@@ -96,8 +96,8 @@ _IMAGE = {
     "provenance-wrong-commit": Reason("The tag names another commit than the provenance.", _REBUILD),
     "provenance-wrong-pipeline": Reason("Not built by the golden path of the service's shape.", _REBUILD),
     "isolation-weak": Reason(
-        "The build's steps were isolated less than the environment demands.",
-        "run the pipeline where bubblewrap or containers work, and promote that build",
+        "The build's steps were isolated less than the environment demands, or nobody whose key is known says how.",
+        "run the pipeline where bubblewrap or containers work and the engine signs its records, and promote that build",
     ),
     "not-healthy-before": Reason(
         "The digest is not Synced and Healthy in the previous environment.", "wait for it, or mend the service there"
@@ -209,6 +209,10 @@ _FACTS = {
     OK: Reason("The claim holds.", ""),
     "fact-unreadable": Reason("A source did not answer: the verdict is unknown.", "restore access to the source"),
     "fact-missing": Reason("A fact that the rule needs was not read.", "wait for the next round"),
+    "gate-error": Reason(
+        "The pull request could not be judged: something in it, or a fault of the platform. The others go on.",
+        "mend what is named, or close the pull request; the controller's log has the rest",
+    ),
 }
 
 REASONS: dict[str, Reason] = {

@@ -56,8 +56,8 @@ def serve(context_file: Path, *, resync: float) -> None:
 
 def _serve(context: Context, holder: str, *, resync: float) -> None:
     connections = Connections(context, clones=context.stores.index.parent / "clones")
-    world = World(connections, now)
-    lease = Lease(lambda: connections.cluster("hub"), holder=holder, now=now)
+    world = World(connections, now, epoch=lambda: lease.epoch)
+    lease = Lease(lambda: connections.cluster("hub"), holder=holder, now=now, floor=world.books.ledger.epoch)
     schedule = Schedule(loops(world), resync=resync, active=lease.held)
     watches = Watches(lambda: connections.cluster("hub"), wake=schedule.wake)
     stop = threading.Event()
@@ -73,6 +73,7 @@ def _serve(context: Context, holder: str, *, resync: float) -> None:
     watches.stop()
     schedule.stop()
     lease.release()
+    world.books.ledger.close()
 
 
 def _webhook_server(address: str, world: World, schedule: Schedule) -> uvicorn.Server:

@@ -28,41 +28,49 @@ class Attests:
         self._done: set[str] = set()
 
     def run(self) -> bool:
-        world = self._world
-        hub = world.connections.cluster("hub")
+        hub = self._world.connections.cluster("hub")
         changed = False
         for found in hub.list(
             "tekton.dev/v1", "PipelineRun", namespace=CI_NAMESPACE, label_selector=SERVICE_LABEL
         ).items:
-            uid = found["metadata"]["uid"]
+            uid, name = found["metadata"]["uid"], found["metadata"]["name"]
             if uid in self._done or succeeded(found).get("status") not in ("True", "False"):
                 continue
-            name = found["metadata"]["name"]
-            tasks = hub.list(
-                "tekton.dev/v1", "TaskRun", namespace=CI_NAMESPACE, label_selector=f"tekton.dev/pipelineRun={name}"
-            )
-            run = FinishedRun(found, tasks.items)
-            if run.succeeded:
-                try:
-                    attest(
-                        run,
-                        registry=world.connections.registry(PLATFORM),
-                        key=world.attest_key,
-                        record_key=world.record_key,
-                        store=world.store,
-                        ledger=world.ledger,
-                        source=world.context.clusters["hub"].name,
-                        reader=PLATFORM,
-                        now=world.now,
-                    )
-                except InterlockError as error:
-                    log.warning("run %s is not attested: %s", name, error)
-                    continue
-                changed = True
-                if world.record_key is not None:
-                    self._publish(run)
-            self._done.add(uid)
+            try:
+                changed |= self._one(found)
+            except InterlockError as error:
+                log.warning("run %s is not attested: %s", name, error)
+            except Exception:
+                log.exception("run %s is not attested", name)
+            else:
+                self._done.add(uid)
         return changed
+
+    def _one(self, found: Object) -> bool:
+        """Attest a finished run and show its provenance. Whether there was anything to attest."""
+        world, name = self._world, found["metadata"]["name"]
+        tasks = world.connections.cluster("hub").list(
+            "tekton.dev/v1", "TaskRun", namespace=CI_NAMESPACE, label_selector=f"tekton.dev/pipelineRun={name}"
+        )
+        run = FinishedRun(found, tasks.items)
+        if not run.succeeded:
+            return False
+        attest(
+            run,
+            registry=world.connections.registry(PLATFORM),
+            key=world.attest_key,
+            record_key=world.record_key,
+            books=world.books,
+            source=world.context.clusters["hub"].name,
+            now=world.now,
+        )
+        if world.record_key is not None:
+            try:
+                self._publish(run)
+            except InterlockError as error:
+                # It was attested with a record that verified then; the statements in the registry stand.
+                log.warning("run %s does not carry its provenance: %s", name, error)
+        return True
 
     def _publish(self, run: FinishedRun) -> None:
         """Leave the run's and its tasks' provenance where Chains' readers look for it; the gate reads the registry's.

@@ -8,16 +8,16 @@ from typing import Any
 
 from interlock.errors import ConflictError, InterlockError
 from interlock.formats.tekton import conditions
+from interlock.platform.books.vocabulary import BuildRefused, BuildStarted, build_key
 from interlock.platform.controller import push_file
 from interlock.platform.controller.world import World
+from interlock.platform.domain.ids import CommitId
 from interlock.platform.estate import Estate, Service, layout
 from interlock.platform.estate.argocd import CI_NAMESPACE
 
 log = logging.getLogger(__name__)
 
 STATUS = "interlock/build"
-STARTED = "build-started"
-REFUSED = "build-refused"
 ATTEMPTS = 5
 """How often a commit is built when its runs are interrupted. Repeating is safe: every verb of the catalog finds what an
 earlier run left (the image by its digest, the signature, the pull request)."""
@@ -37,6 +37,9 @@ class Builds:
                 changed |= self._one(estate, service)
             except InterlockError as error:
                 log.warning("build of %s: %s", service.name, error)
+            except Exception:
+                # One team's repository must not stop the builds of the others.
+                log.exception("build of %s", service.name)
         return changed
 
     def _one(self, estate: Estate, service: Service) -> bool:
@@ -47,12 +50,12 @@ class Builds:
             return False
         mirror = world.mirror(service.repository)
         commit = mirror.resolve("refs/heads/main")
-        known = world.ledger.by_key(_key(service, commit, 1))
+        known = world.books.ledger.by_key(_key(service, commit, 1))
         if known is None:
             return self._start(estate, service, commit, mirror.read(commit, push_file.FILE), 1)
-        if known.kind != STARTED:
+        if known.kind != BuildStarted.KIND:
             return False
-        attempt = next(n for n in range(1, ATTEMPTS + 1) if world.ledger.by_key(_key(service, commit, n + 1)) is None)
+        attempt = next(n for n in range(1, ATTEMPTS + 1) if not world.books.has(_key(service, commit, n + 1)))
         run = self._ended(push_file.run_name(service.name, commit, attempt))
         if run is None:
             return False
@@ -73,9 +76,7 @@ class Builds:
             run = push_file.pipeline_run(estate, service, commit, text, attempt)
         except InterlockError as error:
             self._status(estate, service, commit, "error", str(error))
-            world.ledger.append(
-                REFUSED, service.name, key=key, body={"commit": commit, "code": error.code, "error": str(error)}
-            )
+            world.books.write(service.name, BuildRefused(CommitId(commit), error.code, str(error)), key=key)
             return False
         name = run["metadata"]["name"]
         try:
@@ -83,7 +84,7 @@ class Builds:
         except ConflictError:
             # Created by a round that was killed before it wrote the ledger.
             log.info("run %s is there already", name)
-        world.ledger.append(STARTED, service.name, key=key, body={"commit": commit, "run": f"{CI_NAMESPACE}/{name}"})
+        world.books.write(service.name, BuildStarted(CommitId(commit), f"{CI_NAMESPACE}/{name}"), key=key)
         self._status(estate, service, commit, "pending", f"PipelineRun {name}")
         return True
 
@@ -122,8 +123,7 @@ class Builds:
 
 
 def _key(service: Service, commit: str, attempt: int) -> str:
-    key = f"build/{service.repository}/{commit}"
-    return key if attempt == 1 else f"{key}/{attempt}"
+    return build_key(service.repository, commit, attempt)
 
 
 def succeeded(run: Mapping[str, Any]) -> Mapping[str, Any]:

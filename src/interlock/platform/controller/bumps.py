@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from interlock.clients.forge import PullRequest
-from interlock.errors import NotFoundError
+from interlock.errors import InterlockError
 from interlock.platform.controller.world import World
 from interlock.platform.estate import Environment, Estate, layout
 
@@ -41,31 +41,42 @@ def overtaken(
 def close_overtaken(
     world: World, estate: Estate, environment: Environment, pulls: Sequence[PullRequest]
 ) -> list[PullRequest]:
-    """Close them with a word why; returns the pull requests that stay."""
+    """Close them with a word why; returns the pull requests that stay.
+
+    Branch names and main's values files are anybody's: what they name and cannot be read overtakes nothing.
+    """
     git = world.mirror(environment.repository)
 
     def current(service: str) -> str:
-        data = git.read("refs/heads/main", layout.values(service, environment.name))
-        tag = layout.image_in(data, file=service).tag if data else ""
+        try:
+            data = git.read("refs/heads/main", layout.values(service, environment.name))
+            tag = layout.image_in(data, file=service).tag if data else ""
+        except InterlockError:
+            return ""
         return tag.removeprefix("main-") if tag.startswith("main-") else ""
 
     def older(service: str, one: str, other: str) -> bool:
         registered = estate.services.get(service)
         if registered is None:
             return False
-        mirror = world.mirror(registered.repository)
         try:
+            mirror = world.mirror(registered.repository)
             first, second = mirror.resolve(one), mirror.resolve(other)
-        except NotFoundError:
+        except InterlockError:
             return False
         return first != second and mirror.is_ancestor(first, second)
 
     closing = overtaken(pulls, current, older)
     owner, _, name = estate.repository(environment).partition("/")
     forge = world.connections.forge()
+    gone = set()
     for pull, newer in closing:
-        forge.comment(owner, name, pull.number, f"Overtaken: {newer} is newer. The platform closes this.")
-        forge.edit_pull(owner, name, pull.number, state="closed")
+        try:
+            forge.comment(owner, name, pull.number, f"Overtaken: {newer} is newer. The platform closes this.")
+            forge.edit_pull(owner, name, pull.number, state="closed")
+        except InterlockError as error:
+            log.warning("%s#%s cannot be closed: %s", name, pull.number, error)
+            continue
         log.info("%s#%s closed: overtaken by %s", name, pull.number, newer)
-    gone = {pull.number for pull, _ in closing}
+        gone.add(pull.number)
     return [pull for pull in pulls if pull.number not in gone]

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from interlock.clients.connect import PLATFORM
+from interlock.clients.forge import ForgeClient
 from interlock.clients.forge import PullRequest as ForgePull
 from interlock.clients.git import Repository
-from interlock.errors import ConflictError, InterlockError, RefusedError
+from interlock.errors import InterlockError
 from interlock.formats.signatures import openpgp
 from interlock.platform import catalog
+from interlock.platform.books import Entry, Recorded
+from interlock.platform.books.vocabulary import Judged, Merged, RecordWithdrawn
 from interlock.platform.checks import QueueState
 from interlock.platform.checks.record import number_in
 from interlock.platform.controller import bumps, report
 from interlock.platform.controller.world import World
-from interlock.platform.delivery import applications, gate, history, judgements, merge, queue, reading, records, reviews
+from interlock.platform.delivery import applications, gate, history, merge, queue, reading, records, reviews
 from interlock.platform.delivery.history import Main, Proof
 from interlock.platform.domain.facts import Unread
 from interlock.platform.domain.ids import CommitId, ServiceName
@@ -23,14 +26,11 @@ from interlock.platform.domain.pull import PullRequest
 from interlock.platform.domain.verdict import Basis, Verdict
 from interlock.platform.estate import PLATFORM as REGISTRY
 from interlock.platform.estate import Environment, Estate, Service, layout
-from interlock.platform.proof import kinds
-from interlock.platform.proof.entries import Entry
 from interlock.platform.proof.links.running_object import simulated
 from interlock.platform.setup import onboarding
 
 log = logging.getLogger(__name__)
 
-WITHDRAWN = "record-withdrawn"
 _DIRECT = 50
 """In an environment without seals, how many of main's newest commits are looked at each round."""
 
@@ -41,6 +41,7 @@ class Deliveries:
     def __init__(self, world: World, environment: str) -> None:
         self._world = world
         self._name = environment
+        self._stumbled: set[int] = set()
 
     def run(self) -> bool:
         estate = self._world.estate()
@@ -62,14 +63,14 @@ class Deliveries:
         if isinstance(main, Proof):
             log.error("%s: %s: %s", environment.repository, main.reason, main.detail)
             return False, QueueState(main.commit, main.reason)
-        merge.record_seal(self._world.ledger, main.sealed, url=url)
+        merge.record_seal(self._world.books, main.sealed, url=url)
         if not environment.sealed:
             self._record_open(estate, environment, git, main)
             return self._seal_applications(estate, environment, git, main), QueueState()
         found = history.progress(
             git,
             main,
-            judgements.read(self._world.ledger, estate.repository(environment)),
+            self._judged(estate, environment),
             lambda number: self._merged(estate, environment, number),
             platform=estate.platform.accounts.platform,
         )
@@ -86,10 +87,18 @@ class Deliveries:
     def _seal(
         self, estate: Estate, environment: Environment, git: Repository, proof: Proof, previous: CommitId
     ) -> CommitId:
-        url, books = estate.url(environment.repository), self._books()
+        url = estate.url(environment.repository)
         decision = self._record(estate, environment, git, proof)
         made = merge.seal_merge(
-            books, git, proof, decision, previous=previous, url=url, now=self._world.now(), sign=self._sign
+            self._world.books,
+            git,
+            proof,
+            decision,
+            previous=previous,
+            url=url,
+            now=self._world.now(),
+            sign=self._sign,
+            author=self._author(),
         )
         log.info("%s: sealed %s as %s", environment.repository, proof.commit[:12], made.id[:12])
         return made.id
@@ -97,24 +106,24 @@ class Deliveries:
     def _record(self, estate: Estate, environment: Environment, git: Repository, proof: Proof) -> Entry:
         assert proof.judgement is not None  # noqa: S101 - a proof that is valid has one
         owner, _, name = estate.repository(environment).partition("/")
-        raw = self._world.connections.forge().pull(owner, name, proof.judgement.pull)
+        raw = self._world.connections.forge().pull(owner, name, proof.judgement.said.pull)
         return merge.record_merge(
-            self._books(), git, proof, url=estate.url(environment.repository), raw_pull=raw, now=self._world.now()
+            self._world.books, git, proof, url=estate.url(environment.repository), raw_pull=raw, now=self._world.now()
         )
 
     def _record_open(self, estate: Estate, environment: Environment, git: Repository, main: Main) -> None:
         """Write down the platform's own merges between the direct commits that are welcome here."""
-        known = judgements.read(self._world.ledger, estate.repository(environment))
+        judged = self._judged(estate, environment)
         for commit in main.pending[-_DIRECT:]:
-            if len(commit.parents) != 2 or not any(item.head == commit.parents[1] for item in known):
+            if len(commit.parents) != 2 or judged(CommitId(commit.parents[1])) is None:
                 continue
-            if self._world.ledger.by_key(f"{kinds.MERGED}/{estate.url(environment.repository)}/{commit.id}"):
+            if self._world.books.has(Merged.key(estate.url(environment.repository), commit.id)):
                 continue
             proof = history.prove(
                 git,
                 commit,
                 CommitId(commit.parents[0]),
-                known,
+                judged,
                 lambda number: self._merged(estate, environment, number),
                 platform=estate.platform.accounts.platform,
             )
@@ -134,7 +143,7 @@ class Deliveries:
                 log.warning("%s: %s: %s", environment.repository, proof.reason, proof.detail)
             return False
         merge.seal_applications(
-            self._books(),
+            self._world.books,
             git,
             proof,
             environment=environment.name,
@@ -143,6 +152,7 @@ class Deliveries:
             platform_commit=estate.commit,
             now=self._world.now(),
             sign=self._sign,
+            author=self._author(),
         )
         return True
 
@@ -168,31 +178,48 @@ class Deliveries:
         gates = []
         for pull in found:
             others = [*everywhere, *(item for item in found if item.number != pull.number)]
-            facts = self._read(estate, environment, pull, state, others)
-            judged = gate.judge(facts.facts)
-            gate.publish(forge, judged)
-            report.publish(forge, judged)
-            read[pull.number] = facts
+            try:
+                read[pull.number] = self._read(estate, environment, pull, state, others)
+                judged = gate.judge(read[pull.number].facts)
+            except Exception as error:
+                # Whoever opened it must not decide what becomes of the others.
+                log.exception("%s#%s cannot be judged", name, pull.number)
+                subject = reviews.pull_request(estate.repository(environment), pull)
+                judged = gate.failed(environment, estate, subject, error, now=world.now())
+            try:
+                gate.publish(forge, judged)
+                report.publish(forge, judged)
+            except Exception as error:
+                log.warning("%s#%s: the verdict cannot be told: %s", name, pull.number, error)
+                continue
             gates.append(judged)
-        chosen = queue.next_merge(gates)
-        if chosen is None:
-            return False
-        raw = read[chosen.facts.pull.number]
+        chosen = queue.next_merge(gates, stumbled=self._stumbled)
+        return chosen is not None and self._merge(forge, chosen, read[chosen.facts.pull.number])
+
+    def _merge(self, forge: ForgeClient, chosen: gate.Gate, raw: reading.Read) -> bool:
+        """Whether it was merged. If not, the next round judges what is there then, and lets others go first."""
+        pull = chosen.facts.pull
+        if pull.number in self._stumbled:
+            self._stumbled.clear()  # all that are ready have had their turn
         try:
             merge.merge(
                 forge,
-                self._books(),
+                self._world.books,
                 chosen,
                 raw_reviews=raw.raw_reviews,
                 raw_record=raw.raw_record,
-                tickets=world.context.tickets.name,
+                tickets=self._world.context.tickets.name,
             )
-        except (ConflictError, RefusedError) as error:
-            # Overtaken by a push or a review: the next round judges what is there then.
-            log.info("%s#%s was not merged: %s", name, chosen.facts.pull.number, error)
-            return False
-        log.info("%s#%s merged: %s", name, chosen.facts.pull.number, chosen.facts.pull.title)
-        return True
+        except InterlockError as error:
+            # Overtaken by a push or a review, refused by the forge, or not to be captured as evidence.
+            log.warning("%s#%s was not merged: %s", pull.repository, pull.number, error)
+        except Exception:
+            log.exception("%s#%s was not merged", pull.repository, pull.number)
+        else:
+            log.info("%s#%s merged: %s", pull.repository, pull.number, pull.title)
+            return True
+        self._stumbled.add(pull.number)
+        return False
 
     def _read(
         self,
@@ -208,7 +235,6 @@ class Deliveries:
             world.sources,
             estate,
             lambda service, where: generate(estate, service, where, chart),
-            PLATFORM,
             basis=lambda where: self._basis(estate, where),
         )
         found = reader.read(environment, pull, state, others=others, now=world.now())
@@ -232,13 +258,20 @@ class Deliveries:
         owner, _, name = repository.partition("/")
         for pull in world.connections.forge().pulls(owner, name, state="closed"):
             number = number_in(pull.title, estate.platform.tickets.number)
-            key = f"{WITHDRAWN}/{repository}#{pull.number}/{number}"
-            if pull.merged or number is None or world.ledger.by_key(key):
+            if pull.merged or number is None:
                 continue
             delivery = f"{repository}#{pull.number}"
+            body = RecordWithdrawn(delivery)
+            if world.books.has(body.key(number)):
+                continue
             reason = "The pull request was closed without being merged."
-            records.cancel(world.connections.tickets(), estate, number, delivery, reason=reason)
-            world.ledger.append(WITHDRAWN, number, key=key, body={"delivery": delivery})
+            try:
+                records.cancel(world.connections.tickets(), estate, number, delivery, reason=reason)
+            except Exception as error:
+                # The number is what somebody typed into a title.
+                log.warning("record %s of %s cannot be cancelled: %s", number, delivery, error)
+                continue
+            world.books.write(number, body, key=body.key(number))
 
     def _elsewhere(self, estate: Estate, environment: Environment) -> list[ForgePull]:
         """Open pull requests of the other environments' repositories."""
@@ -258,9 +291,13 @@ class Deliveries:
             return Basis.SIMULATED
         return Basis.SIMULATED if any(simulated(item) for item in running) else Basis.EXECUTED
 
-    def _books(self) -> merge.Books:
-        email = self._world.context.identity(PLATFORM).email
-        return merge.Books(self._world.ledger, self._world.store, PLATFORM, ("Interlock", email))
+    def _judged(self, estate: Estate, environment: Environment) -> Callable[[CommitId], Recorded[Judged] | None]:
+        repository = estate.repository(environment)
+        return lambda head: history.judgement_of(self._world.books, repository, head)
+
+    def _author(self) -> tuple[str, str]:
+        """Who makes seals: the platform, by the address that the forge knows it by."""
+        return "Interlock", self._world.context.identity(PLATFORM).email
 
     def _sign(self, payload: bytes) -> str:
         return openpgp.sign(self._world.seal_secret, payload)

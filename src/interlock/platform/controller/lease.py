@@ -2,6 +2,9 @@
 
 The holder is the host with its data folder, not the process: within a folder the kernel's lock lets one process in and
 is given back however that ends. So after a kill the next process goes on at once, and need not wait for the lease.
+
+``leaseTransitions`` is the lease's epoch, which every ledger entry carries: the ledger takes no entry of an epoch lower
+than its last one's. A controller that lost the lease and does not know it yet is stopped there.
 """
 
 from __future__ import annotations
@@ -60,9 +63,18 @@ def taken_by(lease: dict[str, Any], now: datetime) -> str | None:
 class Lease:
     """Acquired and renewed by a thread; `held` is false as soon as the last renewal is too old to rely on."""
 
-    def __init__(self, hub: Callable[[], KubernetesClient], *, holder: str, now: Callable[[], datetime]) -> None:
-        self._hub, self._holder, self._now = hub, holder, now
+    def __init__(
+        self,
+        hub: Callable[[], KubernetesClient],
+        *,
+        holder: str,
+        now: Callable[[], datetime],
+        floor: Callable[[], int] = lambda: 0,
+    ) -> None:
+        """``floor``: the epoch that the ledger has reached; a lease that was deleted and made anew goes on above it."""
+        self._hub, self._holder, self._now, self._floor = hub, holder, now, floor
         self._until: datetime | None = None
+        self._epoch = 0
         self._acquired: Callable[[], None] = lambda: None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="lease", daemon=True)
@@ -74,6 +86,11 @@ class Lease:
 
     def held(self) -> bool:
         return self._until is not None and self._now() < self._until
+
+    @property
+    def epoch(self) -> int:
+        """Of the lease as it was last ours; 0 before the first time."""
+        return self._epoch
 
     def release(self) -> None:
         """Stop renewing and give the lease up, so that the next controller need not wait."""
@@ -102,22 +119,34 @@ class Lease:
     def _take(self) -> datetime | None:
         """Acquire or renew; the time until which it is ours, or None."""
         now = self._now()
-        spec = {
-            "holderIdentity": self._holder,
-            "leaseDurationSeconds": int(DURATION.total_seconds()),
-            "renewTime": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-        }
+        time = now.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         try:
-            lease = self._hub().get("coordination.k8s.io/v1", "Lease", NAME, NAMESPACE)
+            try:
+                lease = self._hub().get("coordination.k8s.io/v1", "Lease", NAME, NAMESPACE)
+            except NotFoundError:
+                lease = {}
             if taken_by(lease, now) not in (None, self._holder):
                 return None
-            self._hub().replace({**lease, "spec": {**lease.get("spec", {}), **spec}})
-        except NotFoundError:
-            metadata = {"name": NAME, "namespace": NAMESPACE}
-            self._hub().create(
-                {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
-            )
+            before = lease.get("spec") or {}
+            ours = before.get("holderIdentity") == self._holder
+            epoch = max(int(before.get("leaseTransitions") or 0), self._floor()) + (not ours)
+            spec = {
+                **before,
+                "holderIdentity": self._holder,
+                "leaseDurationSeconds": int(DURATION.total_seconds()),
+                "leaseTransitions": epoch,
+                "acquireTime": before.get("acquireTime", time) if ours else time,
+                "renewTime": time,
+            }
+            if lease:
+                self._hub().replace({**lease, "spec": spec})
+            else:
+                metadata = {"name": NAME, "namespace": NAMESPACE}
+                self._hub().create(
+                    {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
+                )
         except ConflictError:
             return None
+        self._epoch = epoch
         # Ours ends before the lease does: another holder may not act while we still do.
         return now + DURATION * 2 / 3

@@ -1,7 +1,9 @@
 """``.tekton/push.yaml`` of an app repo: the PipelineRun for a commit of main.
 
 The file is the team's, so nothing that it says is taken on trust: it must name the golden path's pipeline and hand over
-the three values that the platform computes; anything else is refused with file:line:column and reported on the commit.
+the three values that the platform computes, and may set timeouts; anything else is refused with file:line:column and
+reported on the commit. Where a run's files lie is the platform's business above all: a claim that the team could name
+would hold another run's source, or the advisories that every scan reads.
 """
 
 from __future__ import annotations
@@ -13,13 +15,16 @@ from typing import Any
 
 from interlock.errors import InputError, NotFoundError, RefusedError
 from interlock.formats import yaml
-from interlock.formats.tekton import injection
+from interlock.formats.tekton import names
 from interlock.platform.estate import Estate, Service
 from interlock.platform.estate.argocd import CI_NAMESPACE
 
 FILE = ".tekton/push.yaml"
 _VARIABLE = re.compile(r"\{\{\s*([a-z_]+)\s*\}\}")
-_SPEC = {"pipelineRef", "params", "workspaces", "timeouts"}
+_SPEC = {"pipelineRef", "params", "timeouts"}
+_CLAIM = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+_WORKSPACES = [{"name": "source", "volumeClaimTemplate": {"spec": _CLAIM}}]
+"""A claim of the run's own, which nothing names before the run is there."""
 
 
 def run_name(service: str, commit: str, attempt: int = 1) -> str:
@@ -49,13 +54,17 @@ def pipeline_run(estate: Estate, service: Service, commit: str, text: bytes, att
     if not isinstance(found, dict) or (found.get("apiVersion"), found.get("kind")) != ("tekton.dev/v1", "PipelineRun"):
         raise InputError("run-invalid", "not a PipelineRun of tekton.dev/v1", where=document.where())
     spec = found.get("spec")
-    if not isinstance(spec, dict) or (unknown := set(spec) - _SPEC):
-        names = ", ".join(sorted(unknown)) if isinstance(spec, dict) else type(spec).__name__
+    if not isinstance(spec, dict):
+        raise InputError("run-invalid", "a PipelineRun has a spec", got=type(spec).__name__, where=document.where())
+    # Golden paths of before wrote the claim into the file: what they wrote asks for nothing else.
+    golden = {"workspaces"} if spec.get("workspaces") == _WORKSPACES else set()
+    if unknown := sorted(set(spec) - _SPEC - golden):
         raise RefusedError(
             "run-not-golden",
-            "a build may set pipelineRef, params, workspaces and timeouts",
-            got=names,
-            where=document.where("spec"),
+            "a build may set pipelineRef, params and timeouts",
+            got=", ".join(unknown),
+            where=document.where("spec", unknown[0]),
+            todo="remove it: the platform writes workspaces, service account and pod template",
         )
     expected = estate.pipeline(service.shape)
     if spec.get("pipelineRef") != {"name": expected}:
@@ -68,7 +77,9 @@ def pipeline_run(estate: Estate, service: Service, commit: str, text: bytes, att
             todo="name it; a deviation needs a golden path of its own",
         )
     wanted = {"git-url": values["repo_url"], "git-revision": values["revision"], "image": values["image"]}
-    given = {item.get("name"): _substitute(item.get("value"), values) for item in spec.get("params") or []}
+    params = spec.get("params")
+    listed = [item for item in params if isinstance(item, dict)] if isinstance(params, list) else []
+    given = {str(item.get("name")): _substitute(item.get("value"), values) for item in listed}
     if given != wanted:
         raise RefusedError(
             "run-not-golden",
@@ -89,7 +100,8 @@ def pipeline_run(estate: Estate, service: Service, commit: str, text: bytes, att
         "spec": {
             "pipelineRef": {"name": expected},
             "params": [{"name": name, "value": value} for name, value in wanted.items()],
-            **{key: copy.deepcopy(spec[key]) for key in ("workspaces", "timeouts") if key in spec},
+            "workspaces": copy.deepcopy(_WORKSPACES),
+            **({"timeouts": copy.deepcopy(spec["timeouts"])} if "timeouts" in spec else {}),
         },
     }
 
@@ -103,16 +115,18 @@ def _substitute(value: object, values: Mapping[str, str]) -> object:
 def _annotations(found: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, str]:
     """What Pipelines-as-Code adds, so that a run is found from its commit; and which params no script may hold."""
     prefix = "pipelinesascode.tekton.dev"
+    metadata = found.get("metadata")
+    given = metadata.get("annotations") if isinstance(metadata, dict) else None
     kept = {
-        str(key): str(value)
-        for key, value in ((found.get("metadata") or {}).get("annotations") or {}).items()
-        if str(key).startswith(f"{prefix}/")
+        key: str(value)
+        for key, value in (given if isinstance(given, dict) else {}).items()
+        if key.startswith(f"{prefix}/")
     }
     return {
         **kept,
         f"{prefix}/sha": values["revision"],
         f"{prefix}/repo-url": values["repo_url"],
-        injection.ANNOTATION_WEBHOOK_PARAMS: "git-url git-revision image",
+        names.ANNOTATION_WEBHOOK_PARAMS: "git-url git-revision image",
     }
 
 

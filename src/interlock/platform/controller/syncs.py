@@ -6,18 +6,17 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from interlock.clients.connect import PLATFORM
 from interlock.errors import InterlockError, NotFoundError
+from interlock.platform.books.vocabulary import Merged, RecordClosed, Synced, subject
 from interlock.platform.controller.world import World
 from interlock.platform.delivery import records
-from interlock.platform.domain.ids import CommitId, EnvironmentName, RecordNumber, ServiceName
+from interlock.platform.domain.facts import Unread
+from interlock.platform.domain.ids import CommitId, EnvironmentName, ServiceName
 from interlock.platform.estate import Environment, Estate, Service
 from interlock.platform.estate.argocd import NAMESPACE
-from interlock.platform.proof import capture, kinds
+from interlock.platform.proof import capture
 
 log = logging.getLogger(__name__)
-
-CLOSED = "record-closed"
 
 
 class Syncs:
@@ -43,6 +42,8 @@ class Syncs:
                     changed |= self._one(estate, environment, service, application)
                 except InterlockError as error:
                     log.warning("sync of %s in %s: %s", service.name, environment.name, error)
+                except Exception:
+                    log.exception("sync of %s in %s", service.name, environment.name)
         return changed
 
     def _one(self, estate: Estate, environment: Environment, service: Service, application: Mapping[str, Any]) -> bool:
@@ -51,13 +52,14 @@ class Syncs:
             return False
         name = str(application["metadata"]["name"])
         changed = False
-        if self._world.ledger.by_key(f"{kinds.SYNCED}/{name}/{revision}") is None:
-            self._capture(environment, service, application, revision)
+        body = Synced(name, CommitId(revision))
+        if not self._world.books.has(body.key):
+            self._capture(environment, service, application, body)
             changed = True
         return self._close_records(estate, environment, service, revision) or changed
 
     def _capture(
-        self, environment: Environment, service: Service, application: Mapping[str, Any], revision: str
+        self, environment: Environment, service: Service, application: Mapping[str, Any], body: Synced
     ) -> None:
         world = self._world
         try:
@@ -65,39 +67,35 @@ class Syncs:
             workload = cluster.get("apps/v1", "Deployment", service.name, service.name)
         except NotFoundError:
             workload = None  # onboarded, and nothing delivered yet
-        name = str(application["metadata"]["name"])
         digest = capture.capture_sync(
-            world.store,
-            source=f"{NAMESPACE}/applications/{name}",
+            world.books,
+            source=f"{NAMESPACE}/applications/{body.application}",
             application=application,
             workload=workload,
-            reader=PLATFORM,
             now=world.now(),
         )
-        kinds.synced(
-            world.ledger,
-            environment=EnvironmentName(environment.name),
-            service=ServiceName(service.name),
-            application=name,
-            revision=CommitId(revision),
-            evidence={"sync": digest},
-        )
+        world.books.write(_subject(environment, service), body, key=body.key, evidence={"sync": digest})
 
     def _close_records(self, estate: Estate, environment: Environment, service: Service, revision: str) -> bool:
         """Close the record of every delivery that this revision contains."""
         world, changed = self._world, False
-        subject = kinds.subject(EnvironmentName(environment.name), ServiceName(service.name))
         git = world.mirror(environment.repository)
-        for entry in world.ledger.find(kinds.MERGED, subject):
-            number = entry.body.get("record")
-            key = f"{CLOSED}/{number}"
-            if not number or world.ledger.by_key(key) or not git.is_ancestor(str(entry.body["merge"]), revision):
+        for item in reversed(list(world.books.of_subject(Merged, _subject(environment, service)))):
+            if isinstance(item.body, Unread) or item.body.record is None:
                 continue
-            notes = f"Sealed, synced and healthy in {environment.name} at {revision[:12]}; decision {entry.id}."
-            records.close(world.connections.tickets(), RecordNumber(str(number)), notes=notes)
-            world.ledger.append(CLOSED, str(number), key=key, body={"decision": entry.id, "revision": revision})
+            number = item.body.record
+            if world.books.has(RecordClosed.key(number)) or not git.is_ancestor(item.body.merge, revision):
+                continue
+            notes = f"Sealed, synced and healthy in {environment.name} at {revision[:12]}; decision {item.id}."
+            records.close(world.connections.tickets(), number, notes=notes)
+            body = RecordClosed(item.id, CommitId(revision))
+            world.books.write(number, body, key=RecordClosed.key(number))
             changed = True
         return changed
+
+
+def _subject(environment: Environment, service: Service) -> str:
+    return subject(EnvironmentName(environment.name), ServiceName(service.name))
 
 
 def deployed(application: Mapping[str, Any]) -> str | None:

@@ -1,4 +1,4 @@
-"""What the loops share: clients, the two stores, the keys that this process alone holds, and the estate as sealed."""
+"""What the loops share: clients, the books, the keys that this process alone holds, and the estate as sealed."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
+from interlock import __version__
 from interlock.clients.connect import PLATFORM, Connections
 from interlock.clients.context import Context
 from interlock.clients.git import Repository
+from interlock.platform.books import Books, Stamp, keys
 from interlock.platform.delivery import sealed
 from interlock.platform.estate import Estate
-from interlock.platform.proof import keys
-from interlock.platform.proof.evidence import EvidenceStore
-from interlock.platform.proof.ledger import Ledger
 from interlock.platform.proof.sources import Sources
 
 
@@ -25,6 +24,8 @@ class World:
 
     connections: Connections
     now: Callable[[], datetime]
+    epoch: Callable[[], int] = lambda: 0
+    """Of the lease under which this controller acts."""
     _estate: Estate | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -34,8 +35,7 @@ class World:
         self.record_key = keys.load(context.keys.record).public if context.keys.record else None
         self.seal_secret = context.secret(context.keys.seal_secret, what="the seal key")
         self.seal_certificate = context.keys.seal.read_text()
-        self.store = EvidenceStore(context.stores.evidence)
-        self.ledger = Ledger(context.stores.ledger, self.attest_key, now=self.now)
+        self.books = Books.of(context, self.attest_key, reader=PLATFORM, now=self.now, stamp=self._stamp)
 
     @property
     def context(self) -> Context:
@@ -44,7 +44,11 @@ class World:
     @cached_property
     def sources(self) -> Sources:
         """What the gate and the proof read from."""
-        return Sources.of(self.connections, self.store, self.ledger, registry=PLATFORM)
+        return Sources.of(self.connections, self.books, registry=PLATFORM)
+
+    def _stamp(self) -> Stamp:
+        """What every entry says of who writes it: before an estate was read there are no rules."""
+        return Stamp(__version__, self._estate.digest if self._estate else None, self.epoch())
 
     def mirror(self, repository: str) -> Repository:
         """A mirror of one of the organisation's repositories, fetched now."""

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from interlock.clients.forge import ForgeClient
-from interlock.platform.checks import GateFacts, evaluate
+from interlock.errors import InterlockError
+from interlock.platform.checks import GateFacts, evaluate, reasons
+from interlock.platform.domain.classification import Classification
+from interlock.platform.domain.facts import Unread
+from interlock.platform.domain.ids import CheckId, ReasonCode
+from interlock.platform.domain.pull import PullRequest
 from interlock.platform.domain.verdict import Finding, Verdict, overall
+from interlock.platform.estate import Environment, Estate
 from interlock.platform.estate.protection import GATE_STATUS
 
 MAX_DESCRIPTION = 140
@@ -48,6 +55,23 @@ def judge(facts: GateFacts) -> Gate:
     """Pure: the same facts give the same verdict."""
     findings = evaluate(facts)
     return Gate(facts, findings, overall(findings, facts.environment.bases))
+
+
+def failed(environment: Environment, estate: Estate, pull: PullRequest, error: Exception, *, now: datetime) -> Gate:
+    """The gate of a pull request that could not be judged. Of an error that is none of ours only the kind is told:
+    nobody knows what its text holds."""
+    detail = str(error) if isinstance(error, InterlockError) else type(error).__name__
+    unread = Unread("pull request", "gate-error", detail)
+    facts = GateFacts(now, estate, environment, pull, unread, Classification(None, None), unread)
+    finding = Finding(
+        CheckId("judged"),
+        "The pull request can be judged.",
+        Verdict.UNKNOWN,
+        ReasonCode("gate-error"),
+        detail=detail,
+        remedy=reasons.REASONS["gate-error"].remedy,
+    )
+    return Gate(facts, (finding,), Verdict.UNKNOWN)
 
 
 def publish(forge: ForgeClient, gate: Gate, *, target_url: str = "") -> bool:

@@ -11,7 +11,7 @@ from interlock.errors import InterlockError, NotFoundError
 from interlock.platform.delivery import seal
 from interlock.platform.domain.facts import Unread, unread
 from interlock.platform.domain.health import ApplicationFacts
-from interlock.platform.domain.ids import CommitId
+from interlock.platform.domain.ids import NO_COMMIT, CommitId
 from interlock.platform.domain.verdict import Basis
 from interlock.platform.estate import Environment, layout
 from interlock.platform.estate.argocd import NAMESPACE
@@ -56,7 +56,7 @@ def facts(
     status = application.get("status") or {}
     sync, health = status.get("sync") or {}, status.get("health") or {}
     phase = str((status.get("operationState") or {}).get("phase", ""))
-    revision = CommitId(git.resolve(str(sync.get("revision") or "refs/heads/no-revision")))
+    revision = CommitId(git.resolve(str(sync.get("revision") or NO_COMMIT)))
     path = layout.values(service, environment.name)
     data = git.read(revision, path)
     if data is None:

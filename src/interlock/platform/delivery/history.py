@@ -6,14 +6,15 @@ its whole tree is what git merges from its parents. Nothing in a commit's messag
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from interlock.clients.git import Commit, Repository
 from interlock.errors import ConflictError, InterlockError
+from interlock.platform.books import Books, Recorded
+from interlock.platform.books.vocabulary import Judged
 from interlock.platform.checks import QueueState, reasons
 from interlock.platform.delivery import results, seal
-from interlock.platform.delivery.judgements import Judgement
 from interlock.platform.domain.facts import Unread, unread
 from interlock.platform.domain.ids import CommitId, ObjectId, ReasonCode
 from interlock.platform.domain.pull import PullRequest
@@ -41,7 +42,7 @@ class Proof:
     verdict: Verdict
     reason: ReasonCode
     detail: str = ""
-    judgement: Judgement | None = None
+    judgement: Recorded[Judged] | None = None
     expected_tree: ObjectId | None = None
     result: ResultIds | None = None
 
@@ -78,7 +79,7 @@ def read_main(git: Repository, certificate: str) -> Main | Proof:
 def progress(
     git: Repository,
     main: Main,
-    judgements: Sequence[Judgement],
+    judged: Callable[[CommitId], Recorded[Judged] | None],
     merged: Callable[[int], PullRequest | Unread],
     *,
     platform: str,
@@ -86,14 +87,15 @@ def progress(
     """Prove the pending commits in order, up to the first that is not proven.
 
     Past an unprovable commit only one thing is proven: a judged revert after which the tree is the sealed one again.
-    Its seal covers everything before it. ``merged`` reads a pull request; ``platform`` is the account that may merge.
+    Its seal covers everything before it. ``judged`` finds the newest judgement of a head (`judgement_of`), ``merged``
+    reads a pull request; ``platform`` is the account that may merge.
     """
     proven: list[Proof] = []
     parent, sealed_tree = main.sealed.merge, git.tree(main.sealed.id)
     index = 0
     while index < len(main.pending):
         commit = main.pending[index]
-        proof = prove(git, commit, parent, judgements, merged, platform=platform)
+        proof = prove(git, commit, parent, judged, merged, platform=platform)
         if proof.verdict is Verdict.INVALID:
             rest = list(enumerate(main.pending))[index + 1 :]
             restored = next(
@@ -101,8 +103,8 @@ def progress(
                     (place, found)
                     for place, item in rest
                     if item.tree == sealed_tree
-                    and (found := prove(git, item, None, judgements, merged, platform=platform)).judgement is not None
-                    and found.judgement.restores
+                    and (found := prove(git, item, None, judged, merged, platform=platform)).judgement is not None
+                    and found.judgement.said.restores
                     and found.verdict is Verdict.VALID
                 ),
                 None,
@@ -123,7 +125,7 @@ def prove(
     git: Repository,
     commit: Commit,
     parent: CommitId | None,
-    judgements: Sequence[Judgement],
+    judged: Callable[[CommitId], Recorded[Judged] | None],
     merged: Callable[[int], PullRequest | Unread],
     *,
     platform: str,
@@ -141,10 +143,12 @@ def prove(
         return _no("merge-conflict-hidden", name, str(error))
     if commit.tree != expected:
         return _no("merge-tree-differs", name, f"tree {commit.tree[:12]}, git merges {expected[:12]}")
-    found = [item for item in judgements if item.head == head]
-    if not found:
+    recorded = judged(CommitId(head))
+    if recorded is None:
         return _no("merge-unjudged", name, f"head {head[:12]}")
-    judgement = found[-1]
+    if isinstance(recorded.body, Unread):
+        return Proof(name, Verdict.UNKNOWN, ReasonCode("fact-unreadable"), str(recorded.body))
+    judgement = recorded.body
     got = results.ids(git, commit.id, judgement.service, judgement.environment)
     if got != judgement.result:
         return _no("merge-result-differs", name, ", ".join(got.difference(judgement.result)))
@@ -153,7 +157,15 @@ def prove(
         return Proof(name, Verdict.UNKNOWN, ReasonCode("fact-unreadable"), str(pull))
     if not pull.merged or pull.merge_commit != name or (pull.merged_by or "").casefold() != platform.casefold():
         return _no("merge-by-other", name, f"pull request {pull.number}: merged by {pull.merged_by or 'nobody'}")
-    return Proof(name, Verdict.VALID, ReasonCode(reasons.OK), f"#{judgement.pull}", judgement, ObjectId(expected), got)
+    return Proof(name, Verdict.VALID, ReasonCode(reasons.OK), f"#{judgement.pull}", recorded, ObjectId(expected), got)
+
+
+def judgement_of(books: Books, repository: str, head: CommitId) -> Recorded[Judged] | None:
+    """The newest judgement of ``head`` in ``repository`` (``owner/name``); one that cannot be read counts as one."""
+    for item in books.about(Judged, head):
+        if isinstance(item.body, Unread) or (item.body.repository, item.body.head) == (repository, head):
+            return item
+    return None
 
 
 def read_merged(read: Callable[[int], PullRequest], number: int) -> PullRequest | Unread:

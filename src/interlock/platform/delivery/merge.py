@@ -6,36 +6,21 @@ judge -> capture evidence -> ledger `judged` -> forge merges exactly that head
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 
 from interlock.clients.forge import ForgeClient
 from interlock.clients.git import Repository
-from interlock.errors import RefusedError
-from interlock.platform.delivery import judgements, seal
+from interlock.errors import NotFoundError, RefusedError
+from interlock.platform.books import Books, Entry
+from interlock.platform.books.vocabulary import NO_SERVICE, ApplicationsProven, Judged, Merged, Sealed, subject
+from interlock.platform.delivery import seal
 from interlock.platform.delivery.gate import Gate
 from interlock.platform.delivery.history import Proof
-from interlock.platform.delivery.judgements import Judgement
 from interlock.platform.domain.facts import Unread
 from interlock.platform.domain.ids import CommitId, Digest, EnvironmentName, ObjectId
 from interlock.platform.domain.verdict import Verdict
-from interlock.platform.proof import capture, kinds
-from interlock.platform.proof.entries import Entry
-from interlock.platform.proof.evidence import EvidenceStore
-from interlock.platform.proof.ledger import Ledger
-
-
-@dataclass(frozen=True)
-class Books:
-    """Where decisions are written, and the account that reads and writes."""
-
-    ledger: Ledger
-    store: EvidenceStore
-    reader: str
-    author: tuple[str, str] = seal.AUTHOR
-    """(name, email) of the account that pushes seals."""
+from interlock.platform.proof import capture
 
 
 def merge(
@@ -49,12 +34,10 @@ def merge(
     """
     judgement = judgement_of(gate)
     facts = gate.facts
-    evidence = {"reviews": capture.capture_reviews(books.store, facts, raw=raw_reviews, reader=books.reader)}
+    evidence = {"reviews": capture.capture_reviews(books, facts, raw=raw_reviews)}
     if facts.record.number is not None and facts.environment.rules.change_record and not facts.restores:
-        evidence["record"] = capture.capture_record(
-            books.store, facts, raw=raw_record, source=tickets, reader=books.reader
-        )
-    judgements.write(books.ledger, dataclasses.replace(judgement, evidence=evidence))
+        evidence["record"] = capture.capture_record(books, facts, raw=raw_record, source=tickets)
+    books.write(judgement.subject, judgement, key=judgement.key, evidence=evidence)
     owner, _, name = facts.pull.repository.partition("/")
     forge.merge(
         owner,
@@ -66,7 +49,7 @@ def merge(
     )
 
 
-def judgement_of(gate: Gate) -> Judgement:
+def judgement_of(gate: Gate) -> Judged:
     """What is about to be merged. Raises RefusedError ``gate-not-valid``."""
     facts = gate.facts
     if gate.verdict is not Verdict.VALID or facts.kind is None:
@@ -78,7 +61,7 @@ def judgement_of(gate: Gate) -> Judgement:
         )
     assert not isinstance(facts.change, Unread) and not isinstance(facts.result, Unread)  # noqa: S101 - else not valid
     asked = facts.environment.rules.change_record and not facts.restores
-    return Judgement(
+    return Judged(
         environment=EnvironmentName(facts.environment.name),
         service=facts.classification.service,
         kind=facts.kind,
@@ -99,29 +82,28 @@ def record_merge(books: Books, git: Repository, proof: Proof, *, url: str, raw_p
 
     Repeatable: a merge that is written down already keeps its entry and the evidence that this one cites.
     """
-    judgement = proof.judgement
-    if proof.verdict is not Verdict.VALID or judgement is None or proof.expected_tree is None:
+    if proof.verdict is not Verdict.VALID or proof.judgement is None or proof.expected_tree is None:
         raise RefusedError("merge-not-proven", "only a proven merge is written down", got=proof.reason)
-    known = books.ledger.by_key(f"{kinds.MERGED}/{url}/{proof.commit}")
+    key = Merged.key(url, proof.commit)
+    known = books.by_key(Merged, key)
     if known is not None:
-        return known
+        return known.entry
+    judgement = proof.judgement.said
     commit = git.commit(proof.commit)
     result = {path: item for path, item in judgement.result.items if item}
     evidence = capture.capture_merge(
-        books.store,
+        books,
         repository=url,
         pull=raw_pull,
         commit=commit,
         expected_tree=proof.expected_tree,
         result=result,
-        reader=books.reader,
         now=now,
     )
-    return kinds.merged(
-        books.ledger,
+    body = Merged(
         environment=judgement.environment,
-        service=judgement.service or judgements.NO_SERVICE,
-        kind=judgement.kind.value,
+        service=judgement.service or NO_SERVICE,
+        kind=judgement.kind,
         repository=url,
         pull=judgement.pull,
         base=CommitId(commit.parents[0]),
@@ -129,9 +111,9 @@ def record_merge(books: Books, git: Repository, proof: Proof, *, url: str, raw_p
         merge=proof.commit,
         result={path: ObjectId(item) for path, item in result.items()},
         platform_commit=judgement.platform_commit,
-        evidence={**judgement.evidence, "merge": evidence},
         record=judgement.record,
     )
+    return books.write(body.subject, body, key=key, evidence={**proof.judgement.evidence, "merge": evidence})
 
 
 def seal_merge(
@@ -144,14 +126,15 @@ def seal_merge(
     url: str,
     now: datetime,
     sign: Callable[[bytes], str],
+    author: tuple[str, str] = seal.AUTHOR,
 ) -> seal.Seal:
     """Build the seal of a proven merge, move ``sealed`` to it, and write it down. Returns the new tip.
 
     Raises ConflictError ``git-push-stale`` when ``sealed`` is no longer at ``previous``: read it again.
     """
-    judgement = proof.judgement
-    if judgement is None:
+    if proof.judgement is None:
         raise RefusedError("merge-not-proven", "only a proven merge is sealed", got=proof.reason)
+    judgement = proof.judgement.said
     lines = [f"Delivery: {judgement.title}", f"Kind: {judgement.kind.value}", f"Pull request: {judgement.pull}"]
     lines += [f"Change record: {judgement.record}"] if judgement.record else []
     lines += [f"Rules of: {judgement.platform_commit}"]
@@ -164,31 +147,27 @@ def seal_merge(
         lines=tuple(" ".join(line.split()) for line in lines),
         now=now,
         sign=sign,
-        author=books.author,
+        author=author,
     )
     seal.push(git, made, expected_old=previous)
     sealed = seal.Seal(made, previous, proof.commit, decision.id)
-    record_seal(books.ledger, sealed, url=url)
+    record_seal(books, sealed, url=url)
     return sealed
 
 
-def record_seal(ledger: Ledger, found: seal.Seal, *, url: str) -> Entry | None:
+def record_seal(books: Books, found: seal.Seal, *, url: str) -> Entry | None:
     """The ledger's ``sealed`` for the tip of the branch: written after the push, so a crash may have left it out.
 
     None for a seal that no merge's entry decided (the first, and those of ``applications``).
     """
-    decision = next((item for item in ledger.find(kinds.MERGED) if item.id == found.decision), None)
-    if decision is None:
+    try:
+        decision = books.ledger.get(Digest(found.decision))
+    except NotFoundError:
         return None
-    return kinds.sealed(
-        ledger,
-        environment=EnvironmentName(str(decision.body["environment"])),
-        service=decision.body["service"],
-        repository=url,
-        seal=found.id,
-        merge=found.merge,
-        decision=decision.id,
-    )
+    if decision.kind != Merged.KIND:
+        return None
+    body = Sealed(url, found.id, found.merge, decision.id)
+    return books.write(decision.subject, body, key=body.key)
 
 
 def seal_applications(
@@ -202,27 +181,24 @@ def seal_applications(
     platform_commit: CommitId,
     now: datetime,
     sign: Callable[[bytes], str],
+    author: tuple[str, str] = seal.AUTHOR,
 ) -> seal.Seal:
     """Seal the tip of an open environment whose Applications are proven (delivery/applications.py)."""
     if proof.verdict is not Verdict.VALID:
         raise RefusedError("merge-not-proven", "only proven Applications are sealed", got=proof.reason)
-    decision = books.ledger.append(
-        "applications-proven",
-        kinds.subject(EnvironmentName(environment), judgements.NO_SERVICE),
-        key=f"applications-proven/{url}/{proof.commit}",
-        body={"repository": url, "commit": proof.commit, "files": proof.detail, "platformCommit": platform_commit},
-    )
+    body = ApplicationsProven(url, proof.commit, proof.detail, platform_commit)
+    decision = books.write(subject(EnvironmentName(environment), NO_SERVICE), body, key=body.key)
     lines = (f"Applications: {proof.detail}", f"Rules of: {platform_commit}")
     made = seal.build(
         git,
         environment=environment,
         previous=previous,
         merge=proof.commit,
-        decision=Digest(decision.id),
+        decision=decision.id,
         lines=lines,
         now=now,
         sign=sign,
-        author=books.author,
+        author=author,
     )
     seal.push(git, made, expected_old=previous)
     return seal.Seal(made, previous, proof.commit, decision.id)

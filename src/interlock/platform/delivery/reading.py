@@ -8,10 +8,11 @@ from datetime import datetime
 
 from interlock.clients.forge import PullRequest as ForgePull
 from interlock.clients.git import Repository
-from interlock.errors import InterlockError
+from interlock.errors import InterlockError, UnsupportedError
 from interlock.formats.oci import reference
 from interlock.formats.sigstore import keys
-from interlock.platform.checks import GateFacts, QueueState, RecordFacts, Rendering, RevertFacts
+from interlock.platform.books.vocabulary import Merged, PullSighted
+from interlock.platform.checks import GateFacts, QueueState, Rendering, RevertFacts
 from interlock.platform.checks.record import number_in
 from interlock.platform.delivery import changes, health, records, rendering, results, reverts, reviews, seal, source
 from interlock.platform.delivery.signers import Signers
@@ -24,10 +25,11 @@ from interlock.platform.domain.health import ApplicationFacts
 from interlock.platform.domain.ids import Digest, EnvironmentName, RecordNumber, ServiceName
 from interlock.platform.domain.image import ImageFacts, ImageReference, Provenance
 from interlock.platform.domain.pull import PullRequest, Review
+from interlock.platform.domain.record import RecordFacts
 from interlock.platform.domain.result import ResultIds
 from interlock.platform.domain.verdict import Basis
 from interlock.platform.estate import PLATFORM, Environment, Estate, Service, layout
-from interlock.platform.proof import images, kinds
+from interlock.platform.proof import images
 from interlock.platform.proof.sources import Sources
 
 Generate = Callable[[Service, Environment], Mapping[str, bytes]]
@@ -47,12 +49,11 @@ class Read:
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads for one estate. ``reader`` is the account in whose name facts are captured."""
+    """Reads for one estate."""
 
     sources: Sources
     estate: Estate
     generate: Generate
-    reader: str
     basis: Callable[[Environment], Basis] = lambda _: Basis.EXECUTED
     """How far an environment's health is really executed: ``simulated`` for the stand-in's clusters."""
 
@@ -139,18 +140,13 @@ class Reader:
         answer = {"pull": case.found, "reviews": raw}
         if isinstance(case.change, Unread) or isinstance(result, Unread):
             return answer, reviews.reviews(raw), ()
-        approvals = reviews.capture(
-            self.sources.ledger,
-            self.sources.store,
-            case.git,
-            case.pull,
-            raw,
-            reviews.Sighting(case.change.base, case.pull.base_ref, case.change.head, result),
-            case.name,
-            case.environment.name,
-            reader=self.reader,
-            at=now,
-        )
+        sighted = PullSighted(case.change.base, case.pull.base_ref, case.change.head, result)
+        try:
+            approvals = reviews.capture(
+                self.sources.books, case.git, case.pull, raw, sighted, case.name, case.environment.name, at=now
+            )
+        except UnsupportedError as error:
+            return answer, unread("books", error), ()
         return answer, reviews.reviews(raw), approvals
 
     def _images(self, case: _Case) -> tuple[ImageReference | None, ImageReference | Unread | None]:
@@ -186,7 +182,7 @@ class Reader:
             return None, None
         try:
             git = self.sources.mirror(before.repository)
-            image = _image(git, f"refs/heads/{before.branch}", layout.values(case.name, before.name))
+            image = _image(git, before.ref, layout.values(case.name, before.name))
             hub = self.sources.cluster(self.estate.platform.platform.cluster)
         except InterlockError as error:
             return unread(before.repository, error), unread(before.repository, error)
@@ -242,7 +238,7 @@ class Reader:
         if number is None:
             return RecordFacts(None), None, plan
         try:
-            record, raw = records.read(self.sources.tickets(), self.sources.ledger, self.estate, number)
+            record, raw = records.read(self.sources.tickets(), self.sources.books, self.estate, number)
         except InterlockError as error:
             record, raw = unread("tickets", error), None
         texts = records.texts(plan) if plan else {}
@@ -269,10 +265,12 @@ class Reader:
         """Merged deliveries and other open pull requests with the same number."""
         prefix = self.estate.platform.tickets.number
         found = {item.html_url for item in others if number_in(item.title, prefix) == number}
-        for entry in self.sources.ledger.find(kinds.MERGED):
-            mine = str(entry.body.get("repository", "")).endswith(f"/{pull.repository}")
-            if entry.body.get("record") == number and not (mine and entry.body.get("pull") == pull.number):
-                found.add(f"{entry.body.get('repository')}#{entry.body.get('pull')}")
+        for item in self.sources.books.about(Merged, number):
+            if isinstance(item.body, Unread):
+                found.add(f"decision {item.id}")
+            elif item.body.record == number:
+                mine = item.body.repository.endswith(f"/{pull.repository}") and item.body.pull == pull.number
+                found |= set() if mine else {f"{item.body.repository}#{item.body.pull}"}
         return tuple(sorted(found))
 
 

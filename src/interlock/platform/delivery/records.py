@@ -15,6 +15,8 @@ from datetime import datetime, timedelta
 from interlock.clients.forge import ForgeClient
 from interlock.clients.tickets import PLANNED_FIELDS, Approval, ChangeRequest, HistoryEntry, TicketsClient
 from interlock.errors import ConflictError, InterlockError, NotFoundError
+from interlock.platform.books import Books
+from interlock.platform.books.vocabulary import RecordAnswered
 from interlock.platform.checks.record import number_in
 from interlock.platform.domain.change import Change
 from interlock.platform.domain.delivery import Delivery, DeliveryKind
@@ -23,11 +25,9 @@ from interlock.platform.domain.ids import Digest, RecordNumber
 from interlock.platform.domain.image import ImageFacts, ImageReference, Provenance, Scan
 from interlock.platform.domain.record import ChangeRecord, RecordApproval, RecordApprovalState, RecordState
 from interlock.platform.estate import Estate, Service
-from interlock.platform.proof.ledger import Ledger
 
 MAX_DIFF = 3000
 """Characters; ServiceNow's ``description`` takes 4000."""
-ANSWERED = "record-answer-captured"
 _ENDED = (RecordState.CLOSED, RecordState.CANCELED)
 _STATES = {
     "requested": RecordApprovalState.REQUESTED,
@@ -173,7 +173,7 @@ def close(tickets: TicketsClient, number: RecordNumber, *, notes: str) -> None:
 
 
 def read(
-    tickets: TicketsClient, ledger: Ledger, estate: Estate, number: RecordNumber
+    tickets: TicketsClient, books: Books, estate: Estate, number: RecordNumber
 ) -> tuple[ChangeRecord | Unread | None, object]:
     """The record as a fact, None when the system says there is none, and the raw rows behind it.
 
@@ -190,21 +190,18 @@ def read(
     except InterlockError as error:
         return unread("tickets", error), None
     for row in rows:
-        capture_answer(ledger, record, row)
-    shown = {str(entry.body["row"]): Digest(str(entry.body["plan"])) for entry in ledger.find(ANSWERED, record.number)}
+        capture_answer(books, record, row)
+    answers = [item.said for item in books.of_subject(RecordAnswered, record.number)]
+    shown = {item.row: item.plan for item in answers}
     raw = {"record": dict(record.raw), "approvals": [dict(row.raw) for row in rows]}
     return facts(record, rows, history, shown, estate), raw
 
 
-def capture_answer(ledger: Ledger, record: ChangeRequest, row: Approval) -> None:
+def capture_answer(books: Books, record: ChangeRequest, row: Approval) -> None:
     """Write down what the plan was when an approval was first seen. One entry a row."""
     if _STATES.get(row.state) is RecordApprovalState.APPROVED:
-        ledger.append(
-            ANSWERED,
-            record.number,
-            key=f"{ANSWERED}/{record.number}/{row.sys_id}",
-            body={"row": row.sys_id, "account": row.approver, "plan": record.plan_digest()},
-        )
+        body = RecordAnswered(row.sys_id, row.approver, Digest(record.plan_digest()))
+        books.write(record.number, body, key=body.key(record.number))
 
 
 def facts(

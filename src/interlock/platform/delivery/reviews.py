@@ -8,45 +8,26 @@ in the round before approved that result. One that is new while the result chang
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-
-from pydantic import TypeAdapter
 
 from interlock.clients.forge import PullRequest as ForgePull
 from interlock.clients.forge import Review as ForgeReview
 from interlock.clients.git import Repository
 from interlock.errors import InterlockError
+from interlock.platform.books import Books
+from interlock.platform.books.vocabulary import ApprovalCaptured, PullSighted, ReviewFact
 from interlock.platform.delivery import results
 from interlock.platform.domain.approval import Approval
 from interlock.platform.domain.ids import CommitId, ServiceName
 from interlock.platform.domain.pull import PullRequest, Review, ReviewState
 from interlock.platform.domain.result import ResultIds
-from interlock.platform.proof.capture import capture as store_fact
-from interlock.platform.proof.evidence import EvidenceStore
-from interlock.platform.proof.ledger import Ledger
+from interlock.platform.proof.capture import as_json
 
-SIGHTED = "pull-sighted"
-CAPTURED = "approval-captured"
 _STATES = {
     "APPROVED": ReviewState.APPROVED,
     "REQUEST_CHANGES": ReviewState.CHANGES_REQUESTED,
     "COMMENT": ReviewState.COMMENT,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Sighting:
-    """What a pull request resulted in when it was looked at."""
-
-    base: CommitId
-    base_ref: str
-    head: CommitId
-    result: ResultIds
-
-
-_SIGHTING = TypeAdapter(Sighting)
-_APPROVAL = TypeAdapter(Approval)
 
 
 def pull_request(repository: str, found: ForgePull) -> PullRequest:
@@ -88,7 +69,7 @@ def reviews(found: Iterable[ForgeReview]) -> tuple[Review, ...]:
 def bind(
     new: Sequence[Review],
     pull: PullRequest,
-    now: Sighting,
+    now: PullSighted,
     *,
     base_ref_before: str | None,
     result_before: ResultIds | None,
@@ -116,62 +97,54 @@ def bind(
 
 
 def capture(
-    ledger: Ledger,
-    store: EvidenceStore,
+    books: Books,
     git: Repository,
     pull: PullRequest,
     found: Sequence[ForgeReview],
-    now: Sighting,
+    now: PullSighted,
     service: ServiceName | None,
     environment: str,
     *,
-    reader: str,
     at: datetime,
 ) -> tuple[Approval, ...]:
-    """Capture what is new, note the sighting, and return every captured approval. Repeatable: one entry a review."""
+    """Capture what is new, note the sighting, and return every captured approval. Repeatable: one entry a review.
+
+    Raises UnsupportedError ``schema-unknown`` when what was captured before cannot be read.
+    """
     subject = f"{pull.repository}#{pull.number}"
-    known = {item.review: item for item in approvals(ledger, subject)}
-    before = last_sighting(ledger, subject)
+    known = approvals(books, subject)
+    last = next(books.of_subject(PullSighted, subject), None)
+    before = last.said if last else None
     raw = {item.id: item for item in found}
-    new = [item for item in reviews(found) if item.id not in known]
+    seen = {item.review for item in known}
+    new = [item for item in reviews(found) if item.id not in seen]
     ref: str = now.base_ref
     result: ResultIds | None = now.result
     if before is not None:
         ref, result = before.base_ref, _result_before(git, before, now, service, environment)
     for approval in bind(new, pull, now, base_ref_before=ref, result_before=result):
-        source = f"{pull.repository}/pulls/{pull.number}/reviews/{approval.review}"
-        evidence = store_fact(store, "review", source, raw[approval.review], reader=reader, now=at)
-        body = _APPROVAL.dump_python(approval, mode="json")
-        ledger.append(CAPTURED, subject, key=f"{CAPTURED}/{source}", body=body, evidence={"review": evidence})
+        body = ApprovalCaptured.of(approval)
+        evidence = books.capture(ReviewFact(as_json(raw[approval.review])), body.source, now=at)
+        books.write(subject, body, key=body.key, evidence={"review": evidence})
+        known = (*known, body.approval(evidence))
     if before != now and (before is None or _differs(before, now, result)):
-        count = len(ledger.find(SIGHTED, subject))
-        ledger.append(
-            SIGHTED, subject, key=f"{SIGHTED}/{subject}/{count}", body=_SIGHTING.dump_python(now, mode="json")
-        )
-    return approvals(ledger, subject)
+        books.write(subject, now, key=PullSighted.key(subject, last.id if last else None))
+    return known
 
 
-def approvals(ledger: Ledger, subject: str) -> tuple[Approval, ...]:
-    """What has been captured of pull request ``owner/name#number``, each with its evidence."""
-    found = []
-    for entry in ledger.find(CAPTURED, subject):
-        values = {**entry.body, "evidence": entry.evidence.get("review")}
-        found.append(_APPROVAL.validate_python(values))
-    return tuple(found)
+def approvals(books: Books, subject: str) -> tuple[Approval, ...]:
+    """What has been captured of pull request ``owner/name#number``, oldest first, each with its evidence."""
+    found = [item.said.approval(item.evidence.get("review")) for item in books.of_subject(ApprovalCaptured, subject)]
+    return tuple(reversed(found))
 
 
-def last_sighting(ledger: Ledger, subject: str) -> Sighting | None:
-    entries = ledger.find(SIGHTED, subject)
-    return _SIGHTING.validate_python(entries[-1].body) if entries else None
-
-
-def _differs(before: Sighting, now: Sighting, result: ResultIds | None) -> bool:
+def _differs(before: PullSighted, now: PullSighted, result: ResultIds | None) -> bool:
     """A base that moved without changing the result needs no note: the older base gives the same answers."""
     return (before.head, before.base_ref) != (now.head, now.base_ref) or result != now.result
 
 
 def _result_before(
-    git: Repository, before: Sighting, now: Sighting, service: ServiceName | None, environment: str
+    git: Repository, before: PullSighted, now: PullSighted, service: ServiceName | None, environment: str
 ) -> ResultIds | None:
     if (before.base, before.head) == (now.base, now.head):
         return before.result

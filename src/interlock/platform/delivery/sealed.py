@@ -17,9 +17,5 @@ def load(git: Repository, certificate: str, *, known: Estate | None = None) -> E
     tip = seal.read(git, seal.BRANCH, certificate).id
     if known is not None and known.commit == tip:
         return known
-    entries = [item for item in git.ls_tree(tip) if item.type == "blob" and _matters(item.path)]
+    entries = [item for item in git.ls_tree(tip) if item.type == "blob" and estates.belongs(item.path)]
     return estates.load({item.path: git.blob(item.id) for item in entries}, commit=tip)
-
-
-def _matters(path: str) -> bool:
-    return path.startswith(("services/", "keys/")) or path in ("platform.yaml", "people.yaml")

@@ -10,6 +10,8 @@ ServiceName = NewType("ServiceName", str)
 EnvironmentName = NewType("EnvironmentName", str)
 CommitId = NewType("CommitId", str)
 """Full hexadecimal id of a git commit."""
+NO_COMMIT = CommitId("0" * 40)
+"""The id that no commit has: unlike a name, nobody can push something that it means."""
 ObjectId = NewType("ObjectId", str)
 """Full hexadecimal id of a git blob or tree."""
 Digest = NewType("Digest", str)

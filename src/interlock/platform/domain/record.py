@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from interlock.platform.domain.facts import Unread
 from interlock.platform.domain.ids import Digest, RecordNumber
 
 
@@ -71,3 +72,17 @@ class ChangeRecord:
     plan_changed_at: datetime | None = None
     """Latest change of a planned field by the ticket system's history; None when it has none."""
     approvals: tuple[RecordApproval, ...] = ()
+
+
+@dataclass(frozen=True)
+class RecordFacts:
+    """The change record that the title names, and what else is known of that number."""
+
+    number: RecordNumber | None
+    """From the title; None when the title carries none."""
+    record: ChangeRecord | Unread | None = None
+    """None when the ticket system says that there is no such record."""
+    expected: Mapping[str, str] = field(default_factory=dict)
+    """The texts that the platform wrote for this delivery and head (delivery/records.py)."""
+    used_by: tuple[str, ...] = ()
+    """Other deliveries that carry or carried this number."""

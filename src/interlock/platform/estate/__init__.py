@@ -11,7 +11,7 @@ Public interface::
 Files are strict: unknown fields, duplicate keys and contradictions are errors with file:line:column.
 """
 
-from interlock.platform.estate.estate import Estate, Keys, load, load_service
+from interlock.platform.estate.estate import Estate, Keys, belongs, load, load_service
 from interlock.platform.estate.people import FileSource, PeopleSource
 from interlock.platform.estate.platform import PLATFORM, Environment, Platform, Requirement, Rules
 from interlock.platform.estate.sample import sample
@@ -28,6 +28,7 @@ __all__ = [
     "Requirement",
     "Rules",
     "Service",
+    "belongs",
     "load",
     "load_service",
     "sample",

@@ -2,7 +2,8 @@
 
 Every root Application tracks branch ``sealed``, dev's too: an Application object of dev can name project ``prod`` and
 override an image, so who may write Application objects may deploy anywhere. dev stays free for all in what its
-services run; which Applications exist is proven in every environment.
+services run; which Applications exist is proven in every environment. Branches are tracked by their full names: Argo CD
+takes a tag for a short one (util/git/client.go lsRemote).
 
 The seal is demanded through ``signatureKeys`` unless the estate says ``sourceIntegrity``. Argo CD before 3.5 does not
 know ``sourceIntegrity``: its CRD prunes the field and nothing is verified. From 3.5 both work, but not together
@@ -16,7 +17,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from interlock.formats import yaml
+from interlock.formats.signatures import openpgp
 from interlock.platform.estate.platform import PLATFORM, Environment, Platform
+from interlock.platform.estate.protection import SEALED
 
 NAMESPACE = "argocd"
 CI_NAMESPACE = "ci"
@@ -24,20 +27,21 @@ _DENIED = ({"group": "rbac.authorization.k8s.io", "kind": "*"}, {"group": "", "k
 
 
 def files(platform: Platform, *, seal_key_ids: Sequence[str], seal_certificate: str) -> dict[str, bytes]:
-    """Path -> bytes. ``seal_key_ids``: long key ids (16 hex digits) of the key or subkey that signs seals."""
+    """Path -> bytes. ``seal_key_ids``: key ids (16 hex digits) of the key or subkey that signs seals;
+    ``seal_certificate``: one or more certificates. Raises InputError ``openpgp-certificate-invalid``."""
     own = platform.platform
     url = f"{platform.git}/{platform.organisation}"
     hub = own.cluster
     every = [f"{url}/{own.repository}", *(f"{url}/{item.repository}" for item in platform.environments)]
     found = {
-        "argocd/keyring.yaml": _keyring(seal_key_ids, seal_certificate),
+        "argocd/keyring.yaml": _keyring(seal_certificate),
         "argocd/project-default.yaml": project("default", "Argo CD creates it open to everything; nothing may use it."),
         "argocd/project-platform.yaml": project(
             PLATFORM,
             "The platform's own: AppProjects, Applications and the catalog, from sealed commits.",
             repositories=every,
             destinations=[{"server": hub, "namespace": name} for name in (NAMESPACE, CI_NAMESPACE)],
-            integrity=_integrity(platform, seal_key_ids, every),
+            integrity=_integrity(platform, seal_key_ids),
         ),
         "argocd/root-platform.yaml": application(
             "root-platform", f"{url}/{own.repository}", "argocd", hub, namespace=NAMESPACE
@@ -66,18 +70,23 @@ def _environment_project(
         destinations=[{"server": item.cluster, "namespace": name} for name in ("*", "!kube-*")],
         cluster_kinds=[{"group": "", "kind": "Namespace"}],
         denied=list(_DENIED) if item.sealed and not item.prune else [_DENIED[0]] if item.sealed else [],
-        integrity=_integrity(platform, seal_key_ids, [repository]) if item.sealed else {},
+        integrity=_integrity(platform, seal_key_ids) if item.sealed else {},
     )
 
 
-def _integrity(platform: Platform, seal_key_ids: Sequence[str], repositories: Sequence[str]) -> dict[str, Any]:
+def _integrity(platform: Platform, seal_key_ids: Sequence[str]) -> dict[str, Any]:
     if platform.source_integrity == "signatureKeys":
         return {"signatureKeys": [{"keyID": key} for key in seal_key_ids]}
-    policy = {"repos": [{"url": url} for url in repositories], "gpg": {"mode": "strict", "keys": list(seal_key_ids)}}
+    # Every URL, as Argo CD itself makes it of signatureKeys (types.go EffectiveSourceIntegrity): a policy compares URLs
+    # by the letter and sourceRepos does not, so one of a repository would leave its other spellings unverified.
+    policy = {"repos": [{"url": "*"}], "gpg": {"mode": "strict", "keys": list(seal_key_ids)}}
     return {"sourceIntegrity": {"git": {"policies": [policy]}}}
 
 
-def _keyring(seal_key_ids: Sequence[str], certificate: str) -> dict[str, Any]:
+def _keyring(certificates: str) -> dict[str, Any]:
+    """Entries are named by the *primary* key, while projects name the key that signs: by another name Argo CD finds a
+    key once, and then no change of the keyring until it restarts (util/sourceintegrity/gpg.go
+    SyncKeyRingFromDirectory)."""
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -86,7 +95,7 @@ def _keyring(seal_key_ids: Sequence[str], certificate: str) -> dict[str, Any]:
             "namespace": NAMESPACE,
             "labels": {"app.kubernetes.io/name": "argocd-gpg-keys-cm", "app.kubernetes.io/part-of": "argocd"},
         },
-        "data": {seal_key_ids[0]: certificate},
+        "data": {openpgp.key_id(openpgp.fingerprint(item)): item for item in openpgp.certificates(certificates)},
     }
 
 
@@ -122,7 +131,7 @@ def application(
     name: str, repository: str, path: str, cluster: str, *, namespace: str, recurse: bool = False
 ) -> dict[str, Any]:
     """A root Application: project ``platform``, branch ``sealed``, heals, never prunes (removal is a delivery)."""
-    source: dict[str, Any] = {"repoURL": repository, "targetRevision": "sealed", "path": path}
+    source: dict[str, Any] = {"repoURL": repository, "targetRevision": f"refs/heads/{SEALED}", "path": path}
     if recurse:
         source["directory"] = {"recurse": True}
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import re
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from interlock.errors import InputError, NotFoundError
-from interlock.platform.domain.ids import CommitId
+from interlock.platform.domain.ids import CommitId, Digest
 from interlock.platform.domain.people import People
 from interlock.platform.estate import service as services
 from interlock.platform.estate.model import parse, refuse
@@ -41,6 +42,8 @@ class Estate:
     services: Mapping[str, Service]
     keys: Keys
     commit: CommitId
+    digest: Digest
+    """Of every file that it was read from: what "the rules in force" are called in the ledger."""
 
     def environment(self, name: str) -> Environment:
         """Raises NotFoundError ``environment-unknown``. ``platform`` is the platform repo's."""
@@ -100,6 +103,11 @@ class Estate:
         )
 
 
+def belongs(path: str) -> bool:
+    """Whether a file of the platform repo is one that an estate is read from."""
+    return path in ("platform.yaml", "people.yaml") or path.startswith(("services/", "keys/"))
+
+
 def load(files: Mapping[str, bytes], *, commit: CommitId, people: PeopleSource | None = None) -> Estate:
     """Read an estate from the files of its platform repo (path -> bytes; other files are ignored).
 
@@ -124,7 +132,7 @@ def load(files: Mapping[str, bytes], *, commit: CommitId, people: PeopleSource |
         if match:
             found[match[1]] = load_service(files[path], file=path, platform=platform, people=known)
     keys = [_file(files, path).decode("utf-8", errors="replace") for path in KEYS]
-    return Estate(platform, known, found, Keys(*keys), commit)
+    return Estate(platform, known, found, Keys(*keys), commit, _digest(files))
 
 
 def load_service(data: bytes, *, file: str, platform: Platform, people: People) -> Service:
@@ -147,6 +155,13 @@ def load_service(data: bytes, *, file: str, platform: Platform, people: People) 
             f"the image repository is not {expected}", data=data, file=file, path=("image",), got=service.image
         )
     return service
+
+
+def _digest(files: Mapping[str, bytes]) -> Digest:
+    """sha256 over the lines ``<sha256 of the content>  <path>``, by path, as sha256sum(1) writes them."""
+    named = sorted(filter(belongs, files))
+    lines = [f"{hashlib.sha256(files[path]).hexdigest()}  {path}\n" for path in named]
+    return Digest("sha256:" + hashlib.sha256("".join(lines).encode()).hexdigest())
 
 
 def _file(files: Mapping[str, bytes], path: str) -> bytes:

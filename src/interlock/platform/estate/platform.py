@@ -56,8 +56,13 @@ class Environment(Model):
 
     @property
     def branch(self) -> str:
-        """What Applications track."""
+        """Short name of what Applications track."""
         return "sealed" if self.sealed else "main"
+
+    @property
+    def ref(self) -> str:
+        """Its full name, which Applications track."""
+        return f"refs/heads/{self.branch}"
 
 
 class PlatformRepository(Model):

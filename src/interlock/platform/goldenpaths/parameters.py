@@ -77,7 +77,8 @@ class Environment:
     cluster: str
     """Stable name of the cluster, such as ``https://prod-cluster``."""
     revision: str
-    """Branch that Applications track: ``sealed`` where only proven commits may sync, else ``main``."""
+    """Full name of the branch that Applications track: ``refs/heads/sealed`` where only proven commits may sync, else
+    ``refs/heads/main``."""
     prune: bool
     """Whether Argo CD may delete what left the repository; never in prod."""
     repository: str = ""
@@ -96,6 +97,6 @@ def environment(name: str, *, cluster: str | None = None) -> Environment:
     return Environment(
         name=name,
         cluster=cluster or f"https://{name}-cluster",
-        revision="main" if name == "dev" else "sealed",
+        revision="refs/heads/main" if name == "dev" else "refs/heads/sealed",
         prune=name != "prod",
     )

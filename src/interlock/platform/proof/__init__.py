@@ -1,16 +1,14 @@
 """Proof: why what runs may run, answerable at any time from primary evidence.
 
-Two stores hold what would otherwise evaporate. :mod:`~interlock.platform.proof.evidence` keeps facts as they were
-read, named by the digest of their bytes; :mod:`~interlock.platform.proof.ledger` keeps, in order, what was checked,
-decided and applied, and names its evidence by digest. :mod:`~interlock.platform.proof.capture` turns what clients
-return into evidence; :mod:`~interlock.platform.proof.attest` signs statements about a finished pipeline run.
+:mod:`interlock.platform.books` holds what would otherwise evaporate: facts as they were read, and, in order, what was
+checked, decided and applied. :mod:`~interlock.platform.proof.capture` turns what clients return into evidence;
+:mod:`~interlock.platform.proof.attest` signs statements about a finished pipeline run.
 
 The proof backwards is :mod:`~interlock.platform.proof.chain`: :mod:`~interlock.platform.proof.walk` finds what belongs
 to a running object, each module of :mod:`~interlock.platform.proof.links` judges one of the thirteen links, and
 :mod:`~interlock.platform.proof.replay` puts captured facts before the gate's own checks, so that no rule is written
 twice. No link ever reads a stored verdict. Forwards, from a change record, is
-:mod:`~interlock.platform.proof.forward`. :mod:`~interlock.platform.proof.index` finds ledger entries quickly and proves
-nothing.
+:mod:`~interlock.platform.proof.forward`.
 
 ==================  =================================================================================================
 captured fact       decides; when the live source now says otherwise, the link is invalid

@@ -6,22 +6,21 @@ be killed and repeated at any point: the same run gives the same statements, and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
 from interlock.clients.registry import RegistryClient
 from interlock.errors import IntegrityError, RefusedError
 from interlock.formats.oci import Descriptor, reference
 from interlock.formats.sigstore import PublicKey, Statement, referrers, statement, verify
 from interlock.formats.sigstore.verify import Signed
+from interlock.platform.books import Books, Entry, canonical, moment
+from interlock.platform.books import vocabulary as recorded
+from interlock.platform.books.keys import AttestKey
+from interlock.platform.books.vocabulary import Attested, RunRead
 from interlock.platform.domain.ids import Digest
 from interlock.platform.domain.image import StatementKind
-from interlock.platform.proof import canonical, capture, kinds
-from interlock.platform.proof.entries import Entry
-from interlock.platform.proof.evidence import EvidenceStore, moment
-from interlock.platform.proof.keys import AttestKey
-from interlock.platform.proof.ledger import Ledger
+from interlock.platform.proof import capture
 from interlock.platform.proof.statements import documents, provenance
 from interlock.platform.proof.statements.run import FinishedRun
 
@@ -38,17 +37,15 @@ def attest(
     *,
     registry: RegistryClient,
     key: AttestKey,
-    store: EvidenceStore,
-    ledger: Ledger,
+    books: Books,
     source: str,
-    reader: str,
     now: Callable[[], datetime],
     builder: str = provenance.BUILDER,
     record_key: PublicKey | None = None,
 ) -> Entry:
     """Sign provenance, SBOM and scan of the run's image; the ledger's entry ``attested``.
 
-    ``source`` is the stable address of the cluster, ``reader`` the account that read the run. With ``record_key``, the
+    ``source`` is the stable address of the cluster. With ``record_key``, the
     engine's, every TaskRun must carry the engine's valid record. Raises RefusedError ``run-unfinished`` or
     ``run-failed``; NotFoundError ``run-result-missing`` or the registry's; IntegrityError ``digest-mismatch`` when a
     document is not what the run's result names, ``attest-subject`` when the run's results do not name its image, and
@@ -59,9 +56,10 @@ def attest(
     if not run.succeeded:
         raise RefusedError("run-failed", "a run that failed is not attested", where=run.name)
     image, digest = run.image, run.digest("IMAGE_DIGEST")
-    done = ledger.by_key(f"attested/{digest}/{run.uid}")
+    key_of_act = Attested.key(digest, run.uid)
+    done = books.by_key(Attested, key_of_act)
     if done is not None:
-        return done
+        return done.entry
     repository = reference.parse(image).repository
     manifest = registry.manifest(repository, digest)
     subject = Descriptor(manifest.image.media_type, manifest.digest, len(manifest.bytes))
@@ -72,24 +70,22 @@ def attest(
         StatementKind.SBOM: documents.sbom(image, digest, bodies[StatementKind.SBOM]),
         StatementKind.SCAN: documents.scan(image, digest, bodies[StatementKind.SCAN], run, builder=builder),
     }
-    evidence = capture.capture_run(store, source=source, run=run.run, task_runs=run.task_runs, reader=reader, now=now())
-    kinds.run_read(
-        ledger,
+    evidence = capture.capture_run(books, source=source, run=run.run, task_runs=run.task_runs, now=now())
+    read = RunRead(
         image=image,
-        digest=digest,
         service=str((run.run["metadata"].get("labels") or {}).get("interlock.dev/service", "")),
         run=run.name,
         uid=run.uid,
         source=run.result("CHAINS-GIT_URL"),
         commit=run.commit,
-        evidence=evidence,
     )
+    books.write(digest, read, key=read.key, evidence=evidence)
     created = moment(str(run.status["completionTime"]))
     pushed = {
-        str(name): {**_push(registry, repository, made, subject, key, created), "document": texts.get(name)}
+        str(name): _push(registry, repository, made, subject, key, created, document=texts.get(name))
         for name, made in statements.items()
     }
-    return kinds.attested(ledger, digest=digest, uid=run.uid, statements=pushed)
+    return books.write(digest, Attested(run.uid, pushed), key=key_of_act)
 
 
 _RESULTS = {StatementKind.SBOM: "SBOM_DIGEST", StatementKind.SCAN: "SCAN_DIGEST"}
@@ -117,23 +113,21 @@ def _push(
     subject: Descriptor,
     key: AttestKey,
     created: datetime,
-) -> Mapping[str, Any]:
+    *,
+    document: Digest | None,
+) -> recorded.Statement:
     """Push ``made`` unless an equal statement by our key is there (signatures need not be deterministic)."""
     found = registry.bundles(repository, subject.digest)
     outcome = verify.verify(found, key=key.public, subject=subject.digest, predicate_type=made.predicate_type)
     existing = [item.source for item in outcome.verified if item.payload == made.to_bytes()]
     if existing:
         bundle = next(item for item in found if item.source == existing[0])
-        return _named(made, bundle.source, bundle)
+        return _named(made, bundle.source, bundle, document)
     content = referrers.attach(made, subject=subject, key=key.private, created=created)
     name = registry.push(repository, content)
     data = next(data for data in content.blobs.values() if data != b"{}")
-    return _named(made, name, Signed(data, source=name))
+    return _named(made, name, Signed(data, source=name), document)
 
 
-def _named(made: Statement, manifest: str, bundle: Signed) -> Mapping[str, Any]:
-    return {
-        "predicateType": made.predicate_type,
-        "manifest": manifest,
-        "bundle": canonical.digest(bundle.data),
-    }
+def _named(made: Statement, manifest: str, bundle: Signed, document: Digest | None) -> recorded.Statement:
+    return recorded.Statement(made.predicate_type, Digest(manifest), canonical.digest(bundle.data), document)

@@ -1,7 +1,7 @@
 """Facts as they are read at decision time, stored as evidence.
 
 Each function keeps what was read in the platform's words, from which links judge later by the gate's own checks, and
-beside it the raw answers of the source. ``reader`` is the account that read, ``now`` the time of reading.
+beside it the raw answers of the source; ``now`` is the time of reading.
 """
 
 from __future__ import annotations
@@ -12,57 +12,25 @@ from datetime import date, datetime
 from enum import Enum
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from interlock.errors import InputError
 from interlock.formats.signatures import Commit
-from interlock.platform.checks import GateFacts, RecordFacts
-from interlock.platform.domain.approval import Approval
-from interlock.platform.domain.change import CommitFacts
+from interlock.platform.books import Books, timestamp
+from interlock.platform.books.vocabulary import (
+    MergeFact,
+    PipelineRunFact,
+    RecordFact,
+    RecordRead,
+    ReviewsFact,
+    ReviewsRead,
+    SyncFact,
+    TaskRunFact,
+)
+from interlock.platform.checks import GateFacts
 from interlock.platform.domain.facts import Unread
-from interlock.platform.domain.ids import Digest
-from interlock.platform.domain.pull import PullRequest, Review
-from interlock.platform.proof.evidence import EvidenceStore, Fact, timestamp
-
-REVIEWS = "reviews"
-RECORD = "change-record"
-MERGE = "merge"
-SYNC = "sync"
-PIPELINE_RUN = "pipeline-run"
-TASK_RUN = "task-run"
+from interlock.platform.domain.ids import Digest, ObjectId
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class ReviewsRead:
-    """What approvals are judged on: everything that the gate knew of the pull request and its people."""
-
-    now: datetime
-    pull: PullRequest
-    reviews: tuple[Review, ...]
-    approvals: tuple[Approval, ...]
-    commits: tuple[CommitFacts, ...]
-    source: tuple[CommitFacts, ...]
-    restores: bool
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class RecordRead:
-    """What the change record is judged on."""
-
-    now: datetime
-    record: RecordFacts
-
-
-REVIEWS_READ = TypeAdapter(ReviewsRead)
-RECORD_READ = TypeAdapter(RecordRead)
-
-
-def capture(store: EvidenceStore, kind: str, source: str, body: object, *, reader: str, now: datetime) -> Digest:
-    """Store any fact. Raises RefusedError ``evidence-secret``."""
-    return store.put(Fact(kind, source, reader, now, as_json(body)))
-
-
-def capture_reviews(store: EvidenceStore, facts: GateFacts, *, raw: object, reader: str) -> Digest:
+def capture_reviews(books: Books, facts: GateFacts, *, raw: object) -> Digest:
     """The pull request, its reviews and commits as the gate knew them; ``raw`` is what the forge answered (its pull
     request and reviews). Raises InputError ``capture-unread`` when one of them could not be read: then nothing may be
     decided either."""
@@ -71,69 +39,62 @@ def capture_reviews(store: EvidenceStore, facts: GateFacts, *, raw: object, read
         unread = next(item for item in (change, reviews, source) if isinstance(item, Unread))
         raise InputError("capture-unread", "a fact that could not be read cannot be captured", got=unread)
     read = ReviewsRead(facts.now, facts.pull, reviews, facts.approvals, change.commits, source, facts.restores)
-    body = {"read": REVIEWS_READ.dump_python(read, mode="json"), "raw": as_json(raw)}
     where = f"{facts.pull.repository}/pulls/{facts.pull.number}"
-    return capture(store, REVIEWS, where, body, reader=reader, now=facts.now)
+    return books.capture(ReviewsFact(read, as_json(raw)), where, now=facts.now)
 
 
-def capture_record(store: EvidenceStore, facts: GateFacts, *, raw: object, source: str, reader: str) -> Digest:
+def capture_record(books: Books, facts: GateFacts, *, raw: object, source: str) -> Digest:
     """The change record as the gate knew it; ``raw`` is {record, approvals}: the ticket system's rows;
     ``source`` its stable address. Raises InputError ``capture-unread``."""
     if isinstance(facts.record.record, Unread):
         got = facts.record.record
         raise InputError("capture-unread", "a fact that could not be read cannot be captured", got=got)
-    read = RECORD_READ.dump_python(RecordRead(facts.now, facts.record), mode="json")
-    body = {"read": read, "raw": as_json(raw)}
-    where = f"{source.rstrip('/')}/{facts.record.number}"
-    return capture(store, RECORD, where, body, reader=reader, now=facts.now)
+    body = RecordFact(RecordRead(facts.now, facts.record), as_json(raw))
+    return books.capture(body, f"{source.rstrip('/')}/{facts.record.number}", now=facts.now)
 
 
 def capture_merge(
-    store: EvidenceStore,
+    books: Books,
     *,
     repository: str,
     pull: object,
     commit: Commit,
     expected_tree: str,
     result: Mapping[str, str],
-    reader: str,
     now: datetime,
 ) -> Digest:
     """A merge commit as git holds it, the tree that ``git merge-tree`` gave for its parents, the object ids of the
     delivery's paths in it, and the merged pull request as the forge answered."""
-    body = {"pull": pull, "commit": commit, "expectedTree": expected_tree, "result": dict(result)}
-    return capture(store, MERGE, f"{repository}/commit/{commit.id}", body, reader=reader, now=now)
+    body = MergeFact(as_json(pull), as_json(commit), ObjectId(expected_tree), dict(result))
+    return books.capture(body, f"{repository}/commit/{commit.id}", now=now)
 
 
 def capture_sync(
-    store: EvidenceStore,
+    books: Books,
     *,
     source: str,
     application: Mapping[str, Any],
     workload: Mapping[str, Any] | None,
-    reader: str,
     now: datetime,
 ) -> Digest:
     """An Application (and the Deployment it manages) as the Kubernetes API gave them after a sync."""
-    body = {"application": application, "workload": workload}
-    return capture(store, SYNC, source, body, reader=reader, now=now)
+    return books.capture(SyncFact(as_json(application), as_json(workload)), source, now=now)
 
 
 def capture_run(
-    store: EvidenceStore,
+    books: Books,
     *,
     source: str,
     run: Mapping[str, Any],
     task_runs: Sequence[Mapping[str, Any]],
-    reader: str,
     now: datetime,
 ) -> dict[str, Digest]:
     """A finished PipelineRun and its TaskRuns, which clusters delete: ``run``, and ``task/<name>`` for each."""
-    digests = {"run": capture(store, PIPELINE_RUN, f"{source}/{_name(run)}", run, reader=reader, now=now)}
+    digests = {"run": books.capture(PipelineRunFact(as_json(run)), f"{source}/{_name(run)}", now=now)}
     for item in task_runs:
         labels = item.get("metadata", {}).get("labels", {})
         task = labels.get("tekton.dev/pipelineTask") or _name(item)
-        digests[f"task/{task}"] = capture(store, TASK_RUN, f"{source}/{_name(item)}", item, reader=reader, now=now)
+        digests[f"task/{task}"] = books.capture(TaskRunFact(as_json(item)), f"{source}/{_name(item)}", now=now)
     return digests
 
 

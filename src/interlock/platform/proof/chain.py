@@ -8,10 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from interlock.errors import InterlockError
+from interlock.platform.books import Report, timestamp
 from interlock.platform.domain.ids import EnvironmentName, ServiceName
 from interlock.platform.domain.verdict import Basis, Finding, Verdict, overall
-from interlock.platform.proof.evidence import timestamp
-from interlock.platform.proof.ledger import Report
 from interlock.platform.proof.links import LINKS
 from interlock.platform.proof.sources import Sources
 from interlock.platform.proof.walk import Walk
@@ -73,7 +72,7 @@ def trace(
         bases = estate.environment(environment).bases
         estate.service(service)
     findings = tuple(link().examine(walk) for link in LINKS)
-    return Trace(environment, service, walk.now, findings, bases, sources.ledger.verify(), identify(walk))
+    return Trace(environment, service, walk.now, findings, bases, sources.books.ledger.verify(), identify(walk))
 
 
 def identify(walk: Walk) -> dict[str, str]:
@@ -83,10 +82,10 @@ def identify(walk: Walk) -> dict[str, str]:
         "revision": lambda: walk.revision,
         "seal": lambda: walk.delivering.id if walk.environment.sealed else None,
         "merge": lambda: walk.merge.id,
-        "pull": lambda: walk.decision and walk.decision.body.get("pull"),
-        "record": lambda: walk.decision and walk.decision.body.get("record"),
-        "run": lambda: walk.run.body.get("run"),
-        "source": lambda: walk.run.body.get("commit"),
+        "pull": lambda: walk.decision and walk.decision.said.pull,
+        "record": lambda: walk.decision and walk.decision.said.record,
+        "run": lambda: walk.run.said.run,
+        "source": lambda: walk.run.said.commit,
         "platformCommit": lambda: walk.estate.commit,
     }
     found = {}

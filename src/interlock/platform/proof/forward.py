@@ -9,14 +9,12 @@ from typing import Any
 
 from interlock.errors import InterlockError, NotFoundError
 from interlock.formats.signatures import Commit
+from interlock.platform.books import Recorded, Report, timestamp
+from interlock.platform.books.vocabulary import Merged, Sealed, Synced
 from interlock.platform.domain.ids import CheckId, EnvironmentName, ReasonCode, RecordNumber, ServiceName
 from interlock.platform.domain.verdict import Basis, Evidence, Finding, Verdict, overall
-from interlock.platform.proof import kinds
 from interlock.platform.proof.chain import finding_as_dict, identify, report_as_dict
-from interlock.platform.proof.entries import Entry
-from interlock.platform.proof.evidence import timestamp
 from interlock.platform.proof.facts import fact
-from interlock.platform.proof.ledger import Report
 from interlock.platform.proof.link import Link
 from interlock.platform.proof.links.approvals import Approvals
 from interlock.platform.proof.links.change_record import ChangeRecordLink
@@ -85,10 +83,10 @@ class Forward:
 def forward(sources: Sources, number: RecordNumber, *, now: Callable[[], datetime]) -> Forward:
     """Raises NotFoundError ``record-unknown`` when neither ledger nor ticket system know the record."""
     at = now()
-    decisions = [entry for entry in sources.ledger.find(kinds.MERGED) if entry.body.get("record") == number]
-    journeys = tuple(_journey(sources, entry, at) for entry in decisions)
+    decisions = [item for item in sources.books.about(Merged, number) if item.said.record == number]
+    journeys = tuple(_journey(sources, item, at) for item in reversed(decisions))
     pending = "" if journeys else _pending(sources, number)
-    return Forward(number, at, journeys, pending, sources.ledger.verify())
+    return Forward(number, at, journeys, pending, sources.books.ledger.verify())
 
 
 def _pending(sources: Sources, number: RecordNumber) -> str:
@@ -100,8 +98,8 @@ def _pending(sources: Sources, number: RecordNumber) -> str:
         ) from error
 
 
-def _journey(sources: Sources, decision: Entry, at: datetime) -> Journey:
-    environment, _, service = decision.subject.partition("/")
+def _journey(sources: Sources, decision: Recorded[Merged], at: datetime) -> Journey:
+    environment, _, service = decision.entry.subject.partition("/")
     walk = _Delivered(sources, EnvironmentName(environment), ServiceName(service), decision, now=lambda: at)
     try:
         bases = walk.environment.bases
@@ -121,25 +119,25 @@ class _Delivered(Walk):
         sources: Sources,
         environment: EnvironmentName,
         service: ServiceName,
-        entry: Entry,
+        decided: Recorded[Merged],
         *,
         now: Callable[[], datetime],
     ) -> None:
         super().__init__(sources, environment, service, now=now)
-        self._entry = entry
+        self._decided = decided
 
     @fact
     def delivering(self) -> Commit:
         """The commit of the tracked branch that this decision led to. Raises NotFoundError ``not-sealed``."""
         if not self.environment.sealed:
-            return self.repository.commit(str(self._entry.body["merge"]))
-        for entry in self.sources.ledger.find(kinds.SEALED, self.subject):
-            if entry.body.get("decision") == self._entry.id:
-                return self.repository.commit(str(entry.body["seal"]))
+            return self.repository.commit(self._decided.said.merge)
+        for item in self.books.of_subject(Sealed, self.subject):
+            if item.said.decision == self._decided.id:
+                return self.repository.commit(item.said.seal)
         raise NotFoundError(
             "not-sealed",
             "the ledger records no seal of this decision",
-            got=self._entry.id,
+            got=self._decided.id,
             todo="the controller seals in its next round; `interlock status` says what holds it up",
         )
 
@@ -150,13 +148,13 @@ def _superseded(walk: _Delivered) -> Finding | None:
         if walk.ids(walk.delivering.id) == walk.ids(walk.revision):
             return None
         found = [
-            entry
-            for entry in walk.sources.ledger.find(kinds.SYNCED, walk.subject)
-            if walk.ids(str(entry.body["revision"])) == walk.ids(walk.delivering.id)
+            item
+            for item in walk.books.of_subject(Synced, walk.subject)
+            if walk.ids(item.said.revision) == walk.ids(walk.delivering.id)
         ]
     except InterlockError:
         return None
-    evidence = tuple(Evidence("sync as recorded", "ledger", entry.id) for entry in found)
+    evidence = tuple(Evidence("sync as recorded", "ledger", item.id) for item in reversed(found))
     return Finding(
         id=CheckId("sync"),
         claim="Argo CD synced it, and a later delivery has replaced it.",

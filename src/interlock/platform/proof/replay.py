@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from interlock.platform.checks import Check, GateFacts, RecordFacts, RevertFacts, rules
+from interlock.platform.books.vocabulary import ReviewsRead
+from interlock.platform.checks import Check, GateFacts, RevertFacts, rules
 from interlock.platform.domain.change import Change, CommitFacts
 from interlock.platform.domain.classification import Classification
 from interlock.platform.domain.ids import CommitId, ObjectId
 from interlock.platform.domain.image import ImageFacts
 from interlock.platform.domain.pull import PullRequest
+from interlock.platform.domain.record import RecordFacts
 from interlock.platform.domain.result import ResultIds
 from interlock.platform.domain.verdict import Finding, Verdict
-from interlock.platform.proof import capture
 from interlock.platform.proof.link import NOT_REQUIRED, Draft
 from interlock.platform.proof.walk import Walk
 
@@ -79,7 +80,7 @@ def _facts(
     now: datetime,
     pull: PullRequest | None = None,
     commits: tuple[CommitFacts, ...] = (),
-    reviews: capture.ReviewsRead | None = None,
+    reviews: ReviewsRead | None = None,
     result: ResultIds | None = None,
     record: RecordFacts | None = None,
     image: ImageFacts | None = None,

@@ -1,4 +1,4 @@
-"""Where a trace reads: the two stores, the trust root, and a client for each live system."""
+"""Where a trace reads: the books, the trust root, and a client for each live system."""
 
 from __future__ import annotations
 
@@ -11,16 +11,14 @@ from interlock.clients.git import Repository
 from interlock.clients.kubernetes import KubernetesClient
 from interlock.clients.registry import RegistryClient
 from interlock.clients.tickets import TicketsClient
-from interlock.platform.proof.evidence import EvidenceStore
-from interlock.platform.proof.ledger import Ledger
+from interlock.platform.books import Books
 
 
 @dataclass(frozen=True)
 class Sources:
     """Each callable may raise: then what it would have told is unknown, and the other links are still judged."""
 
-    store: EvidenceStore
-    ledger: Ledger
+    books: Books
     seal: str
     """OpenPGP certificate of the seal key: the one trust root; release, attest and forge keys are read from the sealed
     platform commit that was in force."""
@@ -35,13 +33,10 @@ class Sources:
     """Name of the platform repo."""
 
     @classmethod
-    def of(
-        cls, connections: Connections, store: EvidenceStore, ledger: Ledger, *, registry: str | None = None
-    ) -> Sources:
+    def of(cls, connections: Connections, books: Books, *, registry: str | None = None) -> Sources:
         """Everything read as the platform. ``registry``: as whom the registry is read; None for anonymously."""
         return cls(
-            store=store,
-            ledger=ledger,
+            books=books,
             seal=connections.context.keys.seal.read_text(),
             cluster=connections.cluster_at,
             mirror=connections.mirror,

@@ -7,28 +7,41 @@ entry claims is believed here: entries say where to look.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from interlock.clients.git import Repository
 from interlock.errors import InputError, IntegrityError, NotFoundError, RefusedError, UnreachableError
 from interlock.formats.oci import reference
 from interlock.formats.signatures import Commit, Verified, verify_commit
 from interlock.formats.sigstore import PublicKey, keys
+from interlock.platform.books import Recorded
+from interlock.platform.books.vocabulary import (
+    Attested,
+    Body,
+    Merged,
+    RecordFact,
+    RecordRead,
+    ReviewsFact,
+    ReviewsRead,
+    RunRead,
+    Synced,
+    subject,
+)
 from interlock.platform.domain.delivery import DeliveryKind
-from interlock.platform.domain.ids import CommitId, Digest, EnvironmentName, ServiceName
+from interlock.platform.domain.ids import NO_COMMIT, CommitId, Digest, EnvironmentName, ServiceName
 from interlock.platform.domain.image import ImageFacts, ImageReference
 from interlock.platform.domain.result import service_paths
-from interlock.platform.estate import Environment, Estate, Service, layout
+from interlock.platform.estate import Environment, Estate, Service, belongs, layout
 from interlock.platform.estate import load as load_estate
 from interlock.platform.estate.argocd import CI_NAMESPACE, NAMESPACE
-from interlock.platform.proof import capture, images, kinds, seals
-from interlock.platform.proof.entries import Entry
+from interlock.platform.proof import images, seals
 from interlock.platform.proof.facts import fact
 from interlock.platform.proof.sources import Sources
 
 Object = Mapping[str, Any]
+B = TypeVar("B", bound=Body)
 MAIN = "refs/heads/main"
 
 
@@ -42,7 +55,8 @@ class Walk:
         self.name = environment
         self.service_name = service
         self.now = now()
-        self.subject = kinds.subject(environment, service)
+        self.books = sources.books
+        self.subject = subject(environment, service)
         self._estates: dict[CommitId, Estate] = {}
 
     # The estate: as sealed now (to find things), and as it was when the delivery was decided (to judge them).
@@ -70,10 +84,10 @@ class Walk:
         decision = self._decision_or_none
         if decision is None:
             return self.estate_now
-        named = decision.body.get("platformCommit")
+        named = decision.said.platform_commit
         if not named:
             raise InputError("rules-unknown", "the decision names no platform commit", where=decision.id)
-        return self._estate(CommitId(str(named)))
+        return self._estate(named)
 
     @fact
     def rules(self) -> Environment:
@@ -128,23 +142,22 @@ class Walk:
         return ImageReference(found[0].name, found[0].tag or "", Digest(found[0].digest))
 
     @fact
-    def synced(self) -> Entry | None:
+    def synced(self) -> Recorded[Synced] | None:
         """The newest captured sync of the revision that is synced now, or of one with the same content."""
-        entries = self.sources.ledger.find(kinds.SYNCED, self.subject)
         try:
             revision = str(self.application.get("status", {}).get("sync", {}).get("revision", ""))
         except UnreachableError:
-            return entries[-1] if entries else None
-        exact = [item for item in entries if item.body.get("revision") == revision]
-        return exact[-1] if exact else self._equivalent(entries, revision)
+            return next(self.books.of_subject(Synced, self.subject), None)
+        exact = (item for item in self.books.about(Synced, revision) if item.entry.subject == self.subject)
+        return next(exact, None) or self._equivalent(revision)
 
-    def _equivalent(self, entries: list[Entry], revision: str) -> Entry | None:
+    def _equivalent(self, revision: str) -> Recorded[Synced] | None:
         """A capture of another revision counts while this service's paths are the same in both."""
-        for entry in reversed(entries):
-            captured = str(entry.body.get("revision", ""))
+        for item in self.books.of_subject(Synced, self.subject):
+            captured = item.said.revision
             try:
                 if self.repository.is_ancestor(captured, revision) and self.ids(captured) == self.ids(revision):
-                    return entry
+                    return item
             except NotFoundError:
                 continue
         return None
@@ -164,8 +177,8 @@ class Walk:
         except UnreachableError:
             if self.synced is None:
                 raise
-            revision = self.synced.body.get("revision")
-        return CommitId(self.repository.resolve(str(revision or "never-synced")))
+            revision = self.synced.said.revision
+        return CommitId(self.repository.resolve(str(revision or NO_COMMIT)))
 
     @fact
     def desired(self) -> ImageReference:
@@ -179,27 +192,33 @@ class Walk:
     @fact
     def delivering(self) -> Commit:
         """The commit of the tracked branch since which the service's paths are what is synced."""
-        history = self.repository.log(self.revision, first_parent=True)
         wanted = self.ids(self.revision)
-        decided = next((item for item in history if self._may_deliver(item)), None)
+        decided = next((item for item in self._history() if self._may_deliver(item)), None)
         if decided is not None and self.ids(decided.id) == wanted and self._changed(decided):
             return decided
-        found = history[0]
-        for commit in history[1:]:
+        found = None
+        for commit in self._history():
             if self.ids(commit.id) != wanted:
                 break
             found = commit
-        return found
+        return found or self.repository.commit(self.revision)
+
+    def _history(self) -> Iterator[Commit]:
+        """The tracked branch from the synced revision back, by first parents, as far as it is asked for."""
+        commit = self.repository.commit(self.revision)
+        yield commit
+        while commit.parents:
+            commit = self.repository.commit(commit.parents[0])
+            yield commit
 
     def _may_deliver(self, commit: Commit) -> bool:
         """By its decision: an answer that saves comparisons, never one that is relied on."""
-        return (seals.decision(commit) if self.environment.sealed else commit.id) in self._decided
-
-    @fact
-    def _decided(self) -> set[str]:
-        """Of this service's decisions: what seals name them by, and the merges that they are about."""
-        entries = self.sources.ledger.find(kinds.MERGED, self.subject)
-        return {name for entry in entries for name in (entry.id, str(entry.body.get("merge")))}
+        if not self.environment.sealed:
+            return any(item.entry.subject == self.subject for item in self.books.about(Merged, commit.id))
+        try:
+            return self.books.ledger.get(Digest(seals.decision(commit) or "")).subject == self.subject
+        except (IntegrityError, NotFoundError):
+            return False
 
     def _changed(self, commit: Commit) -> bool:
         return not commit.parents or self.ids(commit.parents[0]) != self.ids(commit.id)
@@ -229,40 +248,43 @@ class Walk:
         return Digest(name)
 
     @fact
-    def decision(self) -> Entry | None:
+    def decision(self) -> Recorded[Merged] | None:
         """The ledger's entry about the merge; None where there are no seals and nobody needed to decide.
 
-        Raises NotFoundError ``ledger-entry-missing``, IntegrityError ``ledger-entry-altered`` or ``seal-trailer``.
+        Raises NotFoundError ``ledger-entry-missing``, IntegrityError ``ledger-entry-altered``, ``seal-trailer``, or
+        ``seal-other-decision`` when the seal names an entry that is no merge's.
         """
-        if self.decision_name is not None:
-            return self.sources.ledger.get(self.decision_name)
-        found = self.sources.ledger.find(kinds.MERGED, self.subject)
-        return next((item for item in found if item.body.get("merge") == self.merge.id), None)
+        if self.decision_name is None:
+            found = self.books.about(Merged, self.merge.id)
+            return next((item for item in found if item.entry.subject == self.subject), None)
+        entry = self.books.ledger.get(self.decision_name)
+        if entry.kind != Merged.KIND:
+            raise IntegrityError(
+                "seal-other-decision", "the seal names no decision about a merge", got=entry.kind, where=entry.id
+            )
+        return self.books.read(Merged, entry)
 
     @fact
     def kind(self) -> DeliveryKind:
         """What was decided as; direct commits are judged by the rules of an image delivery."""
         decision = self._decision_or_none
-        return DeliveryKind(str(decision.body["kind"])) if decision else DeliveryKind.IMAGE
+        return decision.said.kind if decision else DeliveryKind.IMAGE
 
     @property
-    def _decision_or_none(self) -> Entry | None:
+    def _decision_or_none(self) -> Recorded[Merged] | None:
         try:
             return self.decision
         except (IntegrityError, NotFoundError):
             return None
 
     @fact
-    def reviews_read(self) -> capture.ReviewsRead:
-        """As read at the decision. Raises the evidence store's errors."""
-        return capture.REVIEWS_READ.validate_python(self._captured("reviews")["read"])
+    def reviews_read(self) -> ReviewsRead:
+        """As read at the decision. Raises what `Books.fact` raises."""
+        return self.books.fact(ReviewsFact, self.evidence("reviews")).read
 
     @fact
-    def record_read(self) -> capture.RecordRead:
-        return capture.RECORD_READ.validate_python(self._captured("record")["read"])
-
-    def _captured(self, name: str) -> Any:
-        return self.sources.store.get(self.evidence(name)).body
+    def record_read(self) -> RecordRead:
+        return self.books.fact(RecordFact, self.evidence("record")).read
 
     def evidence(self, name: str) -> Digest:
         """The digest that the decision cites under ``name``. Raises NotFoundError ``evidence-not-cited``."""
@@ -302,31 +324,31 @@ class Walk:
         return keys.load_public(self.estate.keys.attest.encode())
 
     @fact
-    def attested(self) -> Entry:
+    def attested(self) -> Recorded[Attested]:
         """Raises NotFoundError ``ledger-entry-missing``."""
-        return self._newest(kinds.ATTESTED)
+        return self._newest(self.books.of_subject(Attested, self.image.digest), Attested.KIND)
 
     @fact
-    def run(self) -> Entry:
+    def run(self) -> Recorded[RunRead]:
         """The run that was attested, of several that built the same bytes. Raises NotFoundError."""
-        found = self.sources.ledger.find(kinds.RUN_READ, self.image.digest)
-        attested = {item.body.get("uid") for item in self.sources.ledger.find(kinds.ATTESTED, self.image.digest)}
-        chosen = [item for item in found if item.body.get("uid") in attested] or found
-        return chosen[-1] if chosen else self._newest(kinds.RUN_READ)
+        found = list(self.books.of_subject(RunRead, self.image.digest))
+        attested = {item.said.uid for item in self.books.of_subject(Attested, self.image.digest)}
+        chosen = [item for item in found if item.said.uid in attested] or found
+        return self._newest(iter(chosen), RunRead.KIND)
 
-    def _newest(self, kind: str) -> Entry:
-        found = self.sources.ledger.find(kind, self.image.digest)
-        if not found:
+    def _newest(self, found: Iterator[Recorded[B]], kind: str) -> Recorded[B]:
+        newest = next(found, None)
+        if newest is None:
             raise NotFoundError(
                 "ledger-entry-missing", f"the ledger has no entry {kind} of this image", got=self.image.digest
             )
-        return found[-1]
+        return newest
 
     @fact
     def pipeline_run(self) -> Object:
         """The PipelineRun, live; clusters delete finished runs. Raises NotFoundError."""
         hub = self.sources.cluster(self.estate_now.platform.platform.cluster)
-        return hub.get("tekton.dev/v1", "PipelineRun", str(self.run.body.get("run")), CI_NAMESPACE)
+        return hub.get("tekton.dev/v1", "PipelineRun", self.run.said.run, CI_NAMESPACE)
 
     @fact
     def app(self) -> Repository:
@@ -357,7 +379,6 @@ class Walk:
             raise IntegrityError(
                 "rules-unsealed", "the commit that the rules are of is no seal", got=f"{commit}: {answer.reason}"
             )
-        wanted = ("platform.yaml", "people.yaml", "services/", "keys/")
-        entries = repository.ls_tree(commit)
-        files = {item.path: repository.blob(item.id) for item in entries if item.path.startswith(wanted)}
+        entries = [item for item in repository.ls_tree(commit) if belongs(item.path)]
+        files = {item.path: repository.blob(item.id) for item in entries}
         return load_estate(files, commit=commit)

@@ -40,7 +40,7 @@ def create(connections: Connections, *, organisation: str) -> Iterator[str]:
             administrator.create_user(login, email=email, password=password, full_name=names.get(login, login))
         name = f"interlock-{secrets.token_hex(4)}"
         token = administrator.create_token(login, password, name=name, scopes=_SCOPES)
-        with ForgeClient(context.forge.outside, token) as forge:
+        with ForgeClient(context.forge.outside, token, ca_file=context.forge.ca) as forge:
             _register_keys(forge, context, login)
         # Last: an account whose token is on disk is complete.
         files.write_durably(identity.forge, token + "\n", mode=0o600)

@@ -22,7 +22,7 @@ from interlock.formats import yaml
 from interlock.formats.signatures import Verified, openpgp
 from interlock.formats.signatures.sshsig import sign as ssh_sign
 from interlock.platform import catalog
-from interlock.platform.domain.ids import CommitId
+from interlock.platform.domain.ids import NO_COMMIT
 from interlock.platform.estate import Keys, argocd, estate, protection
 from interlock.platform.estate.sample import ENVIRONMENTS, PEOPLE, sample
 from interlock.platform.proof.statements import provenance
@@ -43,7 +43,7 @@ def install(connections: Connections, *, now: Callable[[], datetime], scratch: P
     teams = {"owner": (PLATFORM,), "write": tuple(people), "read": ("argocd",)}
     accounts.create_organisation(connections, organisation=organisation, teams=teams)
     repositories = _sample(connections)
-    loaded = estate.load(repositories["platform"], commit=CommitId("0" * 40))
+    loaded = estate.load(repositories["platform"], commit=NO_COMMIT)
     yield from _hooks(connections)
     for name, files in repositories.items():
         if _push_repository(connections, name, files, now=now, scratch=scratch):
@@ -114,7 +114,7 @@ def _seal_key_id(context: Context) -> str:
     answer = openpgp.verify(probe, openpgp.sign(secret, probe), [context.keys.seal.read_bytes()])
     if not isinstance(answer, Verified):
         raise InputError("seal-key", "the seal certificate is not of the seal key", where=str(context.keys.seal))
-    return answer.signing_key[-16:].upper()
+    return openpgp.key_id(answer.signing_key)
 
 
 def _hooks(connections: Connections) -> Iterator[str]:
@@ -140,10 +140,13 @@ def _push_repository(
     present = {branch.name for branch in forge.branches(organisation, name)}
     if present >= {protection.MAIN, protection.SEALED}:
         return False
-    token = context.secret(context.identity(PLATFORM).forge, what="the platform on the forge")
-    url = context.resolve(context.repository(name)) + ".git"
-    clone = Repository.clone_mirror(url, scratch / f"{name}.git", token)
-    identity = context.identity(PLATFORM)
+    url, identity = context.resolve(context.repository(name)) + ".git", context.identity(PLATFORM)
+    clone = Repository.clone_mirror(
+        url,
+        scratch / f"{name}.git",
+        lambda: context.secret(identity.forge, what="the platform on the forge"),
+        context.forge.ca,
+    )
     author = ("Interlock", identity.email)
     if protection.MAIN not in present:
         ssh = context.secret(identity.ssh, what="the platform's commits").encode() + b"\n"

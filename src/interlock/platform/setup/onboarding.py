@@ -121,8 +121,8 @@ class Onboarding:
         if clone.exists():
             return
         url = context.resolve(context.repository(name)) + ".git"
-        token = context.secret(identity.forge, what=f"{self.request.identity} on the forge")
-        Repository.clone(url, clone, token)
+        what = f"{self.request.identity} on the forge"
+        Repository.clone(url, clone, lambda: context.secret(identity.forge, what=what), context.forge.ca)
         if identity.ssh is None or identity.forge is None:
             raise NotFoundError("credential-missing", f"no signing key for {self.request.identity}")
         config = identity.ssh.with_name(identity.ssh.name + ".gitconfig")
@@ -133,6 +133,7 @@ class Onboarding:
             ssh_key=identity.ssh,
             token_url=context.forge.outside,
             token_file=identity.forge,
+            ca=context.forge.ca,
         )
         with (clone / ".git" / "config").open("a") as file:
             file.write(f"[include]\n\tpath = {config}\n")
@@ -188,7 +189,7 @@ def generated(service: goldenpaths.Service, environment: Environment, chart: Map
         goldenpaths.Environment(
             name=environment.name,
             cluster=environment.cluster,
-            revision=environment.branch,
+            revision=environment.ref,
             prune=environment.prune,
             repository=environment.repository,
         ),

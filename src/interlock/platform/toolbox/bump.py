@@ -89,8 +89,11 @@ def bump(
     url = f"{place.base_url}/{place.owner}/{place.repository}"
     token = worlds.git_token(world, url, token_file)
     branch = f"bump/{place.service}/{ref.tag}"
-    with tempfile.TemporaryDirectory(prefix="interlock-bump-") as scratch, ForgeClient(place.base_url, token) as forge:
-        repository = Repository.clone_mirror(url, Path(scratch) / "mirror", token)
+    with (
+        tempfile.TemporaryDirectory(prefix="interlock-bump-") as scratch,
+        ForgeClient(place.base_url, token, ca_file=world.ca) as forge,
+    ):
+        repository = Repository.clone_mirror(url, Path(scratch) / "mirror", lambda: token, world.ca)
         base = repository.resolve("refs/heads/main")
         changed = _edited(repository, base, place, ref, found.descriptor.digest)
         if changed is None:

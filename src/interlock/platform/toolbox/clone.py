@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import posixpath
 import shutil
 import tempfile
@@ -27,15 +28,16 @@ def clone(
     """
     require_folder(output)
     real = world.resolve(url)
-    token = worlds.git_token(world, real, token_file)
     with tempfile.TemporaryDirectory(prefix="interlock-clone-") as scratch:
-        repository = Repository.clone_mirror(real, Path(scratch) / "mirror", token)
-        commit = repository.commit(revision)
-        for item in output.iterdir():
-            shutil.rmtree(item) if item.is_dir() and not item.is_symlink() else item.unlink()
-        for entry in repository.ls_tree(commit.id):
-            if entry.type == "blob":
-                _write(output, entry.path, entry.mode, repository.blob(entry.id))
+        mirror = Path(scratch) / "mirror"
+        token = functools.partial(worlds.git_token, world, real, token_file)
+        with Repository.clone_mirror(real, mirror, token, world.ca) as repository:
+            commit = repository.commit(revision)
+            for item in output.iterdir():
+                shutil.rmtree(item) if item.is_dir() and not item.is_symlink() else item.unlink()
+            for entry in repository.ls_tree(commit.id):
+                if entry.type == "blob":
+                    _write(output, entry.path, entry.mode, repository.blob(entry.id))
     source = Source(url=url, commit=commit.id, committed_at=commit.committer.when.isoformat())
     write_source(output, source)
     results.write("url", url)

@@ -50,8 +50,11 @@ def connect(world: World, ref: Reference) -> Iterator[Remote]:
         raise InputError("reference-repository", "the map of names gives no repository", got=real)
     if not scheme:
         scheme = "http" if urlsplit(f"//{host}").hostname in ("127.0.0.1", "localhost", "::1") else "https"
-    user, password = worlds.registry_login(world, ref.host, host) or (None, None)
-    with RegistryClient(f"{scheme}://{host}", username=user, token=password) as client:
+    login = worlds.registry_login(world, ref.host, host)
+    user, password = login or (None, None)
+    realms = worlds.token_realms(world, login) if login else ()
+    address = f"{scheme}://{host}"
+    with RegistryClient(address, username=user, token=password, token_realms=realms, ca_file=world.ca) as client:
         yield Remote(client, repository)
 
 

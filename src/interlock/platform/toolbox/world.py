@@ -36,6 +36,8 @@ class World:
     say: Callable[[str], None] = print
     tools: Path | None = None
     """Where the step tells the engine which tools really ran, a JSON object a line."""
+    ca: Path | None = None
+    """PEM of the CAs to trust, for the registry, the forge's API and git alike; None: the public ones."""
 
     def ran(self, tool: str) -> None:
         """Report a tool as ``name version``."""
@@ -50,7 +52,8 @@ class World:
 
 
 def from_environment(environment: Mapping[str, str]) -> World:
-    """Reads ``INTERLOCK_NAMES`` (a JSON file), ``INTERLOCK_TOOLS``, ``HOME``, ``DOCKER_CONFIG``, ``PATH``, no other.
+    """Reads ``INTERLOCK_NAMES`` (a JSON file), ``INTERLOCK_TOOLS``, ``HOME``, ``DOCKER_CONFIG``, ``PATH``,
+    ``SSL_CERT_FILE``, no other.
 
     Raises InputError ``names-invalid``.
     """
@@ -62,6 +65,7 @@ def from_environment(environment: Mapping[str, str]) -> World:
         docker_config=Path(config) if config else home / ".docker",
         path=environment.get("PATH", ""),
         tools=Path(tools) if (tools := environment.get("INTERLOCK_TOOLS")) else None,
+        ca=Path(ca) if (ca := environment.get("SSL_CERT_FILE")) else None,
     )
 
 
@@ -109,21 +113,35 @@ def registry_login(world: World, *hosts: str) -> tuple[str, str] | None:
 
     Raises InputError ``docker-config-invalid``.
     """
+    for host in hosts:
+        for key, login in _logins(world).items():
+            if key in (host, f"https://{host}", f"http://{host}", f"https://{host}/v1/"):
+                return login
+    return None
+
+
+def token_realms(world: World, login: tuple[str, str]) -> set[str]:
+    """The hosts with this login in the Docker configuration: a registry's token service there may have it too."""
+    return {host for key, found in _logins(world).items() if found == login and (host := _host(key))}
+
+
+def _host(key: str) -> str | None:
+    return urlsplit(key if "://" in key else f"//{key}").hostname
+
+
+def _logins(world: World) -> dict[str, tuple[str, str]]:
+    """Entries for a credential helper hold no login."""
     folder = world.docker_config
     files = [folder / name for name in ("config.json", ".dockerconfigjson")] if folder else []
     file = next((item for item in files if item.is_file()), None)
     if file is None:
-        return None
+        return {}
     try:
-        entries = json.loads(file.read_bytes()).get("auths", {})
-        for host in hosts:
-            for key in (host, f"https://{host}", f"http://{host}", f"https://{host}/v1/"):
-                if key in entries:
-                    return _login(entries[key])
+        entries = json.loads(file.read_bytes()).get("auths") or {}
+        return {key: _login(entry) for key, entry in entries.items() if "auth" in entry or "username" in entry}
     except (ValueError, AttributeError, TypeError, KeyError) as error:
         # The error's own text could hold a part of the file.
         raise InputError("docker-config-invalid", "not a Docker configuration", where=str(file)) from error
-    return None
 
 
 def _login(entry: Mapping[str, str]) -> tuple[str, str]:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from proof_world.world import World, make_world
+from .proof_world.world import World, make_world
 
 
 @pytest.fixture(scope="session")

@@ -9,12 +9,14 @@ import pytest
 
 from interlock.errors import IntegrityError, InterlockError, NotFoundError, RefusedError
 from interlock.formats.sigstore import statement, verify
+from interlock.platform.books import Books, Ledger
+from interlock.platform.books.entries import Entry
+from interlock.platform.books.keys import AttestKey
+from interlock.platform.books.vocabulary import Attested, RunRead
+from interlock.platform.domain.facts import Unread
 from interlock.platform.domain.image import StatementKind
 from interlock.platform.domain.verdict import Verdict
-from interlock.platform.proof import attest, images, kinds
-from interlock.platform.proof.entries import Entry
-from interlock.platform.proof.keys import AttestKey
-from interlock.platform.proof.ledger import Ledger
+from interlock.platform.proof import attest, images
 from interlock.platform.proof.statements import reading
 from interlock.platform.proof.statements.run import FinishedRun
 
@@ -25,19 +27,18 @@ def attested(world: Any, run: FinishedRun, **options: Any) -> Entry:
         **{
             "registry": world.registry,
             "key": world.attest,
-            "store": world.store,
-            "ledger": world.ledger,
+            "record_key": world.engine.public,
+            "books": world.books,
             "source": "https://hub-cluster",
-            "reader": "interlock",
             "now": world.clock,
             **options,
         },
     )
 
 
-def fresh(world: Any) -> Ledger:
-    """An empty ledger: the run was never read."""
-    return Ledger(world.folder / "other.jsonl", world.attest, now=world.clock)
+def fresh(world: Any) -> Books:
+    """Books with an empty ledger: the run was never read."""
+    return Books(Ledger(world.folder / "other.jsonl", world.attest, now=world.clock), world.store, "interlock")
 
 
 def altered(run: FinishedRun, **results: str) -> FinishedRun:
@@ -66,29 +67,29 @@ def test_three_statements_by_the_attest_key(world: Any) -> None:
 
 
 def test_the_run_is_kept_as_it_was_read(world: Any) -> None:
-    (entry,) = world.ledger.find(kinds.RUN_READ)
+    (entry,) = world.found(RunRead)
     assert set(entry.evidence) == {"run", "task/git-clone", "task/build-bar"}
     assert world.store.get(entry.evidence["run"]).body == world.run.run
 
 
 def test_again_is_the_same(world: Any) -> None:
     before = (dict(world.registry.manifests), world.ledger.verify().size)
-    assert attested(world, world.run) == world.ledger.find(kinds.ATTESTED)[-1]
+    assert attested(world, world.run) == world.found(Attested)[-1]
     assert (world.registry.manifests, world.ledger.verify().size) == before
 
 
 def test_killed_before_the_ledger_nothing_is_pushed_twice(world: Any) -> None:
     before = dict(world.registry.manifests)
-    assert attested(world, world.run, ledger=fresh(world)).body == world.ledger.find(kinds.ATTESTED)[-1].body
+    assert attested(world, world.run, books=fresh(world)).body == world.found(Attested)[-1].body
     assert world.registry.manifests == before
 
 
 @pytest.mark.parametrize("kept", range(3))
 def test_killed_between_pushes_the_rest_follows(world: Any, kept: int) -> None:
-    recorded = world.ledger.find(kinds.ATTESTED)[-1].body["statements"]
+    recorded = world.found(Attested)[-1].body["statements"]
     for item in list(recorded.values())[kept:]:
         del world.registry.manifests[item["manifest"]]
-    entry = attested(world, world.run, ledger=fresh(world))
+    entry = attested(world, world.run, books=fresh(world))
     for predicate_type in attest.PREDICATES.values():
         assert len(statements(world, predicate_type)) == 1
     assert {name: item["document"] for name, item in entry.body["statements"].items()} == {
@@ -99,9 +100,9 @@ def test_killed_between_pushes_the_rest_follows(world: Any, kept: int) -> None:
 def refused(world: Any, run: FinishedRun, error: type[InterlockError]) -> str:
     before = dict(world.registry.manifests)
     with pytest.raises(error) as caught:
-        attested(world, run, ledger=fresh(world))
+        attested(world, run, books=fresh(world))
     assert world.registry.manifests == before
-    assert fresh(world).entries() == []
+    assert list(fresh(world).ledger.entries()) == []
     return caught.value.code
 
 
@@ -143,11 +144,11 @@ def test_a_result_that_is_no_digest(world: Any) -> None:
 
 
 def test_without_the_private_key_nothing_is_signed(world: Any) -> None:
-    manifests = world.ledger.find(kinds.ATTESTED)[-1].body["statements"].values()
+    manifests = world.found(Attested)[-1].body["statements"].values()
     for item in manifests:
         del world.registry.manifests[item["manifest"]]
     with pytest.raises(RefusedError):
-        attested(world, world.run, key=AttestKey(world.attest.public), ledger=fresh(world))
+        attested(world, world.run, key=AttestKey(world.attest.public), books=fresh(world))
 
 
 def test_what_the_gate_reads_of_an_image(world: Any) -> None:
@@ -160,15 +161,16 @@ def test_what_the_gate_reads_of_an_image(world: Any) -> None:
     )
     assert facts.tag_digest == reference.digest
     assert facts.missing_blobs == ()
-    assert {kind: item.verdict for kind, item in facts.statements.items()} == dict.fromkeys(
-        StatementKind, Verdict.VALID
-    )
+    verdicts = {kind: item.verdict for kind, item in facts.statements.items() if not isinstance(item, Unread)}
+    assert verdicts == dict.fromkeys(StatementKind, Verdict.VALID)
     assert facts.provenance is not None and facts.scan is not None and facts.signature is not None
 
 
 def test_with_the_engines_key_a_run_without_its_records_is_not_attested(world: Any) -> None:
-    ledger = fresh(world)
+    books, unrecorded = fresh(world), copy.deepcopy(world.run)
+    for task_run in unrecorded.task_runs:
+        del task_run["metadata"]["annotations"]["interlock.dev/record"]
     with pytest.raises(IntegrityError) as error:
-        attested(world, world.run, ledger=ledger, record_key=world.attest.public)
+        attested(world, unrecorded, books=books)
     assert error.value.code == "record-missing"
-    assert list(ledger.find(kinds.ATTESTED, world.run.digest("IMAGE_DIGEST"))) == []
+    assert list(books.of_subject(Attested, world.run.digest("IMAGE_DIGEST"))) == []

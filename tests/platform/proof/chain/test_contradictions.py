@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from interlock.formats import yaml
+from interlock.platform.books.vocabulary import Attested, Merged
 from interlock.platform.domain.delivery import DeliveryKind
 from interlock.platform.domain.ids import EnvironmentName, ServiceName
 from interlock.platform.domain.record import RecordApprovalState
 from interlock.platform.domain.verdict import Verdict
-from interlock.platform.proof import kinds
 from interlock.platform.proof.chain import Trace, trace
 
 HUB, PROD = "https://hub-cluster", "https://prod-cluster"
@@ -44,7 +45,7 @@ def container(world: Any) -> dict[str, Any]:
 
 def pull(world: Any) -> int:
     """Number of prod's pull request."""
-    return int(world.ledger.find(kinds.MERGED, "prod/payments")[-1].body["pull"])
+    return int(world.found(Merged, "prod/payments")[-1].body["pull"])
 
 
 # What runs
@@ -89,7 +90,9 @@ def test_an_image_by_tag_only_is_no_proof(world: Any) -> None:
     ("path", "value"),
     [
         (("source", "repoURL"), "https://git/acme/evil"),
-        (("source", "targetRevision"), "main"),
+        (("source", "repoURL"), "https://git/acme/env-prod.git"),
+        (("source", "targetRevision"), "refs/heads/main"),
+        (("source", "targetRevision"), "refs/tags/sealed"),
         (("source", "path"), "apps/other"),
         (("destination", "server"), "https://dev-cluster"),
     ],
@@ -97,6 +100,21 @@ def test_an_image_by_tag_only_is_no_proof(world: Any) -> None:
 def test_an_altered_application(world: Any, path: tuple[str, str], value: str) -> None:
     application(world)["spec"][path[0]][path[1]] = value
     assert told(world) == {"sync": "application-altered"}
+
+
+@pytest.mark.parametrize(
+    ("delivered", "found"), [("sealed", {}), ("refs/heads/sealed", {"sync": "application-altered"})]
+)
+def test_a_short_name_is_the_branch_only_where_the_delivered_file_says_it(
+    world: Any, delivered: str, found: dict[str, str]
+) -> None:
+    """So it was onboarded before full names were written, and nothing has delivered its Application anew."""
+    spec = application(world)["spec"]
+    spec["source"]["targetRevision"] = delivered
+    file = yaml.dump({"spec": {"project": "prod", **spec}})
+    world.deliver("prod", {"argocd/payments.yaml": file}, DeliveryKind.IMAGE, service=QUOTES)
+    spec["source"]["targetRevision"] = "sealed"
+    assert told(world) == found
 
 
 def test_out_of_sync(world: Any) -> None:
@@ -118,14 +136,14 @@ def test_a_commit_of_main_that_was_never_sealed(world: Any) -> None:
 
 
 def test_a_seal_by_another_key(world: Any) -> None:
-    decision = world.ledger.find(kinds.MERGED, "prod/payments")[-1]
+    decision = world.found(Merged, "prod/payments")[-1]
     forged = world.seal("prod", decision.body["merge"], decision.id, by="forge")
     application(world)["status"]["sync"]["revision"] = forged
     assert told(world) == {"seal": "seal-signature"}
 
 
 def test_a_seal_with_a_tree_of_its_own(world: Any) -> None:
-    decision = world.ledger.find(kinds.MERGED, "prod/payments")[-1]
+    decision = world.found(Merged, "prod/payments")[-1]
     repo = world.repositories["env-prod"]
     tree = repo.write_tree({"apps/other/x.yaml": b"x: 1\n"}, base=world.tip("env-prod", "sealed"))
     made = world.seal("prod", decision.body["merge"], decision.id, tree=tree)
@@ -255,7 +273,7 @@ def test_a_signed_sbom_is_no_signature_of_the_image(world: Any) -> None:
 
 
 def test_a_statement_by_another_key(world: Any) -> None:
-    attested = world.ledger.find(kinds.ATTESTED)[-1].body["statements"]["sbom"]
+    attested = world.found(Attested)[-1].body["statements"]["sbom"]
     del world.registry.manifests[attested["manifest"]]
     assert told(world) == {"sbom": "signature-wrong-predicate"}
 
@@ -267,8 +285,9 @@ def test_a_scan_that_did_not_pass(world: Any, verdict: str, reason: str) -> None
     assert told(world) == {"scan": reason}
 
 
-def test_steps_that_were_not_isolated(world: Any) -> None:
-    tag, digest = world.build("two", isolation="none")
+@pytest.mark.parametrize("how", [{"isolation": "none"}, {"isolation": "container", "vouched": False}])
+def test_steps_that_were_not_isolated_or_of_which_only_an_annotation_says_so(world: Any, how: dict[str, Any]) -> None:
+    tag, digest = world.build("two", **how)
     world.ship("prod", tag, digest)
     assert told(world) == {"provenance": "isolation-weak"}
 
@@ -296,7 +315,7 @@ def test_a_run_that_the_cluster_deleted_is_still_proven(world: Any) -> None:
 
 
 def test_a_stored_verdict_is_never_believed(world: Any) -> None:
-    digest = world.ledger.find(kinds.ATTESTED)[-1].subject
+    digest = world.found(Attested)[-1].subject
     world.ledger.append("checked", "prod/payments", key="lie", body={"verdict": "valid", "overall": "valid"})
     layer = world.registry.manifest("", digest).image.layers[0].digest
     world.registry.blobs[layer] = b"something else"

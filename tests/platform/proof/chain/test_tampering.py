@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from interlock.platform.books.vocabulary import Merged
 from interlock.platform.domain.ids import EnvironmentName, ServiceName
 from interlock.platform.domain.verdict import Verdict
 from interlock.platform.proof.chain import Trace, trace
@@ -100,7 +101,7 @@ def pieces(world: Any) -> list[str]:
 
 def test_every_piece_of_this_delivery_is_cited(shared: Any, cited: dict[str, set[str]]) -> None:
     """What is not cited is of dev's delivery (pull request 7) or of the onboarding (8)."""
-    pulls = {entry.id: entry.body["pull"] for entry in shared.ledger.find("merged")}
+    pulls = {entry.id: entry.body["pull"] for entry in shared.found(Merged)}
     others = [
         entry
         for entry in shared.ledger.entries()

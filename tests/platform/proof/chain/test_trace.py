@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from interlock.platform.domain.ids import EnvironmentName, ServiceName
 from interlock.platform.domain.verdict import Basis, Verdict
@@ -45,6 +50,29 @@ def test_thirteen_links_in_order_all_valid(shared: Any) -> None:
 def test_what_was_not_executed_is_said(shared: Any) -> None:
     bases = {item.id: item.basis for item in traced(shared).findings if item.basis is not Basis.EXECUTED}
     assert bases == {"running-object": Basis.SIMULATED, "pipeline-run": Basis.STATIC}
+
+
+def test_a_branch_that_is_named_as_the_built_commit_changes_nothing(world: Any) -> None:
+    """Any developer of the service may push one."""
+    built = world.tip("payments", "main")
+    other = world.commit("payments", [built], world.repositories["payments"].tree(built), "Other", by="dana")
+    for name in (built[:12], built[:7], "refs/heads/main"):
+        world.move("payments", name, other)
+    assert problems(traced(world)) == {}
+
+
+def test_few_git_processes_are_started(world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a fetch of each repository, and a look at where it is fetched from, fifteen at most."""
+    log = tmp_path / "started"
+    wrapper = tmp_path / "wrapper" / "git"
+    wrapper.parent.mkdir()
+    wrapper.write_text(f"#!/bin/sh\necho \"$*\" >> '{log}'\nexec '{shutil.which('git')}' \"$@\"\n")
+    wrapper.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{wrapper.parent}:{os.environ['PATH']}")
+    assert problems(traced(world)) == {}
+    commands = log.read_text().splitlines()
+    assert sum("cat-file --batch-command" in item for item in commands) == 3
+    assert len(commands) + 2 * 3 <= 15, commands
 
 
 def test_every_link_says_what_it_claims_and_on_what_it_rests(shared: Any) -> None:

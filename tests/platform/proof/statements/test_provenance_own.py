@@ -54,13 +54,33 @@ RECORD = {
 SOURCE = {"CHAINS-GIT_URL": "https://git/acme/payments", "CHAINS-GIT_COMMIT": "a" * 40}
 
 
+ENGINE = PrivateKey(ec.generate_private_key(ec.SECP256R1()))
+DEMANDED = Options(record_key=ENGINE.public)
+
+
+def signed(name: str, record: dict[str, Any] | None, key: PrivateKey = ENGINE, *, image: str = STEP) -> dict[str, Any]:
+    made = task(name, record)
+    made["spec"] = {}
+    made["status"]["conditions"] = [{"type": "Succeeded", "status": "True"}]
+    made["status"]["steps"][0]["imageID"] = image
+    made["metadata"]["annotations"][records.ANNOTATION] = records.sign(made, record, key)
+    return made
+
+
+def dependencies(*tasks: dict[str, Any]) -> list[dict[str, Any]]:
+    """As the engine's records tell them."""
+    found: list[dict[str, Any]] = provenance(run(*tasks), DEMANDED)["predicate"]["buildDefinition"][
+        "resolvedDependencies"
+    ]
+    return found
+
+
 def test_the_builder_is_ours() -> None:
     assert provenance(run())["predicate"]["runDetails"]["builder"] == {"id": BUILDER}
 
 
 def test_an_image_that_did_not_run_is_marked() -> None:
-    found = provenance(run(task("build", RECORD)))["predicate"]["buildDefinition"]["resolvedDependencies"]
-    assert found == [
+    assert dependencies(signed("build", RECORD)) == [
         {
             "uri": "oci://registry.acme.test/platform/toolbox",
             "digest": {"sha256": "7" * 64},
@@ -75,14 +95,11 @@ def test_an_image_that_did_not_run_is_marked() -> None:
 
 def test_an_image_that_ran_is_not_marked() -> None:
     record = {**RECORD, "images": {}, "tools": []}
-    found = provenance(run(task("build", record)))["predicate"]["buildDefinition"]["resolvedDependencies"]
-    assert "annotations" not in found[0]
+    assert "annotations" not in dependencies(signed("build", record))[0]
 
 
 def test_a_stand_in_that_names_itself_is_marked_with_what_it_stood_in_for() -> None:
-    made = task("build", RECORD)
-    made["status"]["steps"][0]["imageID"] = "interlock.local/installed-toolbox@sha256:" + "6" * 64
-    found = provenance(run(made))["predicate"]["buildDefinition"]["resolvedDependencies"][0]
+    found = dependencies(signed("build", RECORD, image="interlock.local/installed-toolbox@sha256:" + "6" * 64))[0]
     assert found["uri"] == "oci://interlock.local/installed-toolbox"
     assert found["annotations"] == {
         "interlock.dev/executed-by": "installed-toolbox",
@@ -92,8 +109,7 @@ def test_a_stand_in_that_names_itself_is_marked_with_what_it_stood_in_for() -> N
 
 def test_the_word_of_a_step_is_marked_as_such() -> None:
     record = {**RECORD, "tools": [{"name": "mqsi", "version": "13", "reportedBy": "build"}]}
-    found = provenance(run(task("build", record)))["predicate"]["buildDefinition"]["resolvedDependencies"][-1]
-    assert found == {
+    assert dependencies(signed("build", record))[-1] == {
         "name": "tool/mqsi",
         "uri": "pkg:generic/mqsi@13",
         "annotations": {"interlock.dev/reported-by": "build"},
@@ -112,15 +128,25 @@ def test_the_word_of_a_step_is_marked_as_such() -> None:
     ],
 )
 def test_the_weakest_step_decides(recorded: list[str | None], expected: str) -> None:
-    tasks = [task(f"t{number}", {"isolation": item} if item else None) for number, item in enumerate(recorded)]
-    assert reading.provenance(parsed(provenance(run(*tasks, **SOURCE)))).isolation == expected
+    tasks = [signed(f"t{number}", {"isolation": item} if item else None) for number, item in enumerate(recorded)]
+    assert reading.provenance(parsed(provenance(run(*tasks, **SOURCE), DEMANDED))).isolation == expected
 
 
-@pytest.mark.parametrize("record", ["no json", "[]", {"isolation": "perfect"}, {"images": {"x": "y"}}])
-def test_a_record_that_cannot_be_read_is_an_error(record: Any) -> None:
+@pytest.mark.parametrize("record", [{"isolation": "perfect"}, {"images": {"x": "y"}}])
+def test_a_record_that_cannot_be_read_is_an_error(record: dict[str, Any]) -> None:
     with pytest.raises(InputError) as error:
-        provenance(run(task("build", record)))
+        provenance(run(signed("build", record)), DEMANDED)
     assert error.value.code == "capabilities-invalid"
+
+
+@pytest.mark.parametrize("record", [RECORD, {"isolation": "container"}, "no json", "[]", {"isolation": "perfect"}])
+def test_an_annotation_that_nobody_signed_says_nothing(record: Any) -> None:
+    """Tekton copies annotations of Pipelines and Tasks into TaskRuns: one ``kubectl annotate`` writes it."""
+    made = run(task("build", record), **SOURCE)
+    assert provenance(made) == provenance(run(task("build", None), **SOURCE))
+    assert reading.provenance(parsed(provenance(made))).isolation == "none"
+    alone, bare = ({**signed("build", None), "metadata": task("build", said)["metadata"]} for said in (record, None))
+    assert task_provenance(alone) == task_provenance(bare)
 
 
 def test_an_image_without_digest_is_an_error() -> None:
@@ -186,22 +212,19 @@ def test_a_document_that_is_no_sbom_is_refused(data: bytes) -> None:
 
 # The engine's signed record
 
-ENGINE = PrivateKey(ec.generate_private_key(ec.SECP256R1()))
-DEMANDED = Options(record_key=ENGINE.public)
-
-
-def signed(name: str, record: dict[str, Any] | None, key: PrivateKey = ENGINE) -> dict[str, Any]:
-    made = task(name, record)
-    made["spec"] = {}
-    made["status"]["conditions"] = [{"type": "Succeeded", "status": "True"}]
-    made["metadata"]["annotations"][records.ANNOTATION] = records.sign(made, record, key)
-    return made
-
 
 def test_what_the_engine_signed_is_said_as_before() -> None:
     value = run(signed("build", RECORD), signed("skipped", None))
-    assert provenance(value, DEMANDED) == provenance(value)
-    assert task_provenance(value.task_runs[0], DEMANDED) == task_provenance(value.task_runs[0])
+    told = Options(told=True)
+    assert provenance(value, DEMANDED) == provenance(value, told) != provenance(value)
+    assert task_provenance(value.task_runs[0], DEMANDED) == task_provenance(value.task_runs[0], told)
+
+
+@pytest.mark.parametrize("record", ["no json", "[]", {"isolation": "perfect"}, {"images": {"x": "y"}}])
+def test_what_is_told_and_cannot_be_read_is_an_error(record: Any) -> None:
+    with pytest.raises(InputError) as error:
+        provenance(run(task("build", record)), Options(told=True))
+    assert error.value.code == "capabilities-invalid"
 
 
 def test_without_its_record_nothing_that_a_task_run_says_is_used() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from contextlib import suppress
 from typing import Any
 
 from starlette.responses import PlainTextResponse, Response
@@ -287,4 +288,10 @@ def resolve(call: Call, repo: Repo, revision: str) -> str:
     """A branch, tag or commit id -> commit. Pull requests' refs are not public names here."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/+-]{0,199}", revision) or ".." in revision:
         raise NotFoundError("revision-unknown", "no such revision", got=revision[:100])
-    return call.forge.repositories.git(repo).resolve(revision)
+    repository = call.forge.repositories.git(repo)
+    if re.fullmatch(r"[0-9a-f]{7,39}", revision):
+        # As Gitea: a branch or tag comes before the short id that it is named like.
+        for name in (f"refs/heads/{revision}", f"refs/tags/{revision}"):
+            with suppress(NotFoundError):
+                return repository.resolve(name)
+    return repository.resolve(revision)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from interlock.clients.http import Patience
 from interlock.clients.registry import RegistryClient
 from interlock.errors import InterlockError, NotFoundError
 from interlock.formats import addresses
@@ -43,7 +44,8 @@ class Registries:
             if address is None:
                 return Absent(f"no registry is configured for {wanted.host}")
             base, repository = address
-            with RegistryClient(base, timeout=self._timeout) as client:
+            # The kubelet asks again by itself.
+            with RegistryClient(base, timeout=self._timeout, patience=Patience(tries=1)) as client:
                 return _look(client, repository, wanted)
         except InterlockError as error:
             return Absent(f"{error.message} [{error.code}]")

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import TypeAdapter
-
+from interlock.platform.books.vocabulary import ApprovalCaptured, ReviewFact
 from interlock.platform.checks import approvals, people
-from interlock.platform.domain.approval import Approval
 from interlock.platform.domain.pull import ReviewState
 from interlock.platform.domain.verdict import Finding
-from interlock.platform.proof import kinds, replay
+from interlock.platform.proof import replay
 from interlock.platform.proof.link import RESTORE, Draft, Link
 from interlock.platform.proof.walk import Walk
 
@@ -19,7 +17,6 @@ CHECKS = (
     people.SignedCommits,
     people.SourceAuthorsKnown,
 )
-APPROVAL = TypeAdapter(Approval)
 _STATES = {"APPROVED": ReviewState.APPROVED, "REQUEST_CHANGES": ReviewState.CHANGES_REQUESTED}
 
 
@@ -40,20 +37,21 @@ class Approvals(Link):
     def _first_seen(self, walk: Walk, draft: Draft) -> Finding | None:
         """Each approval again as it was bound to its result when it was new; None when all agree."""
         pull = walk.reviews_read.pull
-        entries = walk.sources.ledger.find(kinds.APPROVAL_CAPTURED, f"{pull.repository}#{pull.number}")
-        recorded = {entry.body.get("review"): entry for entry in entries}
+        found = walk.books.of_subject(ApprovalCaptured, f"{pull.repository}#{pull.number}")
+        recorded = {item.said.review: item for item in reversed(list(found))}
         for approval in walk.reviews_read.approvals:
             what = f"approval by {approval.account} when it was new"
-            entry = recorded.get(approval.review)
-            if entry is None:
+            item = recorded.get(approval.review)
+            if item is None:
                 return draft.unknown("approval-not-recorded", f"the ledger lacks the {what}", remedy=RESTORE)
-            draft.cite(what, "ledger", entry.id)
-            bound = APPROVAL.validate_python({**entry.body, "evidence": entry.evidence.get("review")})
-            if bound != approval:
+            draft.cite(what, "ledger", item.id)
+            review = item.evidence.get("review")
+            if review is None or item.said.approval(review) != approval:
                 return draft.invalid("capture-contradicts", f"the {what} was of something else")
-            draft.cite(what, "evidence store", entry.evidence["review"])
-            read = walk.sources.store.get(entry.evidence["review"]).body
-            if (read["id"], read["user"], read["commit_id"]) != (approval.review, approval.account, approval.head):
+            draft.cite(what, "evidence store", review)
+            read = walk.books.fact(ReviewFact, review).value
+            told = tuple(read.get(name) for name in ("id", "user", "commit_id"))
+            if told != (approval.review, approval.account, approval.head):
                 return draft.invalid("capture-contradicts", f"the {what} is not the review that was read")
         return None
 

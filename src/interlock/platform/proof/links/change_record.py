@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from interlock.errors import NotFoundError
+from interlock.platform.books.vocabulary import RecordAnswered
 from interlock.platform.checks import record as checks_record
 from interlock.platform.domain.record import ChangeRecord, RecordApprovalState
 from interlock.platform.domain.verdict import Finding
-from interlock.platform.proof import kinds, replay
+from interlock.platform.proof import replay
 from interlock.platform.proof.link import RESTORE, Draft, Link
 from interlock.platform.proof.walk import Walk
 
@@ -40,17 +41,17 @@ class ChangeRecordLink(Link):
         """Each approval again as it was when it was new: with the plan that was shown; None when all agree."""
         if not isinstance(captured, ChangeRecord):
             return None
-        entries = walk.sources.ledger.find(kinds.RECORD_ANSWERED, captured.number)
+        answers = list(reversed(list(walk.books.of_subject(RecordAnswered, captured.number))))
         for item in captured.approvals:
             if item.state is not RecordApprovalState.APPROVED or item.shown is None:
                 continue
-            found = [entry for entry in entries if entry.body.get("account") == item.account]
+            found = [answer for answer in answers if answer.said.account == item.account]
             if not found:
                 what = f"answer of {item.account} when it was new"
                 return draft.unknown("approval-not-recorded", f"the ledger lacks the {what}", remedy=RESTORE)
-            for entry in found:
-                draft.cite(f"answer of {item.account} when it was new", "ledger", entry.id)
-            if item.shown not in {entry.body.get("plan") for entry in found}:
+            for answer in found:
+                draft.cite(f"answer of {item.account} when it was new", "ledger", answer.id)
+            if item.shown not in {answer.said.plan for answer in found}:
                 return draft.invalid("capture-contradicts", f"{item.account} was shown another plan")
         return None
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from interlock.formats.signatures import Commit, Rejected, verify_commit
+from interlock.platform.books.vocabulary import Merged, MergeFact
 from interlock.platform.domain.verdict import Finding
-from interlock.platform.proof.entries import Entry
 from interlock.platform.proof.link import NOT_REQUIRED, Draft, Link
 from interlock.platform.proof.walk import MAIN, Walk
 
@@ -23,25 +23,25 @@ class Merge(Link):
         if decision is None:
             return draft.valid(f"{walk.name} allows direct commits: {merge.subject}", reason=NOT_REQUIRED)
         draft.cite("decision", "ledger", decision.id)
-        problem = self._problem(walk, merge, decision)
+        problem = self._problem(walk, merge, decision.said)
         if problem:
             return draft.invalid(*problem, remedy="revert the merge; main may only be moved by the platform")
         digest = walk.evidence("merge")
         draft.cite("merge as read", "evidence store", digest)
-        body = walk.sources.store.get(digest).body
-        ids = walk.repository.object_ids(merge.id, list(decision.body["result"]))
+        read, decided = walk.books.fact(MergeFact, digest), decision.said
+        ids = walk.repository.object_ids(merge.id, list(decided.result))
         result = {path: found or "" for path, found in ids.items()}
-        captured = (body["commit"]["id"], body["commit"]["tree"], body["expectedTree"], body["result"])
-        if captured != (merge.id, merge.tree, merge.tree, result) or decision.body["result"] != result:
+        captured = (read.commit.get("id"), read.commit.get("tree"), read.expected_tree, read.result)
+        if captured != (merge.id, merge.tree, merge.tree, result) or decided.result != result:
             return draft.invalid("capture-contradicts", "the merge as captured is not the merge in git")
-        return self._live(walk, draft, decision) or draft.valid(f"#{decision.body['pull']} as {merge.id[:12]}")
+        return self._live(walk, draft, decided) or draft.valid(f"#{decided.pull} as {merge.id[:12]}")
 
-    def _problem(self, walk: Walk, merge: Commit, decision: Entry) -> tuple[str, str] | None:
+    def _problem(self, walk: Walk, merge: Commit, decision: Merged) -> tuple[str, str] | None:
         if len(merge.parents) != 2:
             return "merge-parents", f"{merge.id[:12]} has {len(merge.parents)} parents"
         if not walk.repository.is_ancestor(merge.id, MAIN):
             return "merge-off-main", f"{merge.id[:12]} is not on main"
-        decided = tuple(decision.body.get(name) for name in ("merge", "base", "head"))
+        decided = (decision.merge, decision.base, decision.head)
         if decided != (merge.id, *merge.parents):
             return "merge-other-decision", f"decided {decided}, merged {(merge.id, *merge.parents)}"
         answer = verify_commit(merge, certificates=[walk.estate.keys.forge])
@@ -52,16 +52,16 @@ class Merge(Link):
             return "merge-tree", f"git merges the parents to {expected}, the commit has {merge.tree}"
         return None
 
-    def _live(self, walk: Walk, draft: Draft, decision: Entry) -> Finding | None:
+    def _live(self, walk: Walk, draft: Draft, decision: Merged) -> Finding | None:
         """What the forge says now; None when it agrees or does not answer."""
         owner, name = walk.estate_now.repository(walk.environment).split("/")
-        number = int(decision.body["pull"])
+        number = decision.pull
         draft.cite(f"pull request #{number}", f"{walk.url}/pulls/{number}")
         pull = draft.live("the forge", lambda: walk.sources.forge().pull(owner, name, number))
         if pull is None:
             return None
         platform = walk.estate.platform.accounts.platform
-        if (pull.merged, pull.merge_commit_sha) != (True, decision.body["merge"]):
+        if (pull.merged, pull.merge_commit_sha) != (True, decision.merge):
             return draft.invalid("live-differs", f"the forge says it was merged as {pull.merge_commit_sha}")
         if pull.merged_by != platform:
             return draft.invalid("merge-by-other", f"merged by {pull.merged_by}, not by {platform}")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from interlock.formats.sigstore import Statement
+from interlock.platform.books.vocabulary import Statement as Recorded
 from interlock.platform.checks import image
 from interlock.platform.domain.image import StatementKind
 from interlock.platform.proof.links.statement import StatementLink
@@ -21,6 +19,6 @@ class Provenance(StatementLink):
     kind = StatementKind.PROVENANCE
     checks = (image.ProvenanceSigned, image.ProvenanceCheck)
 
-    def agrees(self, walk: Walk, statement: Statement, recorded: Mapping[str, Any]) -> str:
-        run, uid = reading.provenance(statement).run, walk.attested.body.get("uid")
+    def agrees(self, walk: Walk, statement: Statement, recorded: Recorded) -> str:
+        run, uid = reading.provenance(statement).run, walk.attested.said.uid
         return "" if run == uid else f"it is of run {run}, the ledger recorded {uid}"

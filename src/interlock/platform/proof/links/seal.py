@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from interlock.formats.signatures import Commit, Rejected, verify_commit
+from interlock.platform.books.vocabulary import Sealed
 from interlock.platform.domain.verdict import Finding
-from interlock.platform.proof import kinds, seals
+from interlock.platform.proof import seals
 from interlock.platform.proof.link import NOT_REQUIRED, Draft, Link
 from interlock.platform.proof.walk import MAIN, Walk
 
@@ -46,19 +47,18 @@ class Seal(Link):
         draft.cite("decision", "ledger", walk.decision_name)
         decision = walk.decision
         assert decision is not None  # noqa: S101 - sealed environments have one, or reading it has raised
-        if decision.kind != kinds.MERGED or decision.body.get("merge") != seal.parents[-1]:
-            detail = f"the seal is of {seal.parents[-1]}, the decision about {decision.body.get('merge')}"
+        if decision.said.merge != seal.parents[-1]:
+            detail = f"the seal is of {seal.parents[-1]}, the decision about {decision.said.merge}"
             return draft.invalid("seal-other-decision", detail)
-        found = [
-            entry for entry in walk.sources.ledger.find(kinds.SEALED, walk.subject) if entry.body.get("seal") == seal.id
-        ]
-        if not found:
+        named = (item for item in walk.books.about(Sealed, seal.id) if item.entry.subject == walk.subject)
+        found = next((item for item in named if item.said.seal == seal.id), None)
+        if found is None:
             return draft.unknown(
                 "seal-not-recorded",
                 f"the ledger does not record the seal {seal.id[:12]}",
                 remedy="the controller records it in its next round; if it does not, restore the ledger",
             )
-        draft.cite("seal as recorded", "ledger", found[-1].id)
-        if found[-1].body.get("decision") != decision.id:
+        draft.cite("seal as recorded", "ledger", found.id)
+        if found.said.decision != decision.id:
             return draft.invalid("seal-other-decision", "the recorded seal names another decision")
         return draft.valid(f"{seal.id[:12]} seals {seal.parents[-1][:12]}")

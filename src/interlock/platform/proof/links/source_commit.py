@@ -25,15 +25,14 @@ class SourceCommit(Link):
                 "tag-no-build", f"{tag} is no tag of a build of main", remedy="promote a build of main"
             )
         url = walk.estate_now.url(repository)
-        commit = walk.app.commit(tag.removeprefix("main-"))
+        short, built = tag.removeprefix("main-"), self._built(walk)
+        # The run tells the full id: nobody can make it ambiguous by pushing another commit that begins alike.
+        commit = walk.app.commit(built if built.startswith(short) else short)
         draft.cite(f"commit {commit.id[:12]}", f"{url}/commit/{commit.id}")
         if not walk.app.is_ancestor(commit.id, MAIN):
             return draft.invalid("source-off-main", f"{commit.id[:12]} is not on main of {repository}")
-        for built in self._said(walk):
-            if built != commit.id:
-                return draft.invalid(
-                    "source-other-commit", f"the tag names {commit.id[:12]}, the run built {built[:12]}"
-                )
+        if built not in ("", commit.id):
+            return draft.invalid("source-other-commit", f"the tag names {commit.id[:12]}, the run built {built[:12]}")
         signer = self._signer(walk, commit)
         if signer is None and replay.demanded(walk, people.SourceAuthorsKnown):
             return draft.unknown(
@@ -45,12 +44,12 @@ class SourceCommit(Link):
             f"{commit.id[:12]} {commit.subject[:60]!r} {f'signed by {signer}' if signer else 'unsigned'}"
         )
 
-    def _said(self, walk: Walk) -> list[str]:
-        """The commit by the recorded run, where it can be read."""
+    def _built(self, walk: Walk) -> str:
+        """The commit by the recorded run; "" where it cannot be read."""
         try:
-            return [str(walk.run.body["commit"])]
+            return str(walk.run.said.commit)
         except InterlockError:
-            return []
+            return ""
 
     def _signer(self, walk: Walk, commit: Commit) -> str | None:
         known = walk.estate_now.people

@@ -8,11 +8,13 @@ from typing import Any, ClassVar
 from interlock.errors import InterlockError, NotFoundError
 from interlock.formats.oci import ImageManifest
 from interlock.formats.sigstore import Statement
+from interlock.platform.books import canonical
+from interlock.platform.books.vocabulary import Statement as Recorded
 from interlock.platform.checks.check import Check
 from interlock.platform.domain.ids import Digest
 from interlock.platform.domain.image import StatementKind
 from interlock.platform.domain.verdict import Finding
-from interlock.platform.proof import canonical, images, replay
+from interlock.platform.proof import images, replay
 from interlock.platform.proof.attest import PREDICATES
 from interlock.platform.proof.link import Draft, Link
 from interlock.platform.proof.statements import documents
@@ -29,7 +31,7 @@ class StatementLink(Link):
         """Where the pipeline's document stands in the predicate; None for a statement without one."""
         return None
 
-    def agrees(self, walk: Walk, statement: Statement, recorded: Mapping[str, Any]) -> str:
+    def agrees(self, walk: Walk, statement: Statement, recorded: Recorded) -> str:
         """What more must hold between statement and ledger entry: the contradiction, or nothing."""
         return ""
 
@@ -43,7 +45,9 @@ class StatementLink(Link):
                 return replay.nothing(walk, draft)
             raise
         draft.cite("attestation as recorded", "ledger", entry.id)
-        recorded = entry.body["statements"][self.kind.value]
+        recorded = entry.said.statements.get(self.kind.value)
+        if recorded is None:
+            return draft.invalid("statement-contradicts", f"the attestation names no {self.kind.value}")
         signed = self._signed(walk, draft, recorded)
         if isinstance(signed, Finding):
             return signed
@@ -54,15 +58,15 @@ class StatementLink(Link):
             return draft.valid("signed with the attest key")
         return replay.judged(walk, draft, checks, replay.image_facts(walk, walk.image_read))
 
-    def _signed(self, walk: Walk, draft: Draft, recorded: Mapping[str, Any]) -> Finding | Statement:
+    def _signed(self, walk: Walk, draft: Draft, recorded: Recorded) -> Finding | Statement:
         registry, name = walk.sources.registry(), walk.image_name
         what = f"{self.kind.value} statement"
-        draft.cite(what, walk.image.repository, recorded["manifest"])
-        draft.cite(what, walk.image.repository, recorded["bundle"])
+        draft.cite(what, walk.image.repository, recorded.manifest)
+        draft.cite(what, walk.image.repository, recorded.bundle)
         outcome, bundles = images.verified(
             registry, name, walk.image.digest, key=walk.attest_key, predicate_type=PREDICATES[self.kind]
         )
-        bundle = next((item for item in bundles if item.manifest == recorded["manifest"]), None)
+        bundle = next((item for item in bundles if item.manifest == recorded.manifest), None)
         if bundle is None:
             reason = outcome.reason.value if outcome.reason else "statement-replaced"
             detail = outcome.detail if outcome.reason else "the recorded statement is gone, another is there"
@@ -73,11 +77,11 @@ class StatementLink(Link):
             images.check_blob(registry, name, digest)
         return bundle.statement
 
-    def _document(self, walk: Walk, draft: Draft, recorded: Mapping[str, Any], signed: Statement) -> str:
+    def _document(self, walk: Walk, draft: Draft, recorded: Recorded, signed: Statement) -> str:
         """The pipeline's own document: still there, and what was signed. The contradiction, or nothing."""
-        if not recorded.get("document"):
+        digest = recorded.document
+        if digest is None:
             return ""
-        digest = Digest(recorded["document"])
         registry, name = walk.sources.registry(), walk.image_name
         what = f"{self.kind.value} document"
         draft.cite(what, walk.image.repository, digest)

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from interlock.errors import InterlockError
+from interlock.formats import yaml
+from interlock.formats.argocd import application
+from interlock.platform.books.vocabulary import SyncFact
 from interlock.platform.domain.ids import Digest
 from interlock.platform.domain.verdict import Finding
 from interlock.platform.estate import layout
@@ -23,9 +26,9 @@ class Sync(Link):
 
     def judge(self, walk: Walk, draft: Draft) -> Finding:
         draft.cite("Application", f"{NAMESPACE}/applications/{walk.application_name}")
-        application = draft.live("the hub", lambda: walk.application)
-        if application is not None:
-            problem = self._live(walk, application)
+        live = draft.live("the hub", lambda: walk.application)
+        if live is not None:
+            problem = self._live(walk, live)
             if problem:
                 return draft.invalid(*problem, remedy="let Argo CD sync, and see what changed the Application")
         revision = walk.revision
@@ -39,24 +42,34 @@ class Sync(Link):
             return draft.invalid("sync-other-image", detail, remedy="wait for the sync, or find out who changed it")
         return self._captured(walk, draft, running) or draft.valid(f"{walk.application_name} at {revision[:12]}")
 
-    def _live(self, walk: Walk, application: Mapping[str, Any]) -> tuple[str, str] | None:
-        spec = application["spec"]
+    def _live(self, walk: Walk, live: Mapping[str, Any]) -> tuple[str, str] | None:
+        spec = live["spec"]
         source, destination = spec.get("source") or {}, spec.get("destination") or {}
         actual = (
-            str(source.get("repoURL", "")).removesuffix(".git"),
-            source.get("targetRevision"),
+            source.get("repoURL"),
+            self._tracked(walk, source.get("targetRevision")),
             source.get("path"),
             destination.get("server"),
         )
-        expected = (walk.url, walk.environment.branch, layout.chart(walk.service_name), walk.environment.cluster)
+        expected = (walk.url, walk.environment.ref, layout.chart(walk.service_name), walk.environment.cluster)
         for name, got, want in zip(("repository", "branch", "path", "cluster"), actual, expected, strict=True):
             if got != want:
                 return "application-altered", f"its {name} is {got}, not {want}"
-        status = application.get("status") or {}
+        status = live.get("status") or {}
         sync, health = (status.get("sync") or {}).get("status"), (status.get("health") or {}).get("status")
         if (sync, health) != ("Synced", "Healthy"):
             return "not-synced", f"{sync or 'never compared'} and {health or 'of unknown health'}"
         return None
+
+    def _tracked(self, walk: Walk, revision: object) -> object:
+        """The full name of what the Application tracks. A short name, as estates of before full names have it, stands
+        for the branch only where the file that the root Application delivers says it too."""
+        if revision != walk.environment.branch:
+            return revision
+        path = layout.application(walk.service_name)
+        data = walk.repository.read(seals.BRANCH, path)
+        source = application.parse(yaml.load(data, file=path).value).source if data else None
+        return walk.environment.ref if source is not None and source.target_revision == revision else revision
 
     def _captured(self, walk: Walk, draft: Draft, running: Digest | None) -> Finding | None:
         """What the controller read after the sync; None when it agrees."""
@@ -68,15 +81,17 @@ class Sync(Link):
                 remedy="the controller captures it in its next round; if it does not, restore the ledger",
             )
         draft.cite("sync as recorded", "ledger", entry.id)
-        digest = entry.evidence["sync"]
+        digest = entry.evidence.get("sync")
+        if digest is None:
+            return draft.invalid("capture-contradicts", "the recorded sync names no evidence")
         draft.cite("sync as read", "evidence store", digest)
-        body = walk.sources.store.get(digest).body
-        read = ((body["application"].get("status") or {}).get("sync") or {}).get("revision")
-        if read != entry.body.get("revision"):
-            return draft.invalid("capture-contradicts", f"recorded {entry.body.get('revision')}, read {read}")
-        workload = body.get("workload")
-        if workload and running:
-            images = [str(item.get("image", "")) for item in workload["spec"]["template"]["spec"]["containers"]]
+        fact = walk.books.fact(SyncFact, digest)
+        read = ((fact.application.get("status") or {}).get("sync") or {}).get("revision")
+        if read != entry.said.revision:
+            return draft.invalid("capture-contradicts", f"recorded {entry.said.revision}, read {read}")
+        if fact.workload and running:
+            containers = fact.workload["spec"]["template"]["spec"]["containers"]
+            images = [str(item.get("image", "")) for item in containers]
             if not any(item.endswith(running) for item in images):
                 return draft.invalid("sync-other-image", f"{', '.join(images)} was captured, {running} runs")
         return None

@@ -1,17 +1,18 @@
 """What an engine recorded about how it ran a TaskRun (annotation ``interlock.dev/capabilities``).
 
-Provenance claims only what is recorded: without the annotation the isolation is ``none`` and no tool is named. Where
-the engine's key is known, the annotation counts only with the signed record (`interlock.formats.tekton.record`).
+Provenance claims only what the engine signed (`interlock.formats.tekton.record`): without a record, or without the
+engine's key to verify it, the isolation is ``none`` and no tool is named. Tekton copies annotations of Pipelines and
+Tasks into TaskRuns, so the annotation alone is anybody's word.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from interlock.errors import InputError, IntegrityError
+from interlock.errors import InputError
 from interlock.formats.sigstore import PublicKey
 from interlock.formats.tekton import record
 
@@ -45,21 +46,36 @@ class Capabilities:
         return tuple(sorted(image for image, by in self.stood_in.items() if by == executor))
 
 
+Read = Callable[[Mapping[str, Any]], Capabilities]
+
+
 def read(task_run: Mapping[str, Any], key: PublicKey | None = None) -> Capabilities:
-    """``key`` is the engine's: with it, what no valid record vouches for is an error and not merely unsaid.
+    """What the engine vouches for. ``key`` is the engine's: with it, what no valid record vouches for is an error;
+    without it nobody can vouch, whatever the annotation says, for whoever may patch a TaskRun may write one.
 
     Raises InputError ``capabilities-invalid``; IntegrityError ``record-missing``, ``record-malformed``,
     ``record-signature``, ``record-mismatch``.
     """
-    value: Any
+    return _parse(task_run, None if key is None else record.verify(task_run, key))
+
+
+def told(task_run: Mapping[str, Any]) -> Capabilities:
+    """What the annotation says, by whomever: to compare with a statement that is signed, never to make one.
+
+    Raises InputError ``capabilities-invalid``.
+    """
+    text = (task_run["metadata"].get("annotations") or {}).get(ANNOTATION)
     try:
-        if key is not None:
-            value = record.verify(task_run, key)
-        else:
-            text = (task_run["metadata"].get("annotations") or {}).get(ANNOTATION)
-            value = None if text is None else json.loads(text)
-        if value is None:
-            return Capabilities("none")
+        value = None if text is None else json.loads(text)
+    except (ValueError, TypeError) as error:
+        raise _invalid(task_run, error) from error
+    return _parse(task_run, value)
+
+
+def _parse(task_run: Mapping[str, Any], value: Any) -> Capabilities:
+    if value is None:
+        return Capabilities("none")
+    try:
         isolation = value.get("isolation", "none")
         if isolation not in STRENGTH:
             raise ValueError(f"isolation {isolation!r}")
@@ -69,13 +85,14 @@ def read(task_run: Mapping[str, Any], key: PublicKey | None = None) -> Capabilit
             tuple(dict(item) for item in value.get("tools") or ()),
             {str(image): str(entry["executed-by"]) for image, entry in (value.get("images") or {}).items()},
         )
-    except IntegrityError:
-        raise
     except (ValueError, AttributeError, TypeError, KeyError) as error:
-        name = task_run["metadata"]["name"]
-        raise InputError(
-            "capabilities-invalid",
-            "an engine's record of how a step ran cannot be read",
-            got=error,
-            where=f"TaskRun {name}, annotation {ANNOTATION}",
-        ) from error
+        raise _invalid(task_run, error) from error
+
+
+def _invalid(task_run: Mapping[str, Any], error: Exception) -> InputError:
+    return InputError(
+        "capabilities-invalid",
+        "an engine's record of how a step ran cannot be read",
+        got=error,
+        where=f"TaskRun {task_run['metadata']['name']}, annotation {ANNOTATION}",
+    )

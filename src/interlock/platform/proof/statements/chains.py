@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives import serialization
 from interlock.formats.oci import strict
 from interlock.formats.signatures import sshkey
 from interlock.formats.sigstore import dsse
-from interlock.platform.proof import canonical
-from interlock.platform.proof.keys import AttestKey
+from interlock.platform.books import canonical
+from interlock.platform.books.keys import AttestKey
 from interlock.platform.proof.statements.hints import Descriptor
 
 PREFIX: Final = "chains.tekton.dev/"

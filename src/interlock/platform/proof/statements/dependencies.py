@@ -11,8 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from interlock.errors import InputError
-from interlock.formats.sigstore import PublicKey
-from interlock.platform.proof import canonical
+from interlock.platform.books import canonical
 from interlock.platform.proof.statements import capabilities, hints
 from interlock.platform.proof.statements.hints import Descriptor
 from interlock.platform.proof.statements.run import FinishedRun, Object
@@ -25,7 +24,7 @@ _INPUT = "inputs/result"
 
 
 def of_pipeline_run(
-    run: FinishedRun, *, record_key: PublicKey | None, contents: bool, deep_inspection: bool
+    run: FinishedRun, *, read: capabilities.Read, contents: bool, deep_inspection: bool
 ) -> list[Descriptor]:
     """``contents``: each task's descriptor holds the whole TaskRun, as build type ``slsa-tekton`` wants it.
 
@@ -43,7 +42,7 @@ def of_pipeline_run(
             definition = {"content": base64.b64encode(text.encode()).decode(), **definition}
         if definition:
             found.append({"name": "pipelineTask", **definition})
-        found += [*_step_actions(task_run), *_executed(task_run, record_key)]
+        found += [*_step_actions(task_run), *_executed(task_run, read)]
     if deep_inspection:
         found += [item for task_run in executed for item in _step_inputs(task_run)]
     found += _named(hints.inputs(run.results))
@@ -54,11 +53,11 @@ def of_pipeline_run(
     return _unique(found)
 
 
-def of_task_run(task_run: Object, *, record_key: PublicKey | None) -> list[Descriptor]:
-    """Raises InputError ``run-image-unpinned``, and what `capabilities.read` raises."""
+def of_task_run(task_run: Object, *, read: capabilities.Read) -> list[Descriptor]:
+    """Raises InputError ``run-image-unpinned``, and what ``read`` raises."""
     definition = reference(task_run)
     found: list[Descriptor] = [{"name": "task", **definition}] if definition else []
-    found += _executed(task_run, record_key)
+    found += _executed(task_run, read)
     found += [*_step_inputs(task_run), *_step_actions(task_run), *_task_inputs(task_run)]
     return _unique(found)
 
@@ -81,9 +80,9 @@ def _step_actions(task_run: Object) -> Iterator[Descriptor]:
             yield {"name": f"stepAction/{step['name']}", **_reference(source)}
 
 
-def _executed(task_run: Object, record_key: PublicKey | None) -> Iterator[Descriptor]:
+def _executed(task_run: Object, read: capabilities.Read) -> Iterator[Descriptor]:
     """Images of steps and sidecars, marked where something stood in for them; the tools that the engine recorded."""
-    status, record = task_run["status"], capabilities.read(task_run, record_key)
+    status, record = task_run["status"], read(task_run)
     for state in [*(status.get("steps") or []), *(status.get("sidecars") or [])]:
         yield _image(task_run, str(state.get("imageID", "")), record)
     for tool in record.tools:

@@ -42,7 +42,18 @@ class Options:
     deep_inspection: bool = False
     """Chains' ``artifacts.pipelinerun.enable-deep-inspection``."""
     record_key: PublicKey | None = None
-    """The engine's key: with it, a TaskRun without its valid record has no provenance."""
+    """The engine's key: with it, a TaskRun without its valid record has no provenance; without it none is believed."""
+    told: bool = False
+    """Take what annotations say, by whomever: to make a statement again that was signed before, never a new one."""
+
+    @property
+    def believes(self) -> bool:
+        """Whether anything that TaskRuns carry of their engine counts."""
+        return self.told or self.record_key is not None
+
+    def read(self, task_run: Object) -> capabilities.Capabilities:
+        """How a TaskRun was executed. Raises as `capabilities.read`."""
+        return capabilities.told(task_run) if self.told else capabilities.read(task_run, self.record_key)
 
 
 def provenance(run: FinishedRun, options: Options = Options()) -> Descriptor:
@@ -55,7 +66,7 @@ def provenance(run: FinishedRun, options: Options = Options()) -> Descriptor:
         raise _unfinished(f"PipelineRun {run.name}")
     found = dependencies.of_pipeline_run(
         run,
-        record_key=options.record_key,
+        read=options.read,
         contents=options.build_type == SLSA_TEKTON,
         deep_inspection=options.deep_inspection,
     )
@@ -66,12 +77,8 @@ def provenance(run: FinishedRun, options: Options = Options()) -> Descriptor:
         products += [product for item in executed for product in task_byproducts(item)]
     # All tasks or none: a task without a record ran with an isolation that nobody vouches for.
     tasks = list(run.executed())
-    recorded = any(capabilities.ANNOTATION in (task["metadata"].get("annotations") or {}) for task in tasks)
-    records = {
-        task["metadata"]["labels"][PIPELINE_TASK]: _said(capabilities.read(task, options.record_key))
-        for task in tasks
-        if recorded
-    }
+    recorded = options.believes and any(_recorded(task) for task in tasks)
+    records = {task["metadata"]["labels"][PIPELINE_TASK]: _said(options.read(task)) for task in tasks if recorded}
     return _statement(run.run, "pipelineRef", subjects, found, products, records, options)
 
 
@@ -80,9 +87,8 @@ def task_provenance(task_run: Object, options: Options = Options()) -> Descripto
     name = str(task_run["metadata"].get("name", ""))
     if condition(task_run).get("status") not in ("True", "False"):
         raise _unfinished(f"TaskRun {name}")
-    found = dependencies.of_task_run(task_run, record_key=options.record_key)
-    recorded = capabilities.ANNOTATION in (task_run["metadata"].get("annotations") or {})
-    records = {name: _said(capabilities.read(task_run, options.record_key))} if recorded else {}
+    found = dependencies.of_task_run(task_run, read=options.read)
+    records = {name: _said(options.read(task_run))} if options.believes and _recorded(task_run) else {}
     return _statement(task_run, "taskRef", task_subjects(task_run), found, task_byproducts(task_run), records, options)
 
 
@@ -180,6 +186,10 @@ def _internal(item: Object, records: Mapping[str, Any], options: Options) -> dic
     if records:
         parameters[CAPABILITIES] = dict(records)
     return parameters
+
+
+def _recorded(task_run: Object) -> bool:
+    return capabilities.ANNOTATION in (task_run["metadata"].get("annotations") or {})
 
 
 def _said(record: capabilities.Capabilities) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from typing import Any
 
 from interlock.errors import InputError
 from interlock.formats.sigstore import Statement
+from interlock.platform.books import moment
 from interlock.platform.domain.ids import CommitId
 from interlock.platform.domain.image import Provenance, Scan
 from interlock.platform.domain.verdict import Verdict
-from interlock.platform.proof.evidence import moment
 from interlock.platform.proof.statements import hints
 from interlock.platform.proof.statements.capabilities import STRENGTH
 from interlock.platform.proof.statements.provenance import CAPABILITIES

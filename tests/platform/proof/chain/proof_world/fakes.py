@@ -80,7 +80,7 @@ class Registry:
 
     @property
     def _listed(self) -> dict[str, Any]:
-        known = self.__dict__.setdefault("_parsed", {})
+        known: dict[str, Any] = self.__dict__.setdefault("_parsed", {})
         for name, data in self.manifests.items():
             if name not in known:
                 known[name] = manifest.parse(data)
@@ -140,7 +140,8 @@ class Remembering:
     """A repository that answers the same question once; for worlds whose git does not change any more."""
 
     def __init__(self, repository: Any) -> None:
-        self._repository, self._known = repository, {}
+        self._repository = repository
+        self._known: dict[Any, Any] = {}
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._repository, name)

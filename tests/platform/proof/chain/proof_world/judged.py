@@ -5,24 +5,24 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from proof_world.objects import PLAN
-from pydantic import TypeAdapter
-
 from interlock.clients.forge import model as forge_model
 from interlock.clients.tickets import record as tickets_model
-from interlock.platform.checks import GateFacts, RecordFacts
+from interlock.platform.books.vocabulary import ApprovalCaptured, RecordAnswered, ReviewFact
+from interlock.platform.checks import GateFacts
 from interlock.platform.domain.approval import Approval
 from interlock.platform.domain.change import Change, CommitFacts
 from interlock.platform.domain.classification import Classification
 from interlock.platform.domain.delivery import DeliveryKind
 from interlock.platform.domain.ids import CommitId, Digest, ObjectId, PersonId, ServiceName
 from interlock.platform.domain.pull import PullRequest, Review, ReviewState
-from interlock.platform.domain.record import ChangeRecord, RecordApproval, RecordApprovalState, RecordState
+from interlock.platform.domain.record import ChangeRecord, RecordApproval, RecordApprovalState, RecordFacts, RecordState
 from interlock.platform.domain.result import ResultIds, service_paths
-from interlock.platform.proof import capture, kinds
+from interlock.platform.proof import capture
+
+from .objects import PLAN
 
 if TYPE_CHECKING:
-    from proof_world.world import World
+    from .world import World
 
 
 def facts(
@@ -69,16 +69,9 @@ def facts(
 
 def first_seen(world: World, approval: Approval, raw: forge_model.Review) -> Approval:
     """As delivery captures a review in the round in which it is new."""
-    source = f"{approval.repository}/pulls/{approval.number}/reviews/{approval.review}"
-    read = capture.capture(world.store, "review", source, raw, reader="interlock", now=world.clock())
-    body = TypeAdapter(Approval).dump_python(approval, mode="json")
-    world.ledger.append(
-        kinds.APPROVAL_CAPTURED,
-        f"{approval.repository}#{approval.number}",
-        key=f"approval-captured/{source}",
-        body=body,
-        evidence={"review": read},
-    )
+    body = ApprovalCaptured.of(approval)
+    read = world.books.capture(ReviewFact(capture.as_json(raw)), body.source, now=world.clock())
+    world.books.write(f"{approval.repository}#{approval.number}", body, key=body.key, evidence={"review": read})
     return replace(approval, evidence=read)
 
 
@@ -107,8 +100,8 @@ def record(world: World, facts: GateFacts, answer: RecordApprovalState) -> Recor
     world.tickets.rows[live.sys_id] = [tickets_model.approval(row)]
     plan = Digest(live.plan_digest())
     if answer is RecordApprovalState.APPROVED:
-        body = {"row": f"row{number}", "account": "carol", "plan": plan}
-        world.ledger.append(kinds.RECORD_ANSWERED, number, key=f"answer/{number}", body=body)
+        body = RecordAnswered(f"row{number}", "carol", plan)
+        world.books.write(number, body, key=body.key(number))
     approval = RecordApproval("carol", answer, shown=plan)
     read = ChangeRecord(
         number=number,  # type: ignore[arg-type]

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from proof_world.fakes import START
-
 from interlock.clients.forge import model as forge_model
 from interlock.clients.tickets import record as tickets_model
+from interlock.formats.sigstore import PrivateKey
+from interlock.formats.tekton import record
 from interlock.platform.domain.ids import ServiceName
 from interlock.platform.domain.pull import PullRequest
 from interlock.platform.proof.statements.run import FinishedRun
+
+from .fakes import START
 
 NAME = "integration/payments"
 IMAGE = f"registry.acme.test/{NAME}"
@@ -76,7 +78,10 @@ def scan_document(verdict: str) -> dict[str, Any]:
     }
 
 
-def finished_run(commit: str, tag: str, digest: str, sbom: str, scan: str, isolation: str) -> FinishedRun:
+def finished_run(
+    commit: str, tag: str, digest: str, sbom: str, scan: str, isolation: str, engine: PrivateKey
+) -> FinishedRun:
+    """With the records that ``engine`` signed of its TaskRuns."""
     results = {
         "IMAGE_URL": f"{IMAGE}:{tag}",
         "IMAGE_DIGEST": digest,
@@ -105,19 +110,19 @@ def finished_run(commit: str, tag: str, digest: str, sbom: str, scan: str, isola
             "pipelineSpec": {"tasks": [{"name": name} for name in tasks]},
         },
     }
-    record = {
+    capabilities = {
         "isolation": isolation,
         "network": [],
         "tools": [{"name": "python", "version": "3.11"}],
         "images": {TOOLBOX: {"executed-by": "installed-toolbox"}},
     }
-    task_runs = [
+    task_runs: list[dict[str, Any]] = [
         {
             "metadata": {
                 "name": f"payments-{commit[:12]}-{name}",
                 "namespace": "ci",
                 "labels": {"tekton.dev/pipelineTask": name},
-                "annotations": {"interlock.dev/capabilities": json.dumps(record)},
+                "annotations": {"interlock.dev/capabilities": json.dumps(capabilities)},
             },
             "status": {
                 **done,
@@ -126,17 +131,19 @@ def finished_run(commit: str, tag: str, digest: str, sbom: str, scan: str, isola
         }
         for name in tasks
     ]
+    for task_run in task_runs:
+        task_run["metadata"]["annotations"][record.ANNOTATION] = record.sign(task_run, capabilities, engine)
     return FinishedRun(run, task_runs)
 
 
-def application_of(environment: str, branch: str, cluster: str, revision: str) -> dict[str, Any]:
+def application_of(environment: str, ref: str, cluster: str, revision: str) -> dict[str, Any]:
     return {
         "kind": "Application",
         "metadata": {"name": f"payments-{environment}", "namespace": "argocd"},
         "spec": {
             "source": {
                 "repoURL": f"https://git/acme/env-{environment}",
-                "targetRevision": branch,
+                "targetRevision": ref,
                 "path": "apps/payments",
             },
             "destination": {"server": cluster, "namespace": "payments"},

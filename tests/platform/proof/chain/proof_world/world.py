@@ -10,9 +10,28 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
-from proof_world import judged
-from proof_world.fakes import START, Clock, Cluster, Forge, Registry, Remembering, Tickets
-from proof_world.objects import (
+
+from interlock.clients.git import Identity, Repository
+from interlock.clients.git import keys as git_keys
+from interlock.errors import UnreachableError
+from interlock.formats.oci import image, sha256
+from interlock.formats.signatures import openpgp, sshsig
+from interlock.formats.sigstore import PrivateKey, referrers, statement
+from interlock.platform.books import Books, Entry, EvidenceStore, Ledger
+from interlock.platform.books.keys import AttestKey
+from interlock.platform.books.vocabulary import Body, Merged, Sealed, Synced, subject
+from interlock.platform.domain.delivery import DeliveryKind
+from interlock.platform.domain.ids import CommitId, Digest, EnvironmentName, ServiceName
+from interlock.platform.domain.pull import PullRequest
+from interlock.platform.domain.record import RecordApprovalState
+from interlock.platform.estate import Keys, load, sample
+from interlock.platform.proof import attest, capture
+from interlock.platform.proof.sources import Sources
+from interlock.platform.proof.statements import provenance
+
+from . import judged
+from .fakes import START, Clock, Cluster, Forge, Registry, Remembering, Tickets
+from .objects import (
     IMAGE,
     NAME,
     SERVICE,
@@ -26,24 +45,6 @@ from proof_world.objects import (
     values,
 )
 
-from interlock.clients.git import Identity, Repository
-from interlock.clients.git import keys as git_keys
-from interlock.errors import UnreachableError
-from interlock.formats.oci import image, sha256
-from interlock.formats.signatures import openpgp, sshsig
-from interlock.formats.sigstore import PrivateKey, referrers, statement
-from interlock.platform.domain.delivery import DeliveryKind
-from interlock.platform.domain.ids import CommitId, Digest, EnvironmentName, ServiceName
-from interlock.platform.domain.pull import PullRequest
-from interlock.platform.domain.record import RecordApprovalState
-from interlock.platform.estate import Keys, load, sample
-from interlock.platform.proof import attest, capture, kinds
-from interlock.platform.proof.evidence import EvidenceStore
-from interlock.platform.proof.keys import AttestKey
-from interlock.platform.proof.ledger import Ledger
-from interlock.platform.proof.sources import Sources
-from interlock.platform.proof.statements import provenance
-
 
 class World:
     """Everything, with the acts of the platform as methods."""
@@ -54,6 +55,7 @@ class World:
         self.seal_secret, self.seal_cert = git_keys.generate_openpgp("Seal <seal@acme.test>")
         self.forge_secret, self.forge_cert = git_keys.generate_openpgp("Forge <forge@acme.test>")
         self.release = PrivateKey(ec.generate_private_key(ec.SECP256R1()))
+        self.engine = PrivateKey(ec.generate_private_key(ec.SECP256R1()))
         secret = PrivateKey(ec.generate_private_key(ec.SECP256R1()))
         self.attest = AttestKey(secret.public, secret)
         self.people = {name: git_keys.generate_ssh(name) for name in ("dana", "sam", "rita", "pat")}
@@ -62,8 +64,7 @@ class World:
         self.repositories = {
             name: Repository.init(folder / f"{name}.git") for name in ("platform", "env-dev", "env-prod", "payments")
         }
-        self.store = EvidenceStore(folder / "evidence")
-        self.ledger = Ledger(folder / "ledger.jsonl", self.attest, now=self.clock)
+        self.books = self._books(folder, self.clock)
         self.unreachable: set[str] = set()
         self.pulls = 6
         self._platform()
@@ -76,9 +77,25 @@ class World:
         made.registry, made.forge = copy.deepcopy(self.registry), copy.deepcopy(self.forge)
         made.tickets, made.clusters = copy.deepcopy(self.tickets), copy.deepcopy(self.clusters)
         made.repositories = {name: Repository(folder / f"{name}.git") for name in self.repositories}
-        made.store = EvidenceStore(folder / "evidence")
-        made.ledger = Ledger(folder / "ledger.jsonl", self.attest, now=made.clock)
+        made.books = self._books(folder, made.clock)
         return made
+
+    def _books(self, folder: Path, clock: Clock) -> Books:
+        ledger = Ledger(folder / "ledger.jsonl", self.attest, now=clock)
+        return Books(ledger, EvidenceStore(folder / "evidence"), "interlock")
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.books.ledger
+
+    @property
+    def store(self) -> EvidenceStore:
+        return self.books.store
+
+    def found(self, kind: type[Body], subject: str | None = None) -> list[Entry]:
+        """Entries of that kind, oldest first."""
+        every = [entry for entry in self.ledger.entries() if entry.kind == kind.KIND]
+        return [entry for entry in every if subject in (None, entry.subject)]
 
     def freeze(self) -> None:
         """From now on git does not change: every question to it is asked once."""
@@ -93,8 +110,7 @@ class World:
             return value
 
         return Sources(
-            store=EvidenceStore(self.store.folder),
-            ledger=Ledger(self.ledger.path, AttestKey(self.attest.public)),
+            books=Books(Ledger(self.ledger.path, AttestKey(self.attest.public)), EvidenceStore(self.store.folder)),
             seal=self.seal_cert,
             cluster=lambda url: reach(url.removeprefix("https://"), self.clusters[url]),
             mirror=lambda name: reach(f"git-{name}", self.repositories[name]),
@@ -152,9 +168,18 @@ class World:
     # The build.
 
     def build(
-        self, text: str = "one", *, verdict: str = "pass", isolation: str = "bubblewrap", branch: str = "main"
+        self,
+        text: str = "one",
+        *,
+        verdict: str = "pass",
+        isolation: str = "bubblewrap",
+        branch: str = "main",
+        vouched: bool = True,
     ) -> tuple[str, Digest]:
-        """A commit of the app repo, its pipeline run, image, documents and signature: (tag, digest)."""
+        """A commit of the app repo, its pipeline run, image, documents and signature: (tag, digest).
+
+        ``vouched``: whether the controller knows the engine's key, and so believes its records.
+        """
         repo = self.repositories["payments"]
         parents = [self.tip("payments", "main")] if repo.refs() else []
         tree = repo.write_tree({"flow.msgflow": text.encode()})
@@ -173,16 +198,16 @@ class World:
             statement.image_signature(digest), subject=content.descriptor, key=self.release, created=START
         )
         self.registry.push(NAME, signed)
-        run = finished_run(commit, tag, digest, documents["cyclonedx"], documents["vnd.interlock.scan"], isolation)
-        self.clusters["https://hub-cluster"].put(copy.deepcopy(run.run))
+        sbom, scan = documents["cyclonedx"], documents["vnd.interlock.scan"]
+        run = finished_run(commit, tag, digest, sbom, scan, isolation, self.engine)
+        self.clusters["https://hub-cluster"].put(copy.deepcopy(dict(run.run)))
         attest.attest(
             run,
             registry=self.registry,  # type: ignore[arg-type]
             key=self.attest,
-            store=self.store,
-            ledger=self.ledger,
+            record_key=self.engine.public if vouched else None,
+            books=self.books,
             source="https://hub-cluster",
-            reader="interlock",
             now=self.clock,
         )
         self.run = run
@@ -232,39 +257,36 @@ class World:
         result = {path: item for path, item in facts.result.items if item}  # type: ignore[union-attr]
         evidence = {
             "merge": capture.capture_merge(
-                self.store,
+                self.books,
                 repository=f"https://git/acme/{name}",
                 pull=merged,
                 commit=repo.commit(merge),
                 expected_tree=tree,
                 result=result,
-                reader="interlock",
                 now=self.clock(),
             )
         }
         if where.sealed:
             evidence["reviews"] = capture.capture_reviews(
-                self.store, facts, raw={"pull": merged, "reviews": self.forge.given[number]}, reader="interlock"
+                self.books, facts, raw={"pull": merged, "reviews": self.forge.given[number]}
             )
         if facts.record.record:
-            evidence["record"] = capture.capture_record(
-                self.store, facts, raw={}, source="https://tickets", reader="interlock"
-            )
-        decision = kinds.merged(
-            self.ledger,
+            evidence["record"] = capture.capture_record(self.books, facts, raw={}, source="https://tickets")
+        merged_as = Merged(
             environment=EnvironmentName(environment),
             service=service,
-            kind=kind.value,
+            kind=kind,
             repository=f"https://git/acme/{name}",
             pull=number,
             base=CommitId(base),
             head=CommitId(head),
             merge=CommitId(merge),
-            result=result,  # type: ignore[arg-type]
+            result=result,
             platform_commit=CommitId(platform_commit or self.platform_commit),
-            evidence=evidence,
             record=facts.record.number,
         )
+        key = Merged.key(merged_as.repository, merge)
+        decision = self.books.write(merged_as.subject, merged_as, key=key, evidence=evidence)
         if where.sealed:
             self.seal(environment, merge, decision.id, service=service)
         return self.tip(name, where.branch)
@@ -283,15 +305,8 @@ class World:
         message = f"Seal {environment} {merge[:12]}\n\nProven.\n\nArgocd-gpg-seal: {decision}\n"
         tree = tree or self.repositories[name].tree(merge)
         made = self.commit(name, [self.tip(name, "sealed"), merge], tree, message, by=by, branch="sealed")
-        kinds.sealed(
-            self.ledger,
-            environment=EnvironmentName(environment),
-            service=service,
-            repository=f"https://git/acme/{name}",
-            seal=CommitId(made),
-            merge=CommitId(merge),
-            decision=decision,
-        )
+        body = Sealed(f"https://git/acme/{name}", CommitId(made), CommitId(merge), decision)
+        self.books.write(subject(EnvironmentName(environment), service), body, key=body.key)
         return made
 
     # The cluster.
@@ -299,26 +314,20 @@ class World:
     def sync(self, environment: str, revision: str, tag: str, digest: str) -> None:
         """What Argo CD and the cluster show after a sync, and the controller's capture of it."""
         where = self.estate.environment(environment)
-        application = application_of(environment, where.branch, where.cluster, revision)
+        application = application_of(environment, where.ref, where.cluster, revision)
         workload = deployment(f"{IMAGE}:{tag}@{digest}")
         self.clusters["https://hub-cluster"].put(application)
         self.clusters[where.cluster].put(workload)
         evidence = capture.capture_sync(
-            self.store,
+            self.books,
             source=f"{where.cluster}/payments",
             application=application,
             workload=workload,
-            reader="interlock",
             now=self.clock(),
         )
-        kinds.synced(
-            self.ledger,
-            environment=EnvironmentName(environment),
-            service=SERVICE,
-            application=f"payments-{environment}",
-            revision=CommitId(revision),
-            evidence={"sync": evidence},
-        )
+        body = Synced(f"payments-{environment}", CommitId(revision))
+        where_to = subject(EnvironmentName(environment), SERVICE)
+        self.books.write(where_to, body, key=body.key, evidence={"sync": evidence})
 
     def onboard(self, environment: str) -> None:
         files = {"argocd/payments.yaml": "kind: Application\n", **values(environment, "", "")}

@@ -1,0 +1,120 @@
+"""The Merkle tree over the ledger's lines, in tiles.
+
+``<ledger>.tiles/tile/<L>/<N>`` holds the hashes as C2SP tlog-tiles has them; a tile that still grows has its full name
+already (a server answers ``.p/<W>`` with its first W hashes). There are no entry bundles: their entries end at 65,535
+bytes, and ours do not. Everything here is derived from the ledger, is not synced, and is made again when it is wrong.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from interlock.errors import InputError
+from interlock.formats.tlog import merkle, tiles
+from interlock.formats.tlog.tiles import HASH, HEIGHT, WIDTH, Tile
+from interlock.platform.books.heads import DoubtError
+from interlock.platform.books.journal import write
+
+
+class Tree:
+    """A tree that grows. What was not saved is kept in memory."""
+
+    def __init__(self, folder: Path, size: int = 0) -> None:
+        """The tree of the first ``size`` leaves, from the tiles in ``folder``. Raises DoubtError when one is missing:
+        whether they are right is seen by the root."""
+        self._folder = folder
+        self._held: dict[tuple[int, int], bytes] = {}
+        self._unsaved: dict[tuple[int, int], int] = {}
+        for level in range((size.bit_length() + HEIGHT - 1) // HEIGHT):
+            # Tiles that are not full have no parent that could tell whether they are right: they are read once.
+            index = (size >> HEIGHT * level) // WIDTH
+            if width := tiles.width(level, index, size):
+                self._held[level, index] = self._stored(level, index)[: width * HASH]
+        try:
+            self._edge = merkle.Edge(size, tiles.reader(self.tile))
+        except InputError as error:
+            raise DoubtError from error
+
+    @property
+    def size(self) -> int:
+        return self._edge.size
+
+    @property
+    def root(self) -> bytes:
+        return self._edge.root()
+
+    def add(self, leaf: bytes) -> None:
+        for level, found in enumerate(self._edge.append(leaf)[::HEIGHT]):
+            index, position = divmod((self.size - 1) >> HEIGHT * level, WIDTH)
+            self._held[level, index] = self._held.get((level, index), b"") + found
+            self._unsaved.setdefault((level, index), position)
+
+    def save(self) -> None:
+        """Write what is new to the folder. Raises OSError; then it is still new."""
+        for (level, index), position in list(self._unsaved.items()):
+            data = self._held[level, index]
+            path = self._folder / Tile(level, index).path
+            try:
+                handle = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
+            except FileNotFoundError:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                handle = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
+            try:
+                os.lseek(handle, position * HASH, os.SEEK_SET)
+                write(handle, data[position * HASH :])
+            finally:
+                os.close(handle)
+            del self._unsaved[level, index]
+            if len(data) == WIDTH * HASH:
+                del self._held[level, index]
+
+    def tile(self, level: int, index: int) -> bytes:
+        """Its hashes as they are held or stored."""
+        held = self._held.get((level, index))
+        return self._stored(level, index) if held is None else held
+
+    def leaves(self, index: int) -> bytes:
+        """The hashes of tile ``index`` of the lowest level, proven to be the tree's. Raises DoubtError."""
+        return self._proven(0, index)
+
+    def path(self, index: int, size: int) -> list[bytes]:
+        """The audit path of leaf ``index`` in the tree of ``size`` leaves. Raises DoubtError."""
+        return self._read(lambda read: merkle.inclusion(index, size, read))
+
+    def root_at(self, size: int) -> bytes:
+        """The root of the first ``size`` leaves. Raises DoubtError."""
+        return self._read(lambda read: [merkle.root(size, read)])[0]
+
+    def differing(self) -> Iterator[str]:
+        """Names of tiles in the folder that hold something else; those that are missing or short do not count."""
+        for (level, index), data in self._held.items():
+            stored = self._stored(level, index)[: len(data)]
+            if not data.startswith(stored):
+                yield Tile(level, index).path
+
+    def _proven(self, level: int, index: int) -> bytes:
+        held = self._held.get((level, index))
+        if held is not None:
+            return held
+        if not tiles.width(level, index, self.size):
+            raise DoubtError
+        data = self._stored(level, index)
+        above, position = divmod(index, WIDTH)
+        expected = self._proven(level + 1, above)[position * HASH : (position + 1) * HASH]
+        if len(data) != WIDTH * HASH or merkle.fold(data) != expected:
+            raise DoubtError
+        return data
+
+    def _read(self, make: Callable[[merkle.Read], list[bytes]]) -> list[bytes]:
+        try:
+            return make(tiles.reader(self.tile))
+        except InputError as error:
+            raise DoubtError from error
+
+    def _stored(self, level: int, index: int) -> bytes:
+        with suppress(FileNotFoundError):
+            return (self._folder / Tile(level, index).path).read_bytes()
+        return b""

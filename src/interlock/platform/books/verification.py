@@ -1,0 +1,95 @@
+"""The whole ledger judged against itself and its checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from interlock.errors import IntegrityError
+from interlock.formats.tlog import merkle
+from interlock.platform.books import entries
+from interlock.platform.books.checkpoints import Checkpoint
+from interlock.platform.books.entries import GENESIS, Entry, Unknown
+from interlock.platform.books.journal import Journal
+from interlock.platform.books.keys import AttestKey
+from interlock.platform.domain.ids import Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """The first place where the ledger is not whole. ``sequence`` counts from 1; 0 means the checkpoint itself."""
+
+    sequence: int
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The outcome of :meth:`Ledger.verify`."""
+
+    size: int
+    head: Digest
+    fault: Fault | None
+
+    @property
+    def whole(self) -> bool:
+        return self.fault is None
+
+
+def verify(journal: Journal, checkpoint: Checkpoint | None, key: AttestKey) -> Report:
+    """Every line has its place in the chain, and its bytes are those that were signed.
+
+    Signatures are verified one by one only where no signed root covers the entries; when the root does not come out,
+    everything is judged again, one by one, for the name of the first fault.
+    """
+    covered = checkpoint.size if checkpoint and checkpoint.root is not None else 0
+    report = _judge(journal.lines(), checkpoint, key, covered)
+    if covered and report.fault is not None and report.fault.reason != "ledger-format-unknown":
+        return _judge(journal.lines(), checkpoint, key, 0)
+    return report
+
+
+def _judge(lines: Iterable[bytes], checkpoint: Checkpoint | None, key: AttestKey, covered: int) -> Report:
+    head, number, unknown, edge = GENESIS, 0, None, merkle.Edge()
+    for number, line in enumerate(lines, 1):
+        try:
+            entry = entries.parse(line)
+        except IntegrityError:
+            return Report(number - 1, head, Fault(number, "ledger-entry-altered", f"entry {number} cannot be read"))
+        fault = _misplaced(entry, line, number, head, key, proven=number <= covered)
+        if fault:
+            return Report(number - 1, head, fault)
+        if isinstance(entry, Unknown):
+            unknown = unknown or Fault(
+                number, "ledger-format-unknown", f"entry {number} has format {entry.format}: a later release wrote it"
+            )
+        edge.append(merkle.leaf_hash(line))
+        head = entry.id
+        if checkpoint and number == checkpoint.size and not checkpoint.fits(head, edge.root()):
+            detail = "the checkpoint signs another entry here, or others before it"
+            return Report(number, head, Fault(number, "ledger-rewritten", detail))
+    return Report(number, head, _against(checkpoint, number) or unknown)
+
+
+def _misplaced(
+    entry: Entry | Unknown, line: bytes, number: int, head: Digest, key: AttestKey, *, proven: bool
+) -> Fault | None:
+    if isinstance(entry, Entry):
+        own = entry.hashed() if proven else entries.authentic(line, entry, key)
+        if own and entry.sequence > number:
+            return Fault(number, "ledger-entry-missing", f"entry {number} is missing")
+        if not own:
+            return Fault(number, "ledger-entry-altered", f"entry {number} was altered")
+    if entry.sequence != number or entry.previous != head:
+        return Fault(number, "ledger-order", f"entry {number} is out of order")
+    return None
+
+
+def _against(checkpoint: Checkpoint | None, size: int) -> Fault | None:
+    if checkpoint is None:
+        # One entry without a checkpoint is a writer that died before its first acknowledgement.
+        return Fault(0, "checkpoint-missing", "the checkpoint is missing") if size > 1 else None
+    if size < checkpoint.size:
+        return Fault(size + 1, "ledger-truncated", f"the checkpoint signs {checkpoint.size} entries, {size} are here")
+    return None

@@ -1,0 +1,126 @@
+"""What a team's ``.tekton/push.yaml`` may say of its build, and what the platform writes into the run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from interlock.errors import InterlockError, RefusedError
+from interlock.formats import yaml
+from interlock.platform import catalog
+from interlock.platform.controller import push_file
+from interlock.platform.estate import Estate
+from interlock.tekton.spec import admission
+from interlock.tekton.spec.flags import Flags
+
+GOLDEN = (Path(__file__).parents[3] / "examples" / "payments" / push_file.FILE).read_text()
+COMMIT = "1" * 40
+CLAIM: dict[str, Any] = {
+    "volumeClaimTemplate": {
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+    }
+}
+
+
+def run_of(estate: Estate, text: str) -> dict[str, Any]:
+    return push_file.pipeline_run(estate, estate.service("payments"), COMMIT, text.encode())
+
+
+def spec(**fields: Any) -> str:
+    """The golden file with more in its spec."""
+    found = yaml.load(GOLDEN, file="push.yaml").value
+    found["spec"].update(fields)
+    return yaml.dump(found)
+
+
+def test_the_runs_files_lie_in_a_claim_of_its_own(estate: Estate) -> None:
+    run = run_of(estate, GOLDEN)
+    assert run["spec"]["workspaces"] == [{"name": "source", **CLAIM}]
+    assert set(run["spec"]) == {"pipelineRef", "params", "workspaces"}
+
+
+def test_tekton_admits_the_run_with_the_catalog_that_it_names(estate: Estate) -> None:
+    documents = [yaml.load(yaml.dump(run_of(estate, GOLDEN)), file="run.yaml")]
+    documents += [found for name, data in catalog.manifests().items() for found in yaml.load_all(data, file=name)]
+    outcome = admission.judge(documents, Flags())
+    assert outcome.judged > 3
+    assert [placed for placed in outcome.findings if placed.finding.severity == "error"] == []
+
+
+def test_timeouts_are_the_teams(estate: Estate) -> None:
+    assert run_of(estate, spec(timeouts={"pipeline": "20m"}))["spec"]["timeouts"] == {"pipeline": "20m"}
+
+
+def test_the_workspace_that_earlier_golden_paths_wrote_may_stay(estate: Estate) -> None:
+    assert run_of(estate, spec(workspaces=[{"name": "source", **CLAIM}])) == run_of(estate, GOLDEN)
+
+
+@pytest.mark.parametrize(
+    "workspaces",
+    [
+        [{"name": "source", "persistentVolumeClaim": {"claimName": "advisories"}}],
+        [{"name": "source", "persistentVolumeClaim": {"claimName": "pvc-0123456789"}}],
+        [{"name": "source", "secret": {"secretName": "release-key"}}],
+        [{"name": "source", "configMap": {"name": "any"}}],
+        [{"name": "source", "projected": {"sources": [{"secret": {"name": "release-key"}}]}}],
+        [{"name": "source", "csi": {"driver": "any"}}],
+        [{"name": "source", "emptyDir": {}}],
+        [{"name": "source", "subPath": "..", **CLAIM}],
+        [{"name": "source", "persistentVolumeClaim": {"claimName": "advisories"}, **CLAIM}],
+        [{"name": "source", **CLAIM}, {"name": "source", "persistentVolumeClaim": {"claimName": "advisories"}}],
+        [
+            {
+                "name": "source",
+                "volumeClaimTemplate": {"metadata": {"name": "advisories"}, **CLAIM["volumeClaimTemplate"]},
+            }
+        ],
+        [],
+        None,
+        "source",
+    ],
+)
+def test_no_workspace_is_the_teams(estate: Estate, workspaces: object) -> None:
+    with pytest.raises(RefusedError) as refused:
+        run_of(estate, spec(workspaces=workspaces))
+    assert refused.value.code == "run-not-golden"
+    assert "workspaces" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "field",
+    ["taskRunTemplate", "taskRunSpecs", "podTemplate", "serviceAccountName", "pipelineSpec", "status", "volumes"],
+)
+def test_nor_is_anything_else(estate: Estate, field: str) -> None:
+    with pytest.raises(RefusedError) as refused:
+        run_of(estate, spec(**{field: {}}))
+    assert refused.value.code == "run-not-golden"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "apiVersion: tekton.dev/v1\nkind: PipelineRun\n",
+        "apiVersion: tekton.dev/v1\nkind: PipelineRun\nspec: [1]\n",
+        spec(params=None),
+        spec(params=7),
+        spec(params=True),
+        spec(params="git-url"),
+        spec(params=[7, None, ["x"]]),
+        spec(params=[{"name": ["x"], "value": {}}]),
+        spec(pipelineRef=[]),
+    ],
+)
+def test_a_malformed_file_is_an_error_with_a_code(estate: Estate, text: str) -> None:
+    with pytest.raises(InterlockError) as error:
+        run_of(estate, text)
+    assert error.value.code.startswith(("run-", "yaml-"))
+
+
+@pytest.mark.parametrize("metadata", [None, "x", [], {"annotations": None}, {"annotations": ["x"]}])
+def test_odd_metadata_is_left_out(estate: Estate, metadata: object) -> None:
+    found = {**yaml.load(GOLDEN, file="push.yaml").value, "metadata": metadata}
+    assert run_of(estate, yaml.dump(found))["metadata"]["name"] == f"payments-{COMMIT[:12]}"

@@ -1,0 +1,238 @@
+"""One round of the controller over open pull requests, of which one is hostile: the others are judged and merged."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from interlock.clients.forge import Comment, CommitStatus
+from interlock.clients.git import Repository
+from interlock.errors import NotFoundError, RefusedError, UnreachableError
+from interlock.platform.controller.deliveries import Deliveries
+from interlock.platform.estate.protection import GATE_STATUS
+from interlock.platform.proof.sources import Sources
+
+if TYPE_CHECKING:
+    from interlock.clients.forge import PullRequest, Review
+
+    from .conftest import World
+
+HOSTILE = "hostile"
+"""Title of the pull request for which a call of the forge fails."""
+
+
+class Forge:
+    """The world's pull requests by the names of ``ForgeClient``; ``faults`` are raised for those titled HOSTILE."""
+
+    def __init__(self, world: World) -> None:
+        self.world, self.faults = world, dict[str, Exception]()
+        self.told: dict[str, list[CommitStatus]] = {}
+        self.said: dict[int, list[Comment]] = {}
+        self.pull = world.pull
+
+    def _meet(self, call: str, number: int) -> None:
+        if self.world.pulls[number].title == HOSTILE and call in self.faults:
+            raise self.faults[call]
+
+    def pulls(self, owner: str, repo: str, *, state: str = "open") -> list[PullRequest]:
+        mine = f"{owner}/{repo}" == self.world.repository
+        return [item for item in self.world.pulls.values() if mine and item.state == state]
+
+    def reviews(self, owner: str, repo: str, number: int) -> list[Review]:
+        self._meet("reviews", number)
+        return list(self.world.given[number])
+
+    def statuses(self, owner: str, repo: str, sha: str) -> list[CommitStatus]:
+        return self.told.get(sha, [])[::-1]
+
+    def set_status(self, owner: str, repo: str, sha: str, **values: Any) -> None:
+        number = next(item.number for item in self.world.pulls.values() if item.head_sha == sha)
+        self._meet("set_status", number)
+        values.pop("target_url")
+        made = CommitStatus(
+            id=1, **values, target_url="", creator="interlock", creator_id=1, created_at=self.world.now()
+        )
+        self.told.setdefault(sha, []).append(made)
+
+    def comments(self, owner: str, repo: str, number: int) -> list[Comment]:
+        return self.said.get(number, [])
+
+    def comment(self, owner: str, repo: str, number: int, body: str) -> None:
+        self.said.setdefault(number, []).append(Comment(1, "interlock", 1, body, self.world.now()))
+
+    def edit_pull(self, owner: str, repo: str, number: int, **changes: Any) -> PullRequest:
+        return self.world.edit(number, **changes)
+
+    def merge(self, owner: str, repo: str, number: int, **values: Any) -> PullRequest:
+        self._meet("merge", number)
+        return self.world.merge(owner, repo, number, **values)
+
+    def state(self, number: int) -> tuple[str, str]:
+        """(state, description) of the newest verdict."""
+        last = self.told[self.world.pulls[number].head_sha][-1]
+        assert last.context == GATE_STATUS
+        return last.state, last.description
+
+
+class Round:
+    """The controller of one environment that has no approvals and no records (dev)."""
+
+    def __init__(self, world: World) -> None:
+        self.world, self.forge = world, Forge(world)
+
+        def down(*_: object) -> Any:
+            raise UnreachableError("unreachable", "no answer")
+
+        def mirror(name: str) -> Repository:
+            if name != world.environment.repository:
+                raise NotFoundError("git-not-found", "no such repository")
+            world.git.fetch()
+            return world.git
+
+        self.tickets = SimpleNamespace(get=down)
+        books = world.books
+        sources = Sources(
+            books, world.keys.seal[1], down, mirror, lambda: self.forge, down, lambda: self.tickets  # type: ignore[arg-type, return-value]
+        )  # fmt: skip
+        view = SimpleNamespace(
+            estate=lambda: world.estate,
+            mirror=mirror,
+            connections=SimpleNamespace(forge=lambda: self.forge, tickets=lambda: self.tickets),
+            context=SimpleNamespace(
+                tickets=SimpleNamespace(name="https://tickets"),
+                identity=lambda _: SimpleNamespace(email="interlock@acme.test"),
+            ),
+            sources=sources,
+            books=books,
+            seal_certificate=world.keys.seal[1],
+            seal_secret=world.keys.seal[0],
+            now=world.now,
+        )
+        self.deliveries = Deliveries(view, world.environment.name)  # type: ignore[arg-type]
+
+    def play(self, rounds: int = 4) -> None:
+        for _ in range(rounds):
+            self.deliveries.run()
+
+    def merged(self) -> list[int]:
+        return [item.number for item in self.world.pulls.values() if item.merged]
+
+
+@pytest.fixture
+def dev(make_world: Callable[[str], World]) -> Round:
+    """dev, with two services that are registered and not onboarded yet."""
+    world = make_world("dev")
+    made = {
+        name: world.estate.service("payments").model_copy(
+            update={"name": name, "image": f"registry.acme.test/integration/{name}", "configuration_item": name}
+        )
+        for name in ("orders", "refunds")
+    }
+    world.estate = dataclasses.replace(world.estate, services={**world.estate.services, **made})
+    return Round(world)
+
+
+def onboard(world: World, service: str, title: str) -> int:
+    """A delivery that dev takes with nobody's approval."""
+    files = world.golden(world.estate.service(service), world.environment)
+    return world.propose(f"onboard/{service}", files, title=title).number
+
+
+SECRET = "see https://dana:s3cret@git.acme.test/"
+"""What evidence must not hold: everybody who may review can write it."""
+
+
+def test_one_that_cannot_be_judged_is_told_so_and_the_others_go_on(dev: Round) -> None:
+    hostile = onboard(dev.world, "refunds", HOSTILE)
+    good = onboard(dev.world, "orders", "orders: onboarding to dev")
+    dev.world.approve(hostile, "sam", body=SECRET)
+
+    dev.play()
+
+    assert dev.merged() == [good]
+    assert dev.forge.state(hostile) == ("pending", "judged: gate-error")
+    (comment,) = dev.forge.comments("acme", "env-dev", hostile)
+    assert "- judged [gate-error]:" in comment.body
+    assert "[evidence-secret]" in comment.body and "s3cret" not in comment.body
+
+
+def test_of_an_error_that_is_not_ours_only_the_kind_is_told(dev: Round) -> None:
+    hostile = onboard(dev.world, "refunds", HOSTILE)
+    good = onboard(dev.world, "orders", "orders: onboarding to dev")
+    dev.forge.faults["reviews"] = ValueError("s3cret")
+
+    dev.play()
+
+    assert dev.merged() == [good]
+    (comment,) = dev.forge.comments("acme", "env-dev", hostile)
+    assert "- judged [gate-error]: ValueError →" in comment.body
+    assert "s3cret" not in comment.body
+
+    dev.forge.faults.clear()
+    dev.play()
+    assert dev.merged() == [hostile, good]
+
+
+def test_one_whose_verdict_cannot_be_told_is_not_merged_and_the_others_go_on(dev: Round) -> None:
+    onboard(dev.world, "refunds", HOSTILE)
+    good = onboard(dev.world, "orders", "orders: onboarding to dev")
+    dev.forge.faults["set_status"] = UnreachableError("forge-unreachable", "no answer")
+    dev.play()
+    assert dev.merged() == [good]
+
+
+@pytest.mark.parametrize("fault", [RefusedError("forge-merge-refused", "not ready"), ValueError("surprise"), None])
+def test_one_that_cannot_be_merged_holds_nobody_up(dev: Round, fault: Exception | None) -> None:
+    """It comes first by its number, each time."""
+    hostile = onboard(dev.world, "refunds", HOSTILE)
+    good = onboard(dev.world, "orders", "orders: onboarding to dev")
+    if fault is None:
+        dev.world.approve(hostile, "sam", state="COMMENT", body=SECRET)
+    else:
+        dev.forge.faults["merge"] = fault
+
+    dev.play()
+
+    assert dev.merged() == [good]
+    assert dev.forge.state(hostile) == dev.forge.state(good)
+    dev.forge.faults.clear()
+    dev.world.given[hostile].clear()
+    dev.play()
+    assert dev.merged() == [hostile, good]
+
+
+@pytest.mark.parametrize(
+    "branch",
+    ["bump/payments/main--x", "bump/payments/main-..", "bump/payments/main-@{0}", "bump/ghost/main-1", "bump//main-"],
+)
+def test_the_name_of_a_branch_stops_nothing(dev: Round, branch: str) -> None:
+    dev.world.create_pull("acme", "env-dev", head=dev.world.propose("x", {"x": b"x"}).head_ref, base="main", title="x")
+    for number in (1, 2):
+        dev.world.edit(number, head_ref=branch)
+    good = onboard(dev.world, "orders", "orders: onboarding to dev")
+    dev.play()
+    assert dev.merged() == [good]
+
+
+def test_what_anybody_wrote_into_mains_values_stops_nothing(dev: Round) -> None:
+    dev.world.commit({"apps/payments/values.dev.yaml": b"image: [1, 2\n"})
+    number = dev.world.propose("bump/payments/main-1234567", {"x": b"x"}).number
+    dev.world.propose("bump/payments/main-7654321", {"x": b"y"})
+    good = onboard(dev.world, "orders", "orders: onboarding to dev")
+    dev.play()
+    assert dev.merged() == [good]
+    assert dev.world.pulls[number].state == "open"
+
+
+def test_a_record_that_cannot_be_cancelled_stops_nothing(make_world: Callable[[str], World]) -> None:
+    """Its number is what somebody typed into the title of a pull request that was closed."""
+    prod = Round(make_world("prod"))
+    closed = prod.world.propose("x", {"x": b"x"}, title="CHG0030001 x").number
+    prod.world.edit(closed, state="closed")
+    other = prod.world.propose("y", {"y": b"y"}).number
+    prod.play(1)
+    assert prod.forge.state(other)[0] == "failure"
