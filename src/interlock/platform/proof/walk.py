@@ -16,6 +16,7 @@ from interlock.errors import InputError, IntegrityError, NotFoundError, RefusedE
 from interlock.formats.oci import reference
 from interlock.formats.signatures import Commit, Verified, verify_commit
 from interlock.formats.sigstore import PublicKey, keys
+from interlock.platform.checks import reasons
 from interlock.platform.domain.delivery import DeliveryKind
 from interlock.platform.domain.ids import CommitId, Digest, EnvironmentName, ServiceName
 from interlock.platform.domain.image import ImageFacts, ImageReference
@@ -232,10 +233,21 @@ class Walk:
     def decision(self) -> Entry | None:
         """The ledger's entry about the merge; None where there are no seals and nobody needed to decide.
 
-        Raises NotFoundError ``ledger-entry-missing``, IntegrityError ``ledger-entry-altered`` or ``seal-trailer``.
+        Raises NotFoundError ``ledger-entry-missing``, IntegrityError ``ledger-entry-altered``, ``seal-trailer`` or
+        ``seal-other-decision``: any entry may be named, and only one about a merge has decided anything here.
         """
         if self.decision_name is not None:
-            return self.sources.ledger.get(self.decision_name)
+            named = self.sources.ledger.get(self.decision_name)
+            if named.kind != kinds.MERGED:
+                raise IntegrityError(
+                    "seal-other-decision",
+                    "the seal names an entry that is no decision about a merge",
+                    got=named.kind,
+                    expected=kinds.MERGED,
+                    where=self.delivering.id,
+                    todo=reasons.REASONS["seal-other-decision"].remedy,
+                )
+            return named
         found = self.sources.ledger.find(kinds.MERGED, self.subject)
         return next((item for item in found if item.body.get("merge") == self.merge.id), None)
 

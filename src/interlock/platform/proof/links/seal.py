@@ -46,7 +46,7 @@ class Seal(Link):
         draft.cite("decision", "ledger", walk.decision_name)
         decision = walk.decision
         assert decision is not None  # noqa: S101 - sealed environments have one, or reading it has raised
-        if decision.kind != kinds.MERGED or decision.body.get("merge") != seal.parents[-1]:
+        if decision.body.get("merge") != seal.parents[-1]:
             detail = f"the seal is of {seal.parents[-1]}, the decision about {decision.body.get('merge')}"
             return draft.invalid("seal-other-decision", detail)
         found = [
