@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,11 +10,14 @@ from typing import Any
 
 from interlock.platform.domain.ids import EnvironmentName, ServiceName
 from interlock.platform.domain.verdict import Basis, Finding, Verdict, overall
+from interlock.platform.proof.entries import GENESIS
 from interlock.platform.proof.evidence import timestamp
-from interlock.platform.proof.ledger import Report
+from interlock.platform.proof.ledger import Fault, Ledger, Report
 from interlock.platform.proof.links import LINKS
 from interlock.platform.proof.sources import Sources
 from interlock.platform.proof.walk import Walk
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -27,14 +31,15 @@ class Trace:
     bases: tuple[Basis, ...]
     """What the environment accepts; empty when its rules could not be read: then nothing is accepted."""
     ledger: Report
-    """Whether the ledger as a whole is unbroken. A fault elsewhere in it changes no link of this proof."""
+    """Whether the ledger as a whole is unbroken. A fault elsewhere in it changes no link of this proof, but what was
+    altered or left out there may be what speaks against it."""
     ids: dict[str, str] = field(default_factory=dict)
     """What was found on the way: image, revision, seal, merge, pull request, record, run, source."""
 
     @property
     def overall(self) -> Verdict:
-        """Valid only when every link is, on an accepted basis."""
-        return overall(self.findings, self.bases)
+        """Valid only when every link is, on an accepted basis, and the ledger is whole."""
+        return in_whole(overall(self.findings, self.bases), self.ledger)
 
     @property
     def holds(self) -> bool:
@@ -72,7 +77,21 @@ def trace(
         bases = estate.environment(environment).bases
         estate.service(service)
     findings = tuple(link().examine(walk) for link in LINKS)
-    return Trace(environment, service, walk.now, findings, bases, sources.ledger.verify(), identify(walk))
+    return Trace(environment, service, walk.now, findings, bases, verified(sources.ledger), identify(walk))
+
+
+def verified(ledger: Ledger) -> Report:
+    """`Ledger.verify`; a file that even this cannot read is not whole either."""
+    try:
+        return ledger.verify()
+    except Exception as error:
+        log.exception("ledger %s", ledger.path)
+        return Report(0, GENESIS, Fault(0, "ledger-unreadable", type(error).__name__))
+
+
+def in_whole(verdict: Verdict, ledger: Report) -> Verdict:
+    """The verdict of links that rest on this ledger: at most ``unknown`` where it is not whole."""
+    return verdict if ledger.whole or verdict is Verdict.INVALID else Verdict.UNKNOWN
 
 
 def identify(walk: Walk) -> dict[str, str]:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from interlock.errors import InterlockError, NotFoundError
+from interlock.errors import NotFoundError
 from interlock.formats.signatures import Commit
 from interlock.platform.domain.ids import CheckId, EnvironmentName, ReasonCode, RecordNumber, ServiceName
 from interlock.platform.domain.verdict import Basis, Evidence, Finding, Verdict, overall
 from interlock.platform.proof import kinds
-from interlock.platform.proof.chain import finding_as_dict, identify, report_as_dict
+from interlock.platform.proof.chain import finding_as_dict, identify, in_whole, report_as_dict, verified
 from interlock.platform.proof.entries import Entry
 from interlock.platform.proof.evidence import timestamp
 from interlock.platform.proof.facts import fact
@@ -39,11 +39,12 @@ class Journey:
     service: ServiceName
     findings: tuple[Finding, ...]
     bases: tuple[Basis, ...]
+    ledger: Report
     ids: dict[str, str] = field(default_factory=dict)
 
     @property
     def overall(self) -> Verdict:
-        return overall(self.findings, self.bases)
+        return in_whole(overall(self.findings, self.bases), self.ledger)
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Forward:
 
     @property
     def holds(self) -> bool:
-        """Whether every journey is proven; false while nothing was merged."""
+        """Whether every journey is proven, in a ledger that is whole; false while nothing was merged."""
         return bool(self.journeys) and all(item.overall is Verdict.VALID for item in self.journeys)
 
     def as_dict(self) -> dict[str, Any]:
@@ -86,9 +87,10 @@ def forward(sources: Sources, number: RecordNumber, *, now: Callable[[], datetim
     """Raises NotFoundError ``record-unknown`` when neither ledger nor ticket system know the record."""
     at = now()
     decisions = [entry for entry in sources.ledger.find(kinds.MERGED) if entry.body.get("record") == number]
-    journeys = tuple(_journey(sources, entry, at) for entry in decisions)
+    ledger = verified(sources.ledger)
+    journeys = tuple(_journey(sources, entry, ledger, at) for entry in decisions)
     pending = "" if journeys else _pending(sources, number)
-    return Forward(number, at, journeys, pending, sources.ledger.verify())
+    return Forward(number, at, journeys, pending, ledger)
 
 
 def _pending(sources: Sources, number: RecordNumber) -> str:
@@ -100,17 +102,17 @@ def _pending(sources: Sources, number: RecordNumber) -> str:
         ) from error
 
 
-def _journey(sources: Sources, decision: Entry, at: datetime) -> Journey:
+def _journey(sources: Sources, decision: Entry, ledger: Report, at: datetime) -> Journey:
     environment, _, service = decision.subject.partition("/")
     walk = _Delivered(sources, EnvironmentName(environment), ServiceName(service), decision, now=lambda: at)
     try:
         bases = walk.environment.bases
-    except InterlockError:
+    except Exception:  # told by the links, each of which reads it too
         bases = ()
     findings = [link().examine(walk) for link in _DECIDED]
     superseded = _superseded(walk)
     findings += [superseded] if superseded else [link().examine(walk) for link in _NOW]
-    return Journey(walk.name, walk.service_name, tuple(findings), bases, identify(walk))
+    return Journey(walk.name, walk.service_name, tuple(findings), bases, ledger, identify(walk))
 
 
 class _Delivered(Walk):
@@ -154,7 +156,7 @@ def _superseded(walk: _Delivered) -> Finding | None:
             for entry in walk.sources.ledger.find(kinds.SYNCED, walk.subject)
             if walk.ids(str(entry.body["revision"])) == walk.ids(walk.delivering.id)
         ]
-    except InterlockError:
+    except Exception:  # told by the links that are judged then
         return None
     evidence = tuple(Evidence("sync as recorded", "ledger", entry.id) for entry in found)
     return Finding(
