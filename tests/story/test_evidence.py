@@ -85,6 +85,10 @@ def test_a_damaged_ledger_is_said_to_be_damaged(estate: Estate, copy: Copy) -> N
         with copy.pieces()[entry](damage):
             told = estate.run("ledger", "verify", "--context", str(copy.context), expect=1).said
             assert "entry 4 [" in told
+            for what in ("prod/payments", estate.first["record"]):
+                said = estate.run("trace", what, "--context", str(copy.context), expect=1).out
+                assert "ledger: NOT WHOLE at 4" in said
+                assert "✗" not in said, "each link holds for itself"
 
     assert "whole" in estate.run("ledger", "verify", "--context", str(copy.context)).out
 

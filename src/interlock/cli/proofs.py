@@ -10,10 +10,11 @@ from rich.console import Console
 from rich.table import Table
 
 from interlock.cli.session import Session, now
-from interlock.platform.books import Books, keys
+from interlock.platform.books import Books, Report, keys
 from interlock.platform.domain.ids import EnvironmentName, RecordNumber, ServiceName
 from interlock.platform.domain.verdict import Basis, Finding, Verdict
 from interlock.platform.proof import chain, forward
+from interlock.platform.proof.link import RESTORE
 from interlock.platform.proof.sources import Sources
 
 _MARKS = {Verdict.VALID: ("✓", "green"), Verdict.INVALID: ("✗", "red"), Verdict.UNKNOWN: ("?", "yellow")}
@@ -43,6 +44,7 @@ def print_forwards(found: forward.Forward) -> None:
         for number, finding in enumerate(journey.findings, 1):
             _print_link(console, number, finding, accepted=finding.accepted(journey.bases))
         _print_verdict(console, journey.overall, journey.bases)
+    _print_ledger(console, found.ledger)
 
 
 def print_backwards(trace: chain.Trace) -> None:
@@ -52,11 +54,17 @@ def print_backwards(trace: chain.Trace) -> None:
         console.print(f"  {name:15}{value}", style="dim")
     for number, finding in enumerate(trace.findings, 1):
         _print_link(console, number, finding, accepted=finding.accepted(trace.bases))
-    ledger = trace.ledger
-    whole = f"whole, {ledger.size} entries, head {ledger.head[:19]}…"
-    fault = ledger.fault
-    console.print(f"ledger: {whole}" if fault is None else f"ledger: NOT WHOLE at {fault.sequence}: {fault.detail}")
+    _print_ledger(console, trace.ledger)
     _print_verdict(console, trace.overall, trace.bases)
+
+
+def _print_ledger(console: Console, ledger: Report) -> None:
+    fault = ledger.fault
+    if fault is None:
+        console.print(f"ledger: whole, {ledger.size} entries, head {ledger.head[:19]}…")
+    else:
+        console.print(f"ledger: NOT WHOLE at {fault.sequence}: {fault.detail} [{fault.reason}]", markup=False)
+        console.print(f"       to do: {RESTORE}", markup=False)
 
 
 def _print_verdict(console: Console, verdict: Verdict, bases: Sequence[Basis]) -> None:

@@ -17,7 +17,7 @@ def trace(
 ) -> None:
     """Print the thirteen links from a running object back to its source, each with claim, evidence and verdict.
 
-    Exit code 1 when a link is not valid under the bases that the environment accepts.
+    Exit code 1 when a link is not valid under the bases that the environment accepts, or the ledger is not whole.
     """
     from interlock.cli import proofs
     from interlock.cli.delivery import RECORD

@@ -205,6 +205,16 @@ _MERGE = {
         "A file under argocd/ is not what the golden path generates for a registered service.", "revert the commit"
     ),
 }
+_PROOF = {
+    "link-failed": Reason(
+        "The link could not be judged: something that it reads is of a form that nobody writes. The others go on.",
+        "see the command's error output for what it met, and find out who wrote it",
+    ),
+    "seal-other-decision": Reason(
+        "The seal names a ledger entry that decided nothing about this merge: it is of something else.",
+        "find out who moved the seal here; if it was made for this, the seal key is compromised",
+    ),
+}
 _FACTS = {
     OK: Reason("The claim holds.", ""),
     "fact-unreadable": Reason("A source did not answer: the verdict is unknown.", "restore access to the source"),
@@ -217,6 +227,6 @@ _FACTS = {
 
 REASONS: dict[str, Reason] = {
     code: reason
-    for table in (_FACTS, _KIND, _DIFF, _IMAGE, _PEOPLE, _RECORD_REASONS, _TIME, _MERGE)
+    for table in (_FACTS, _KIND, _DIFF, _IMAGE, _PEOPLE, _RECORD_REASONS, _TIME, _MERGE, _PROOF)
     for code, reason in table.items()
 }

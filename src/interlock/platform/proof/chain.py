@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from interlock.errors import InterlockError
-from interlock.platform.books import Report, timestamp
+from interlock.platform.books import Ledger, Report, timestamp
+from interlock.platform.books.entries import GENESIS
+from interlock.platform.books.verification import Fault
 from interlock.platform.domain.ids import EnvironmentName, ServiceName
 from interlock.platform.domain.verdict import Basis, Finding, Verdict, overall
 from interlock.platform.proof.links import LINKS
 from interlock.platform.proof.sources import Sources
 from interlock.platform.proof.walk import Walk
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -27,14 +31,15 @@ class Trace:
     bases: tuple[Basis, ...]
     """What the environment accepts; empty when its rules could not be read: then nothing is accepted."""
     ledger: Report
-    """Whether the ledger as a whole is unbroken. A fault elsewhere in it changes no link of this proof."""
+    """Whether the ledger as a whole is unbroken. A fault elsewhere in it changes no link of this proof, but what was
+    altered or left out there may be what speaks against it."""
     ids: dict[str, str] = field(default_factory=dict)
     """What was found on the way: image, revision, seal, merge, pull request, record, run, source."""
 
     @property
     def overall(self) -> Verdict:
-        """Valid only when every link is, on an accepted basis."""
-        return overall(self.findings, self.bases)
+        """Valid only when every link is, on an accepted basis, and the ledger is whole."""
+        return in_whole(overall(self.findings, self.bases), self.ledger)
 
     @property
     def holds(self) -> bool:
@@ -66,13 +71,27 @@ def trace(
     walk = Walk(sources, environment, service, now=now)
     try:
         estate = walk.estate_now
-    except InterlockError:
+    except Exception:  # told by the links, each of which reads it too
         bases: tuple[Basis, ...] = ()
     else:
         bases = estate.environment(environment).bases
         estate.service(service)
     findings = tuple(link().examine(walk) for link in LINKS)
-    return Trace(environment, service, walk.now, findings, bases, sources.books.ledger.verify(), identify(walk))
+    return Trace(environment, service, walk.now, findings, bases, verified(sources.books.ledger), identify(walk))
+
+
+def verified(ledger: Ledger) -> Report:
+    """`Ledger.verify`; a file that even this cannot read is not whole either."""
+    try:
+        return ledger.verify()
+    except Exception as error:
+        log.exception("ledger %s", ledger.path)
+        return Report(0, GENESIS, Fault(0, "ledger-unreadable", type(error).__name__))
+
+
+def in_whole(verdict: Verdict, ledger: Report) -> Verdict:
+    """The verdict of links that rest on this ledger: at most ``unknown`` where it is not whole."""
+    return verdict if ledger.whole or verdict is Verdict.INVALID else Verdict.UNKNOWN
 
 
 def identify(walk: Walk) -> dict[str, str]:
@@ -92,7 +111,7 @@ def identify(walk: Walk) -> dict[str, str]:
     for name, read in wanted.items():
         try:
             value = read()
-        except InterlockError:
+        except Exception:  # noqa: S112 - told by the links, each of which reads it too
             continue
         if value:
             found[name] = str(value)

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from interlock.errors import InterlockError, NotFoundError
+from interlock.errors import NotFoundError
 from interlock.formats.signatures import Commit
 from interlock.platform.books import Recorded, Report, timestamp
 from interlock.platform.books.vocabulary import Merged, Sealed, Synced
 from interlock.platform.domain.ids import CheckId, EnvironmentName, ReasonCode, RecordNumber, ServiceName
 from interlock.platform.domain.verdict import Basis, Evidence, Finding, Verdict, overall
-from interlock.platform.proof.chain import finding_as_dict, identify, report_as_dict
+from interlock.platform.proof.chain import finding_as_dict, identify, in_whole, report_as_dict, verified
 from interlock.platform.proof.facts import fact
 from interlock.platform.proof.link import Link
 from interlock.platform.proof.links.approvals import Approvals
@@ -37,11 +37,12 @@ class Journey:
     service: ServiceName
     findings: tuple[Finding, ...]
     bases: tuple[Basis, ...]
+    ledger: Report
     ids: dict[str, str] = field(default_factory=dict)
 
     @property
     def overall(self) -> Verdict:
-        return overall(self.findings, self.bases)
+        return in_whole(overall(self.findings, self.bases), self.ledger)
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Forward:
 
     @property
     def holds(self) -> bool:
-        """Whether every journey is proven; false while nothing was merged."""
+        """Whether every journey is proven, in a ledger that is whole; false while nothing was merged."""
         return bool(self.journeys) and all(item.overall is Verdict.VALID for item in self.journeys)
 
     def as_dict(self) -> dict[str, Any]:
@@ -84,9 +85,10 @@ def forward(sources: Sources, number: RecordNumber, *, now: Callable[[], datetim
     """Raises NotFoundError ``record-unknown`` when neither ledger nor ticket system know the record."""
     at = now()
     decisions = [item for item in sources.books.about(Merged, number) if item.said.record == number]
-    journeys = tuple(_journey(sources, item, at) for item in reversed(decisions))
+    ledger = verified(sources.books.ledger)
+    journeys = tuple(_journey(sources, item, ledger, at) for item in reversed(decisions))
     pending = "" if journeys else _pending(sources, number)
-    return Forward(number, at, journeys, pending, sources.books.ledger.verify())
+    return Forward(number, at, journeys, pending, ledger)
 
 
 def _pending(sources: Sources, number: RecordNumber) -> str:
@@ -98,17 +100,17 @@ def _pending(sources: Sources, number: RecordNumber) -> str:
         ) from error
 
 
-def _journey(sources: Sources, decision: Recorded[Merged], at: datetime) -> Journey:
+def _journey(sources: Sources, decision: Recorded[Merged], ledger: Report, at: datetime) -> Journey:
     environment, _, service = decision.entry.subject.partition("/")
     walk = _Delivered(sources, EnvironmentName(environment), ServiceName(service), decision, now=lambda: at)
     try:
         bases = walk.environment.bases
-    except InterlockError:
+    except Exception:  # told by the links, each of which reads it too
         bases = ()
     findings = [link().examine(walk) for link in _DECIDED]
     superseded = _superseded(walk)
     findings += [superseded] if superseded else [link().examine(walk) for link in _NOW]
-    return Journey(walk.name, walk.service_name, tuple(findings), bases, identify(walk))
+    return Journey(walk.name, walk.service_name, tuple(findings), bases, ledger, identify(walk))
 
 
 class _Delivered(Walk):
@@ -152,7 +154,7 @@ def _superseded(walk: _Delivered) -> Finding | None:
             for item in walk.books.of_subject(Synced, walk.subject)
             if walk.ids(item.said.revision) == walk.ids(walk.delivering.id)
         ]
-    except InterlockError:
+    except Exception:  # told by the links that are judged then
         return None
     evidence = tuple(Evidence("sync as recorded", "ledger", item.id) for item in reversed(found))
     return Finding(

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from interlock.errors import InputError, IntegrityError, InterlockError, NotFoundError, RefusedError, UnreachableError
+from interlock.platform.checks import reasons
 from interlock.platform.domain.ids import CheckId, Digest, ReasonCode
 from interlock.platform.domain.verdict import Basis, Evidence, Finding, Verdict
 
 if TYPE_CHECKING:
     from interlock.platform.proof.walk import Walk
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 OK = "ok"
 NOT_REQUIRED = "not-required"
@@ -35,12 +38,16 @@ class Link(ABC):
         """
 
     def examine(self, walk: Walk) -> Finding:
-        """The finding; never raises for what sources can answer or fail to answer."""
+        """The finding; never raises, whatever sources answer: an attacker must not end the proof of what he did."""
         draft = Draft(self.id, self.claim)
         try:
             return self.judge(walk, draft)
         except InterlockError as error:
             return draft.failed(error)
+        except Exception as error:
+            log.exception("link %s of %s", self.id, walk.subject)
+            reason = reasons.REASONS["link-failed"]
+            return draft.unknown("link-failed", type(error).__name__, remedy=reason.remedy)
 
 
 class Draft:

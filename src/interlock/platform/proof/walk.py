@@ -29,6 +29,7 @@ from interlock.platform.books.vocabulary import (
     Synced,
     subject,
 )
+from interlock.platform.checks import reasons
 from interlock.platform.domain.delivery import DeliveryKind
 from interlock.platform.domain.ids import NO_COMMIT, CommitId, Digest, EnvironmentName, ServiceName
 from interlock.platform.domain.image import ImageFacts, ImageReference
@@ -251,8 +252,8 @@ class Walk:
     def decision(self) -> Recorded[Merged] | None:
         """The ledger's entry about the merge; None where there are no seals and nobody needed to decide.
 
-        Raises NotFoundError ``ledger-entry-missing``, IntegrityError ``ledger-entry-altered``, ``seal-trailer``, or
-        ``seal-other-decision`` when the seal names an entry that is no merge's.
+        Raises NotFoundError ``ledger-entry-missing``, IntegrityError ``ledger-entry-altered``, ``seal-trailer`` or
+        ``seal-other-decision``: any entry may be named, and only one about a merge has decided anything here.
         """
         if self.decision_name is None:
             found = self.books.about(Merged, self.merge.id)
@@ -260,7 +261,12 @@ class Walk:
         entry = self.books.ledger.get(self.decision_name)
         if entry.kind != Merged.KIND:
             raise IntegrityError(
-                "seal-other-decision", "the seal names no decision about a merge", got=entry.kind, where=entry.id
+                "seal-other-decision",
+                "the seal names an entry that is no decision about a merge",
+                got=entry.kind,
+                expected=Merged.KIND,
+                where=self.delivering.id,
+                todo=reasons.REASONS["seal-other-decision"].remedy,
             )
         return self.books.read(Merged, entry)
 

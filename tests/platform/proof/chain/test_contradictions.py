@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from interlock.formats import yaml
-from interlock.platform.books.vocabulary import Attested, Merged
+from interlock.platform.books.vocabulary import Attested, Merged, Synced
 from interlock.platform.domain.delivery import DeliveryKind
 from interlock.platform.domain.ids import EnvironmentName, ServiceName
 from interlock.platform.domain.record import RecordApprovalState
@@ -140,6 +140,49 @@ def test_a_seal_by_another_key(world: Any) -> None:
     forged = world.seal("prod", decision.body["merge"], decision.id, by="forge")
     application(world)["status"]["sync"]["revision"] = forged
     assert told(world) == {"seal": "seal-signature"}
+
+
+def test_a_seal_that_names_another_kind_of_entry(world: Any) -> None:
+    """As a seal of dev does, which proves Applications alone with the same key: who administers the forge can put it
+    here, with whatever dev's main had."""
+    repo, main = world.repositories["env-prod"], world.tip("env-prod", "main")
+    tree = repo.write_tree({"apps/payments/templates/evil.yaml": b"kind: ConfigMap\n"}, base=main)
+    evil = world.commit("env-prod", [main], tree, "Nobody approved this", by="dana", branch="main")
+    foreign = world.found(Synced)[-1]
+    application(world)["status"]["sync"]["revision"] = world.seal("prod", evil, foreign.id)
+
+    found = told(world)
+
+    links = ("seal", "merge", "approvals", "change-record")
+    assert {link: found[link] for link in links} == dict.fromkeys(links, "seal-other-decision")
+    assert traced(world).overall is Verdict.INVALID
+
+
+@pytest.mark.parametrize(
+    "break_it",
+    [
+        lambda world: application(world)["status"].update(sync="Synced"),
+        lambda world: application(world)["status"].update(sync=None),
+        lambda world: application(world).update(status=[]),
+        lambda world: application(world).update(spec=None),
+        lambda world: workload(world)["spec"]["template"].update(spec=None),
+        lambda world: workload(world).update(status="Available"),
+        lambda world: container(world).clear(),
+        lambda world: world.clusters[HUB].objects["PipelineRun", world.run.name].update(status={"results": [{}]}),
+        lambda world: world.registry.__setattr__("referrers", None),
+    ],
+)
+def test_what_nobody_writes_ends_no_proof(world: Any, break_it: Any) -> None:
+    """Who may write objects of a cluster may write any of them: every link is judged all the same."""
+    break_it(world)
+    found = traced(world)
+    assert len(found.findings) == 13
+    assert found.overall is not Verdict.VALID
+    assert found.as_dict()["overall"] != "valid"
+    assert {item.reason for item in found.findings if item.verdict is Verdict.UNKNOWN} <= {
+        "link-failed",
+        "never-synced",
+    }
 
 
 def test_a_seal_with_a_tree_of_its_own(world: Any) -> None:

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from interlock.platform.books.vocabulary import Merged
-from interlock.platform.domain.ids import EnvironmentName, ServiceName
+from interlock.platform.domain.ids import EnvironmentName, RecordNumber, ServiceName
 from interlock.platform.domain.verdict import Verdict
 from interlock.platform.proof.chain import Trace, trace
+from interlock.platform.proof.forward import forward
 
 DAMAGES = ("alter", "delete")
 
@@ -125,3 +126,43 @@ def test_each_piece_turns_exactly_the_links_that_cite_it(shared: Any, cited: dic
             wrong[digest] = (sorted(cited.get(digest, set())), sorted(found))
     assert wrong == {}
     assert turned(shared) == set()
+
+
+@pytest.mark.parametrize("place", ["last", "of another delivery", "checkpoint"])
+def test_a_ledger_that_is_not_whole_proves_nothing(world: Any, place: str) -> None:
+    """All links hold, and what was taken away may be what speaks against them: a withdrawal, a refusal."""
+    record = next(entry.body["record"] for entry in world.ledger.find("merged", "prod/payments")[::-1])
+    path = world.ledger.path
+    if place == "checkpoint":
+        path.with_name(f"{path.name}.checkpoint").unlink()
+    else:
+        world.ledger.append("refused", "prod/quotes", key="refused/1", body={})
+        lines = path.read_bytes().splitlines(keepends=True)
+        index = (
+            -1 if place == "last" else next(i for i, line in enumerate(lines) if b'"subject":"dev/payments"' in line)
+        )
+        del lines[index]
+        path.write_bytes(b"".join(lines))
+
+    back, forth = traced(world), forward(world.sources(), RecordNumber(record), now=world.clock)
+
+    assert {item.verdict for item in back.findings} == {Verdict.VALID}
+    assert back.overall is Verdict.UNKNOWN
+    assert back.as_dict()["overall"] == "unknown"
+    assert {item.overall for item in forth.journeys} == {Verdict.UNKNOWN}
+    assert not back.holds
+    assert not forth.holds
+
+
+@pytest.mark.parametrize(
+    "line", [b"[" * 100_000, b'{"sequence":1e999}', b'{"a":"\\ud800"}', b"\xff", b"{}"], ids=lambda line: line[:20]
+)
+def test_a_line_that_nobody_writes_ends_no_proof(world: Any, line: bytes) -> None:
+    with world.ledger.path.open("ab") as file:
+        file.write(line + b"\n")
+
+    found = traced(world)
+
+    assert len(found.findings) == 13
+    assert found.ledger.fault is not None
+    assert not found.holds
