@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from interlock.clients.connect import PLATFORM
 from interlock.clients.forge import PullRequest as ForgePull
 from interlock.clients.git import Repository
-from interlock.errors import BusyError, ConflictError, InterlockError, RefusedError
+from interlock.errors import ConflictError, InterlockError, RefusedError
 from interlock.formats.signatures import openpgp
 from interlock.platform import catalog
 from interlock.platform.checks import QueueState
@@ -187,8 +187,8 @@ class Deliveries:
                 raw_record=raw.raw_record,
                 tickets=world.context.tickets.name,
             )
-        except (BusyError, ConflictError, RefusedError) as error:
-            # Overtaken by a push or a review, or still being checked: the next round judges what is there then.
+        except (ConflictError, RefusedError) as error:
+            # Overtaken by a push or a review: the next round judges what is there then.
             log.info("%s#%s was not merged: %s", name, chosen.facts.pull.number, error)
             return False
         log.info("%s#%s merged: %s", name, chosen.facts.pull.number, chosen.facts.pull.title)

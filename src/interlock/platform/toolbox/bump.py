@@ -17,7 +17,7 @@ from interlock.formats.signatures.sshsig import sign as sign_ssh
 from interlock.platform.domain.ids import Digest
 from interlock.platform.domain.image import ImageReference
 from interlock.platform.estate import layout
-from interlock.platform.toolbox import clone, images
+from interlock.platform.toolbox import images
 from interlock.platform.toolbox import world as worlds
 from interlock.platform.toolbox.results import Results
 from interlock.platform.toolbox.world import World
@@ -93,7 +93,7 @@ def bump(
         tempfile.TemporaryDirectory(prefix="interlock-bump-") as scratch,
         ForgeClient(place.base_url, token, ca_file=world.ca) as forge,
     ):
-        repository = clone.mirror(world, url, Path(scratch) / "mirror", token)
+        repository = Repository.clone_mirror(url, Path(scratch) / "mirror", token)
         base = repository.resolve("refs/heads/main")
         changed = _edited(repository, base, place, ref, found.descriptor.digest)
         if changed is None:

@@ -29,7 +29,7 @@ def clone(
     real = world.resolve(url)
     token = worlds.git_token(world, real, token_file)
     with tempfile.TemporaryDirectory(prefix="interlock-clone-") as scratch:
-        repository = mirror(world, real, Path(scratch) / "mirror", token)
+        repository = Repository.clone_mirror(real, Path(scratch) / "mirror", token)
         commit = repository.commit(revision)
         for item in output.iterdir():
             shutil.rmtree(item) if item.is_dir() and not item.is_symlink() else item.unlink()
@@ -45,11 +45,6 @@ def clone(
     results.tool(world, TOOL)
     world.say(f"git-clone: {url} at {commit.id}")
     return source
-
-
-def mirror(world: World, url: str, folder: Path, token: str | None) -> Repository:
-    """A mirror of a repository at its real address."""
-    return Repository.clone_mirror(url, folder, token)
 
 
 def _write(output: Path, path: str, mode: str, data: bytes) -> None:
