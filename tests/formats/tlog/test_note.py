@@ -44,7 +44,8 @@ def secret() -> PrivateKey:
 
 
 def signed(text: str, name: str, key: PrivateKey) -> bytes:
-    return note.encode(text, [note.Signature(name, note.key_id(key.public), key.sign(text.encode()))])
+    key_id = note.Ecdsa(name, key.public).key_id
+    return note.encode(text, [note.Signature(name, key_id, key.sign(text.encode()))])
 
 
 def test_a_checkpoint_of_a_public_log(log: note.Ecdsa) -> None:

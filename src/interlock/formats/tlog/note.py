@@ -41,15 +41,10 @@ class Ecdsa:
 
     @property
     def key_id(self) -> bytes:
-        return key_id(self.key)
+        return hashlib.sha256(self.key.der).digest()[:4]
 
     def verify(self, text: bytes, signature: bytes) -> bool:
         return self.key.verifies(signature, text)
-
-
-def key_id(key: PublicKey) -> bytes:
-    """The id of an ECDSA key in signature lines (type 0x02)."""
-    return hashlib.sha256(key.der).digest()[:4]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,13 @@ import json
 from interlock.errors import InputError
 from interlock.platform.domain.ids import Digest
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
 
 def encode(value: object) -> bytes:
     """The canonical bytes of ``value``. Raises InputError ``evidence-not-json``."""
     try:
-        text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-        return text.encode()
+        return _ENCODER.encode(value).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise InputError("evidence-not-json", "a value cannot be written as JSON", got=error) from error
 

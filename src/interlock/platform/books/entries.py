@@ -81,12 +81,17 @@ class Entry:
         """Whether hash and signature belong to this content."""
         return self.hashed() and key.verify(_SIGNED[self.format] + self.id.encode(), _decode(self.signature))
 
-    def signed(self, key: AttestKey) -> Entry:
-        """The same with hash and signature. Raises RefusedError ``attest-key-public``, InputError
+    def signed(self, key: AttestKey) -> tuple[Entry, bytes]:
+        """The same with hash and signature, and its line. Raises RefusedError ``attest-key-public``, InputError
         ``evidence-not-json``."""
-        name = self._hash()
-        signature = base64.b64encode(key.sign(_SIGNED[self.format] + name.encode())).decode()
-        return replace(self, id=name, signature=signature)
+        rows: tuple[dict[str, Any], ...] = ({}, {}, {})
+        for name, value in self._content().items():
+            rows[(name > "hash") + (name > "signature")][name] = value
+        first, second, third = (canonical.encode(row)[1:-1] for row in rows)
+        id = canonical.digest(b"{%b,%b,%b}" % (first, second, third))
+        signature = base64.b64encode(key.sign(_SIGNED[self.format] + id.encode()))
+        line = b'{%b,"hash":"%b",%b,"signature":"%b",%b}' % (first, id.encode(), second, signature, third)
+        return replace(self, id=id, signature=signature.decode()), line
 
     def _hash(self) -> Digest:
         return canonical.digest(canonical.encode(self._content()))

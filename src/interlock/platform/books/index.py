@@ -1,12 +1,9 @@
 """The index: one SQLite file in which entries are found by their terms. It is derived, and believed only where it can
 be checked.
 
-* The entries of a term are a chain of hashes: the first value is zero, each next one the hash of the value before and
-  the entry's leaf. ``entry`` has, for each term of an entry in order, where its chain stood before: whoever walks it
-  sees with each line of the ledger whether one is left out, added or changed.
-* The newest value of every term is in a Merkle trie (:mod:`~interlock.platform.books.heads`), so that the absence of a
-  term is proven as well.
-* The trie's root is signed together with the size and the root of the ledger at that point.
+For each term of an entry there is a record, which says where the entry's line is and what it hashes to, in one of a
+few sorted :mod:`~interlock.platform.books.runs`. Their roots are signed, together with the size and the root of the
+ledger so far. So whoever asks sees whether a record is left out, added or changed, and that there is none is proven.
 
 The file is written in few, large transactions and never synced.
 """
@@ -19,97 +16,99 @@ import os
 import sqlite3
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from hashlib import sha256
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
 from interlock.errors import IntegrityError
 from interlock.formats.tlog import checkpoint
-from interlock.formats.tlog import note as notes
-from interlock.platform.books import heads
-from interlock.platform.books.heads import DoubtError
-from interlock.platform.books.keys import AttestKey
+from interlock.platform.books import runs
+from interlock.platform.books.checkpoints import Notary
+from interlock.platform.books.runs import DoubtError, Inner, Page
+from interlock.platform.domain.ids import Digest
 
 VERSION = 1
-"""Of the file, of :mod:`~interlock.platform.books.terms` and of the trie's form: another one is not read."""
+"""Of the file, of :mod:`~interlock.platform.books.terms` and of the records: another one is not read."""
 _SCHEMA = """
 CREATE TABLE head (id INTEGER PRIMARY KEY CHECK (id = 1), note BLOB NOT NULL);
-CREATE TABLE entry (sequence INTEGER PRIMARY KEY, offset INTEGER NOT NULL, length INTEGER NOT NULL,
-                    links BLOB NOT NULL);
-CREATE TABLE node (number INTEGER PRIMARY KEY, data BLOB NOT NULL);
+CREATE TABLE page (number INTEGER PRIMARY KEY, data BLOB NOT NULL);
 INSERT INTO head VALUES (1, x'');
 """
 _WAIT = 10.0
 """Seconds that a transaction of another process may take."""
+_CACHED = 4096
+"""Pages that are kept in memory, 4 KB each."""
+_LARGE = 1 << 17
+"""Entries from which on runs are merged in parts, for the sake of memory."""
 
 
 class StaleError(DoubtError):
-    """Another process has written the index since it was opened."""
-
-
-class Link(NamedTuple):
-    """The newest entry of a term, and the hash of its chain up to it."""
-
-    sequence: int
-    value: bytes
+    """The index was written since it was read."""
 
 
 class Place(NamedTuple):
-    """Where a line is, and the hash of the leaf that it is in the tree."""
+    """Where a line is, the hash of the leaf that it is in the tree, and its entry's id."""
 
-    sequence: int
     offset: int
-    length: int
     leaf: bytes
+    id: Digest
 
 
-class Row(NamedTuple):
-    offset: int
-    length: int
-    links: bytes
+class Run(NamedTuple):
+    """A run over so many entries; its pages are numbered from ``first`` to its root's."""
+
+    entries: int
+    first: int
+    root: Page
+
+    def text(self) -> str:
+        return f"{self.entries} {self.first} {self.root.number} {base64.b64encode(self.root.hash).decode()}"
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What the index says of the ledger as far as it goes: ``size`` and ``root`` of the tree, the latest time in it,
-    and the root of the trie."""
+    """What the index says of the ledger as far as it goes: ``size`` and ``root`` of the tree, where the last line
+    starts and ends, the latest time, and the runs, oldest first."""
 
     size: int
     root: bytes
+    start: int
+    end: int
     latest: str
-    heads: bytes = heads.NONE
+    runs: tuple[Run, ...] = ()
 
     def text(self, origin: str) -> str:
-        more = (self.latest or "-", base64.b64encode(self.heads).decode())
+        more = (f"{self.start} {self.end}", self.latest or "-", *(run.text() for run in self.runs))
         return checkpoint.Checkpoint(f"{origin}/index/{VERSION}", self.size, self.root, more).text()
 
 
 def _head(text: str, origin: str) -> Head:
     """Raises IntegrityError, ValueError."""
     found = checkpoint.parse(text)
-    latest, root = found.extensions
     if found.origin != f"{origin}/index/{VERSION}":
         raise ValueError(found.origin)
-    return Head(found.size, found.root, latest.lstrip("-"), base64.b64decode(root, validate=True))
+    ends, latest, *rows = found.extensions
+    start, end = map(int, ends.split())
+    return Head(found.size, found.root, start, end, latest.lstrip("-"), tuple(map(_run, rows)))
+
+
+def _run(text: str) -> Run:
+    entries, first, number, root = text.split()
+    return Run(int(entries), int(first), Page(int(number), base64.b64decode(root, validate=True)))
 
 
 class Index:
-    """``head`` is None while nothing is in it. Methods raise DoubtError for whatever is not as it was signed."""
+    """``head`` is None while nothing is in it."""
 
     def __init__(
         self, connection: sqlite3.Connection, head: Head | None = None, note: bytes = b"", path: Path | None = None
     ) -> None:
         self._connection, self.head, self.note, self._path = connection, head, note, path
         self._file = path.stat().st_ino if path else 0
+        self._pages: dict[Page, Inner | bytes] = {}
         weakref.finalize(self, connection.close)
-
-    @property
-    def shared(self) -> bool:
-        """Whether other processes see it."""
-        return self._path is not None
 
     @classmethod
     def private(cls) -> Index:
@@ -119,19 +118,21 @@ class Index:
         return cls(connection)
 
     @classmethod
-    def open(cls, path: Path, origin: str, key: AttestKey) -> Index | None:
-        """The one in a file, to read and (with :meth:`add`) to write; None when it is not signed, or not there."""
+    def open(cls, path: Path, notary: Notary, *, write: bool) -> Index | None:
+        """The one in a file; None when it is not signed, or not there."""
         if not path.is_file():
             return None
         try:
-            mode = "rw" if key.secret else "ro"
-            connection = _connect(f"file:{quote(str(path.absolute()))}?mode={mode}")
+            connection = _connect(f"file:{quote(str(path.absolute()))}?mode={'rw' if write else 'ro'}")
             (signed,) = connection.execute("SELECT note FROM head").fetchone()
-            return cls(
-                connection, _head(notes.verified(signed, [notes.Ecdsa(origin, key.public)]), origin), signed, path
-            )
-        except (sqlite3.Error, IntegrityError, ValueError, TypeError, binascii.Error):
+            return cls(connection, _head(notary.verified(signed), notary.origin), signed, path)
+        except (sqlite3.Error, IntegrityError, ValueError, TypeError, AttributeError, binascii.Error):
             return None
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes see it."""
+        return self._path is not None
 
     def publish(self, path: Path, signed: bytes) -> None:
         """Put a copy of a private one into the file. Raises sqlite3.Error, OSError."""
@@ -147,122 +148,87 @@ class Index:
         finally:
             scratch.unlink(missing_ok=True)
 
-    def latest(self, key: bytes) -> Link | None:
-        """The newest entry of the term with that key; None when there is proven to be none."""
-        if self.head is None:
-            return None
-        with self._reading():
-            value = heads.find(self.head.heads, key, self._node)
-        return Link(int.from_bytes(value[:8], "big"), value[8:]) if value else None
+    def find(self, term: str) -> Iterator[tuple[int, bytes]]:
+        """Where the lines are that may have the term, and the first half of their leaves' hashes, newest first.
 
-    def row(self, sequence: int) -> Row:
-        with self._reading():
-            found = self._connection.execute("SELECT offset, length, links FROM entry WHERE sequence = ?", (sequence,))
-            row = found.fetchone()
-        if row is None or not all(isinstance(item, kind) for item, kind in zip(row, (int, int, bytes), strict=True)):
-            raise DoubtError
-        return Row(*row)
+        Raises DoubtError for what is not as it was signed."""
+        head = self.head
+        try:
+            for run in reversed(head.runs if head else ()):
+                for group in runs.find(run.root, runs.key(term), self._page):
+                    for item in reversed(group):
+                        yield int.from_bytes(item[runs.KEY : 16], "big"), item[16:]
+        except DoubtError:
+            if self.head is not head or self.stale():
+                raise StaleError from None
+            raise
 
-    def add(
-        self,
-        places: Sequence[Place],
-        postings: Mapping[str, Sequence[Place]],
-        head: Head,
-        sign: Callable[[Head], bytes],
-    ) -> None:
-        """Take in the entries at ``places``, whose terms are ``postings``, up to ``head`` (its trie is made here).
+    def add(self, postings: Mapping[str, Sequence[Place]], head: Head, sign: Callable[[Head], bytes]) -> None:
+        """Take in ``postings``, which go up to ``head`` (its runs are made here).
 
-        ``sign`` makes the note of an index that others see. Raises sqlite3.Error, OSError; then nothing was taken in.
+        ``sign`` makes the note of an index that others see. Raises sqlite3.Error, OSError, DoubtError; then nothing
+        was taken in.
         """
-        links: dict[int, list[tuple[str, bytes]]] = {place.sequence: [] for place in places}
-        named = {heads.key(term): term for term in postings}
-
-        def change(key: bytes, old: bytes | None) -> bytes:
-            term = named[key]
-            link = old or bytes(heads.VALUE)
-            for place in postings[term]:
-                links[place.sequence].append((term, link))
-                link = place.sequence.to_bytes(8, "big") + following(link[8:], place.leaf)
-            return link
-
-        with self._writing() as connection:
-            before = self.head.heads if self.head else heads.NONE
-            root, nodes = heads.update(before, sorted(named), change, self._node)
-            made = Head(head.size, head.root, head.latest, root)
-            signed = sign(made) if self.shared else b""
-            rows = ((*place[:3], b"".join(_packed(links[place.sequence]))) for place in places)
-            connection.executemany("INSERT INTO entry VALUES (?, ?, ?, ?)", rows)
-            connection.executemany("INSERT OR REPLACE INTO node VALUES (?, ?)", sorted(nodes.items()))
-            connection.execute("UPDATE head SET note = ?", (signed,))
-        self.head, self.note = made, signed
-
-    def stale(self) -> bool:
-        """Whether another process has written it since."""
-        if self._path is None:
-            return False
-        try:
-            with self._reading():
-                return self._path.stat().st_ino != self._file
-        except (DoubtError, OSError):
-            return True
-
-    def _node(self, number: int) -> bytes | None:
-        found = self._connection.execute("SELECT data FROM node WHERE number = ?", (number,)).fetchone()
-        return found[0] if found and isinstance(found[0], bytes) else None
-
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        """One state of the file, the one that :attr:`head` is about."""
+        kept = list(self.head.runs if self.head else ())
+        entries, merged = head.size - (self.head.size if self.head else 0), []
+        number = kept[-1].root.number + 1 if kept else 1
+        while kept and kept[-1].entries <= entries:
+            merged.append(kept.pop())
+            entries += merged[-1].entries
         connection = self._connection
-        try:
-            connection.execute("BEGIN")
-            try:
-                if connection.execute("SELECT note FROM head").fetchone() != (self.note,):
-                    raise StaleError
-                yield
-            finally:
-                connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise DoubtError from error
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        connection = self._connection
-        if self._path is not None and self._path.stat().st_ino != self._file:
-            # A transaction on a file that was replaced would leave its journal beside the new one.
-            raise StaleError
         connection.execute("BEGIN IMMEDIATE")
         try:
-            if connection.execute("SELECT note FROM head").fetchone() != (self.note,):
+            # Not into a file that was replaced either: its journal would lie beside the new one.
+            if self.stale():
                 raise StaleError
-            yield connection
+            root = Page(0, b"")
+            for root, data in runs.build(self._merged(merged, postings, entries), number):
+                connection.execute("INSERT INTO page VALUES (?, ?)", (root.number, data))
+            for run in merged:
+                connection.execute("DELETE FROM page WHERE number BETWEEN ? AND ?", (run.first, run.root.number))
+            made = replace(head, runs=(*kept, Run(entries, number, root)))
+            signed = sign(made) if self.shared else b""
+            connection.execute("UPDATE head SET note = ?", (signed,))
             connection.execute("COMMIT")
         except BaseException:
             with suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
             raise
+        self.head, self.note = made, signed
 
+    def stale(self) -> bool:
+        """Whether another process has written it since."""
+        try:
+            (found,) = self._connection.execute("SELECT note FROM head").fetchone()
+            return found != self.note or (self._path is not None and self._path.stat().st_ino != self._file)
+        except (sqlite3.Error, OSError, TypeError):
+            return True
 
-def following(value: bytes, leaf: bytes) -> bytes:
-    """The value of a chain after the entry with that leaf."""
-    return sha256(b"\x04" + value + leaf).digest()
+    def _merged(self, old: Sequence[Run], postings: Mapping[str, Sequence[Place]], entries: int) -> Iterable[bytes]:
+        """The records of some runs, newest first, and those of ``postings``, in order."""
+        new = []
+        for term, places in postings.items():
+            key = runs.key(term)
+            new += [runs.record(key, place.offset, place.leaf) for place in places]
+        for prefix in [bytes([first]) for first in range(256)] if entries >= _LARGE else [b""]:
+            found: list[bytes] = []
+            for run in reversed(old):
+                for group in reversed(list(runs.find(run.root, prefix, self._page))):
+                    found += group
+            yield from sorted(found + [item for item in new if item.startswith(prefix)])
 
-
-def link(links: bytes, number: int) -> Link:
-    """Where the chain of an entry's term ``number`` stood before. Raises DoubtError."""
-    at = 0
-    for _ in range(number):
-        at += 40 if any(links[at : at + 8]) else 8
-    sequence = links[at : at + 8]
-    value = links[at + 8 : at + 40] if any(sequence) else bytes(32)
-    if len(sequence) + len(value) != 40:
-        raise DoubtError
-    return Link(int.from_bytes(sequence, "big"), value)
-
-
-def _packed(links: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
-    for _, item in sorted(links):
-        yield item if any(item[:8]) else item[:8]
+    def _page(self, page: Page) -> Inner | bytes:
+        data = self._pages.get(page)
+        if data is None:
+            try:
+                found = self._connection.execute("SELECT data FROM page WHERE number = ?", (page.number,)).fetchone()
+            except sqlite3.Error as error:
+                raise DoubtError from error
+            data = runs.parse(found[0] if found else None, page)
+            if len(self._pages) >= _CACHED:
+                self._pages.clear()
+            self._pages[page] = data
+        return data
 
 
 def _connect(name: str) -> sqlite3.Connection:

@@ -12,7 +12,6 @@ from pathlib import Path
 from interlock.errors import NotFoundError, RefusedError
 from interlock.formats.sigstore import PrivateKey, PublicKey
 from interlock.formats.sigstore import keys as sigstore
-from interlock.formats.tlog import note
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +20,6 @@ class AttestKey:
 
     public: PublicKey
     secret: PrivateKey | None = None
-
-    @property
-    def note_id(self) -> bytes:
-        """What signed notes name the key by (4 bytes). It proves nothing."""
-        return note.key_id(self.public)
 
     @property
     def private(self) -> PrivateKey:

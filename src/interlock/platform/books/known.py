@@ -31,7 +31,10 @@ class Known:
         """An entry of a later release that follows and cannot be proven."""
         self.offset = 0
         """The end of the last line."""
-        self.places: list[Place] = []
+        self.start = 0
+        """The beginning of the last line."""
+        self.newer = 0
+        """How many entries are in memory alone."""
         self.postings: dict[str, list[Place]] = {}
 
     @property
@@ -64,21 +67,22 @@ class Known:
         return data[position:]
 
     def add(self, entry: Entry | Unknown, line: bytes) -> None:
-        place = Place(self.size + 1, self.offset, len(line), merkle.leaf_hash(line))
+        place = Place(self.offset, merkle.leaf_hash(line), entry.id)
         self.tree.add(place.leaf)
-        self.offset += len(line) + 1
+        self.start, self.offset = self.offset, self.offset + len(line) + 1
         self.last = entry
+        self.newer += 1
         if isinstance(entry, Entry):
             self.latest = max(self.latest, entry.time)
-        self.places.append(place)
         for term in terms.of(entry):
             self.postings.setdefault(term, []).append(place)
 
     def index(self, base: Index, sign: Callable[[Head], bytes]) -> None:
         """Move what is in memory into ``base``, which goes up to there. Raises DoubtError, sqlite3.Error, OSError."""
-        if self.places:
-            base.add(self.places, self.postings, Head(self.size, self.tree.root, self.latest), sign)
-        self.base, self.places, self.postings = base, [], {}
+        if self.newer:
+            head = Head(self.size, self.tree.root, self.start, self.offset, self.latest)
+            base.add(self.postings, head, sign)
+        self.base, self.newer, self.postings = base, 0, {}
 
     def _following(self, line: bytes, *, proven: bool) -> Entry | Unknown | None:
         try:

@@ -15,15 +15,15 @@ from typing import Any
 
 from interlock.errors import ConflictError, IntegrityError, NotFoundError, UnsupportedError
 from interlock.formats.tlog import merkle
-from interlock.platform.books import checkpoints, entries, secrets, terms, verification
-from interlock.platform.books.checkpoints import Checkpoint
+from interlock.platform.books import entries, secrets, terms, verification
+from interlock.platform.books.checkpoints import Checkpoint, Notary
 from interlock.platform.books.entries import Entry, Stamp, Unknown
-from interlock.platform.books.heads import DoubtError
 from interlock.platform.books.journal import Journal
 from interlock.platform.books.keys import AttestKey
 from interlock.platform.books.known import Known, NotWholeError
 from interlock.platform.books.proofs import Inclusion
 from interlock.platform.books.remains import Remains
+from interlock.platform.books.runs import DoubtError
 from interlock.platform.books.search import Search
 from interlock.platform.books.times import timestamp
 from interlock.platform.books.verification import Fault, Report
@@ -48,8 +48,8 @@ class Ledger:
         private key keeps it, everybody else reads it; ``origin`` names the log in its checkpoints."""
         self.path = path
         self._journal = Journal(path)
-        self._key, self._now, self._stamp, self._origin = key, now, stamp, origin
-        self._view = View(self._journal, key, origin=origin, index=index)
+        self._key, self._now, self._stamp, self._notary = key, now, stamp, Notary(origin, key)
+        self._view = View(self._journal, key, self._notary, index)
         self._search = Search(self._view, self._journal)
 
     def append(
@@ -74,7 +74,7 @@ class Ledger:
         if self._now is None:
             raise TypeError("a ledger that is written needs a clock")
         stamp = self._stamp() if self._stamp else Stamp("", None, 0)
-        with self._view.mutex, self._journal.exclusive():
+        with self._view.writing():
             self._fence(self._recovered(), stamp)
             found = self.by_key(key)
             if found is None:
@@ -161,11 +161,8 @@ class Ledger:
     def checkpoint(self) -> Checkpoint | None:
         """The signed size and root; None for a ledger that was never written. Raises IntegrityError
         ``checkpoint-unreadable`` or ``checkpoint-forged``."""
-        try:
-            data = self._journal.checkpoint.read_bytes()
-        except FileNotFoundError:
-            return None
-        return checkpoints.read(data, self._origin, self._key)
+        data = self._journal.signed()
+        return None if data is None else self._notary.read(data)
 
     def epoch(self) -> int:
         """That of the last entry that can be read; 0 when there is none."""
@@ -176,11 +173,10 @@ class Ledger:
 
     def close(self) -> None:
         """Bring the index up to date, where this process keeps it. The ledger can be used again."""
-        with self._view.mutex:
-            if self._key.secret is not None and self._journal.state() is not None:
-                with self._journal.exclusive(), suppress(IntegrityError):
-                    self._recovered()
-                    self._view.settle(1)
+        if self._key.secret is not None and self._journal.state() is not None:
+            with self._view.writing(), suppress(IntegrityError):
+                self._recovered()
+                self._view.settle(1)
 
     def _find(self, term: str) -> Iterator[Entry]:
         return (entry for entry in self._search.find(term) if isinstance(entry, Entry))
@@ -196,9 +192,9 @@ class Ledger:
         stamp: Stamp,
         now: datetime,
     ) -> Entry:
-        before = next(self._find(terms.subject(subject)), None)
+        before = self._search.newest(terms.subject(subject))
         known = self._recovered()
-        entry = Entry(
+        entry, line = Entry(
             sequence=known.size + 1,
             # Times never fall, so that they can be searched: a clock that went back repeats the last one.
             time=max(timestamp(now), known.latest),
@@ -212,11 +208,9 @@ class Ledger:
             interlock=stamp.interlock,
             rules=stamp.rules,
             epoch=stamp.epoch,
-            before=before.id if before else None,
+            before=before,
         ).signed(self._key)
-        line = entry.encode()
-        self._journal.append(line)
-        self._view.wrote(entry, line)
+        self._view.write(entry, line)
         return entry
 
     def _recovered(self) -> Known:
@@ -232,7 +226,9 @@ class Ledger:
             ) from None
 
     def _proof(self, entry: Entry) -> Inclusion:
-        view, checkpoint = self._view.current(), self.checkpoint()
+        view, checkpoint = self._view.current(), self._view.checkpoint()
+        if checkpoint is None or checkpoint.size < entry.sequence:
+            checkpoint = self.checkpoint()
         if isinstance(view, Remains):
             raise IntegrityError(
                 "ledger-altered",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from interlock.errors import IntegrityError
 from interlock.formats.sigstore import PublicKey
 from interlock.formats.tlog import merkle
-from interlock.platform.books import checkpoints
+from interlock.platform.books.checkpoints import Notary
 from interlock.platform.books.entries import Entry
 from interlock.platform.books.keys import AttestKey
 
@@ -28,7 +28,7 @@ class Inclusion:
 def verify(inclusion: Inclusion, key: PublicKey, *, origin: str = "interlock.dev/ledger") -> bool:
     """Whether the holder of ``key`` vouches for the entry as part of the ledger ``origin``. Pure."""
     try:
-        signed = checkpoints.read(inclusion.checkpoint, origin, AttestKey(key))
+        signed = Notary(origin, AttestKey(key)).read(inclusion.checkpoint)
     except IntegrityError:
         return False
     if (signed.size, signed.root, inclusion.entry.sequence) != (inclusion.size, inclusion.root, inclusion.sequence):

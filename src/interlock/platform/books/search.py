@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from interlock.errors import IntegrityError
 from interlock.formats.tlog import merkle
 from interlock.formats.tlog.tiles import HASH, WIDTH
-from interlock.platform.books import entries, heads, index, terms
+from interlock.platform.books import entries, terms
 from interlock.platform.books.entries import Entry, Unknown
-from interlock.platform.books.heads import DoubtError
-from interlock.platform.books.index import Link, Place, StaleError
+from interlock.platform.books.index import StaleError
 from interlock.platform.books.journal import Journal
 from interlock.platform.books.known import Known
 from interlock.platform.books.remains import Remains
+from interlock.platform.books.runs import DoubtError
 from interlock.platform.books.view import View
+from interlock.platform.domain.ids import Digest
+
+_NEAR = 1 << 16
+"""Bytes that are read through rather than searched in."""
 
 
 class Search:
@@ -24,28 +27,29 @@ class Search:
 
     def find(self, term: str) -> Iterator[Entry | Unknown]:
         """What is under that term, newest first."""
-        below: int | None = None
-        doubted = False
-        while True:
-            try:
-                for entry in self._walk(term):
-                    if below is None or entry.sequence < below:
-                        below = entry.sequence
-                        yield entry
-                return
-            except DoubtError as doubt:
-                with self._view.mutex:
-                    self._view.doubt(doubt, again=doubted)
-                doubted = doubted or not isinstance(doubt, StaleError)
+        return self._again(lambda below: self._walk(term, below))
+
+    def newest(self, term: str) -> Digest | None:
+        """The id of the last entry under that term."""
+        with self._view.mutex:
+            view = self._view.current()
+            if isinstance(view, Known) and (places := view.postings.get(term)):
+                return places[-1].id
+        return next((entry.id for entry in self.find(term)), None)
 
     def scan(self, start: str) -> Iterator[Entry]:
         """Entries from that time on, oldest first."""
-        above = 0
+        found = self._again(lambda above: self._scan(start, above or 0))
+        return (entry for entry in found if isinstance(entry, Entry) and entry.time >= start)
+
+    def _again(self, ask: Callable[[int | None], Iterator[Entry | Unknown]]) -> Iterator[Entry | Unknown]:
+        """What ``ask`` finds after the last that it found before something was in doubt."""
+        last: int | None = None
         doubted = False
         while True:
             try:
-                for entry in self._scan(start, above):
-                    above = entry.sequence
+                for entry in ask(last):
+                    last = entry.sequence
                     yield entry
                 return
             except DoubtError as doubt:
@@ -53,98 +57,100 @@ class Search:
                     self._view.doubt(doubt, again=doubted)
                 doubted = doubted or not isinstance(doubt, StaleError)
 
-    def _walk(self, term: str) -> Iterator[Entry | Unknown]:
+    def _walk(self, term: str, below: int | None) -> Iterator[Entry | Unknown]:
         with self._view.mutex:
             view = self._view.current()
             if isinstance(view, Known):
-                places = view.postings.get(term, [])[::-1]
-                link = view.base.latest(heads.key(term)) if view.base else None
-                base = view.base
+                places, base = view.postings.get(term, [])[::-1], view.base
         if isinstance(view, Remains):
-            yield from view.about(term)
+            yield from (entry for entry in view.about(term) if below is None or entry.sequence < below)
             return
         for place in places:
-            yield self._entry(place)
-        while link and base:
+            entry = self._read(place.offset, place.leaf)
+            if below is None or entry.sequence < below:
+                below = entry.sequence
+                yield entry
+        older = base.find(term) if base else iter(())
+        while True:
             with self._view.mutex:
-                row = base.row(link.sequence)
-            entry, link = _before(self._journal.read(row.offset, row.length), row.links, term, link)
-            yield entry
+                item = next(older, None)
+            if item is None:
+                return
+            entry = self._read(*item)
+            # The index may meanwhile have taken in what was in memory; two terms may share a key.
+            if (below is None or entry.sequence < below) and term in terms.of(entry):
+                below = entry.sequence
+                yield entry
 
-    def _scan(self, start: str, above: int) -> Iterator[Entry]:
+    def _scan(self, start: str, above: int) -> Iterator[Entry | Unknown]:
         with self._view.mutex:
             view = self._view.current()
             if isinstance(view, Known):
-                number, size = max(self._first(view, start), above), view.size
-                offset = _place(view, number + 1).offset if number < size else view.offset
+                offset = self._first(view, start) if start else 0
+                number, size = 0, view.size
         if isinstance(view, Remains):
-            yield from (entry for entry in view.all() if entry.time >= start and entry.sequence > above)
+            yield from (entry for entry in view.all() if entry.sequence > above)
             return
         leaves = b""
         for line in self._journal.lines(offset):
             if number == size:
                 return
+            entry = _parsed(line)
+            if (number or not offset) and entry.sequence != number + 1:
+                raise DoubtError
             if not leaves or number % WIDTH == 0:
-                leaves = self._leaves(view, number)
-            entry = _proven(line, leaves, number)
-            number += 1
-            if isinstance(entry, Entry) and entry.time >= start:
+                leaves = self._leaves(view, entry)
+            number = entry.sequence
+            _prove(line, entry, leaves)
+            if number > above:
                 yield entry
         if number < size:
             raise DoubtError
 
     def _first(self, known: Known, start: str) -> int:
-        """How many entries there are before the first that can be of ``start`` or later.
+        """Where to begin to read: before it there is nothing of ``start`` or later.
 
         Times never fall among entries of format 2, nor from those of format 1 to them.
         """
+        low, high, format = 0, known.offset, 1
+        while high - low > _NEAR:
+            middle = (low + high) // 2
+            at = middle + len(self._journal.line(middle)) + 1
+            if at >= high:
+                high = middle
+                continue
+            line = self._journal.line(at)
+            entry = _parsed(line)
+            _prove(line, entry, self._leaves(known, entry))
+            if isinstance(entry, Entry) and (entry.format, entry.time) < (2, start):
+                low, format = at + len(line) + 1, entry.format
+            else:
+                high = at
+        return 0 if format == 1 else low
 
-        def order(number: int) -> tuple[int, str]:
-            place = _place(known, number + 1)
-            line = self._journal.read(place.offset, place.length)
-            entry = _proven(line, self._leaves(known, number), number)
-            return entry.format, entry.time if isinstance(entry, Entry) else ""
-
-        if not start:
-            return 0
-        found = bisect_left(range(known.size), (2, start), key=order)
-        return found if found and order(found - 1)[0] > 1 else 0
-
-    def _leaves(self, known: Known, number: int) -> bytes:
+    def _leaves(self, known: Known, entry: Entry | Unknown) -> bytes:
+        """The hashes of the tile in which the entry is, if it is what it says."""
+        if not 0 < entry.sequence <= known.size:
+            raise DoubtError
         with self._view.mutex:
-            return known.tree.leaves(number // WIDTH)
+            return known.tree.leaves((entry.sequence - 1) // WIDTH)
 
-    def _entry(self, place: Place) -> Entry | Unknown:
-        line = self._journal.read(place.offset, place.length)
-        if merkle.leaf_hash(line) != place.leaf:
+    def _read(self, offset: int, leaf: bytes) -> Entry | Unknown:
+        """The entry at ``offset``; ``leaf`` is what its leaf's hash begins with."""
+        line = self._journal.line(offset)
+        if not merkle.leaf_hash(line).startswith(leaf):
             raise DoubtError
         return entries.parse(line)
 
 
-def _proven(line: bytes, leaves: bytes, number: int) -> Entry | Unknown:
-    """``line`` as the entry after the first ``number``; ``leaves`` are the hashes of its tile."""
-    at = number % WIDTH * HASH
-    if merkle.leaf_hash(line) != leaves[at : at + HASH]:
-        raise DoubtError
-    return entries.parse(line)
-
-
-def _place(known: Known, sequence: int) -> Place | index.Row:
-    newer = sequence - (known.size - len(known.places)) - 1
-    if newer >= 0:
-        return known.places[newer]
-    if known.base is None:
-        raise DoubtError
-    return known.base.row(sequence)
-
-
-def _before(line: bytes, links: bytes, term: str, link: Link) -> tuple[Entry | Unknown, Link | None]:
-    """The entry at which a term's chain stands, and where it stood before."""
+def _parsed(line: bytes) -> Entry | Unknown:
     try:
-        entry = entries.parse(line)
+        return entries.parse(line)
     except IntegrityError as error:
         raise DoubtError from error
-    before = index.link(links, bisect_left(terms.of(entry), term))
-    if index.following(before.value, merkle.leaf_hash(line)) != link.value:
+
+
+def _prove(line: bytes, entry: Entry | Unknown, leaves: bytes) -> None:
+    at = (entry.sequence - 1) % WIDTH * HASH
+    if merkle.leaf_hash(line) != leaves[at : at + HASH]:
         raise DoubtError
-    return entry, before if before.sequence else None

@@ -28,11 +28,11 @@ def about(value: str) -> str:
     return f"about:{value}"
 
 
-def of(item: Entry | Unknown) -> list[str]:
-    """Every term of ``item``, sorted. What cannot be read can be found by its id alone."""
+def of(item: Entry | Unknown) -> set[str]:
+    """Every term of ``item``. What cannot be read can be found by its id alone."""
     if isinstance(item, Unknown):
-        return [entry(item.id)]
+        return {entry(item.id)}
     named = [value for name in _NAMED if isinstance(value := item.body.get(name), str) and value]
     values = {item.subject, *item.subject.split("/"), *item.evidence.values(), *named}
     exact = (entry(item.id), key(item.key), subject(item.subject), subject(item.subject, item.kind))
-    return sorted({*exact, *map(about, values)})
+    return {*exact, *map(about, values)}

@@ -10,13 +10,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 from interlock.errors import InputError
 from interlock.formats.tlog import merkle, tiles
 from interlock.formats.tlog.tiles import HASH, HEIGHT, WIDTH, Tile
-from interlock.platform.books.heads import DoubtError
 from interlock.platform.books.journal import write
+from interlock.platform.books.runs import DoubtError
+
+_KEPT = 1 << 16
 
 
 class Tree:
@@ -26,13 +29,17 @@ class Tree:
         """The tree of the first ``size`` leaves, from the tiles in ``folder``. Raises DoubtError when one is missing:
         whether they are right is seen by the root."""
         self._folder = folder
-        self._held: dict[tuple[int, int], bytes] = {}
+        self._held: dict[tuple[int, int], bytearray] = {}
         self._unsaved: dict[tuple[int, int], int] = {}
+        self._proofs: dict[tuple[int, int], bytes] = {}
+        """Tiles above the lowest that were proven."""
+        self._subtrees: dict[tuple[int, int], bytes] = {}
+        """Roots of full subtrees, which never change."""
         for level in range((size.bit_length() + HEIGHT - 1) // HEIGHT):
             # Tiles that are not full have no parent that could tell whether they are right: they are read once.
             index = (size >> HEIGHT * level) // WIDTH
             if width := tiles.width(level, index, size):
-                self._held[level, index] = self._stored(level, index)[: width * HASH]
+                self._held[level, index] = bytearray(self._stored(level, index)[: width * HASH])
         try:
             self._edge = merkle.Edge(size, tiles.reader(self.tile))
         except InputError as error:
@@ -49,18 +56,18 @@ class Tree:
     def add(self, leaf: bytes) -> None:
         for level, found in enumerate(self._edge.append(leaf)[::HEIGHT]):
             index, position = divmod((self.size - 1) >> HEIGHT * level, WIDTH)
-            self._held[level, index] = self._held.get((level, index), b"") + found
+            self._held.setdefault((level, index), bytearray()).extend(found)
             self._unsaved.setdefault((level, index), position)
 
     def save(self) -> None:
         """Write what is new to the folder. Raises OSError; then it is still new."""
         for (level, index), position in list(self._unsaved.items()):
             data = self._held[level, index]
-            path = self._folder / Tile(level, index).path
+            path = _path(self._folder, level, index)
             try:
                 handle = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
             except FileNotFoundError:
-                path.parent.mkdir(parents=True, exist_ok=True)
+                Path(path).parent.mkdir(parents=True, exist_ok=True)
                 handle = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
             try:
                 os.lseek(handle, position * HASH, os.SEEK_SET)
@@ -74,7 +81,7 @@ class Tree:
     def tile(self, level: int, index: int) -> bytes:
         """Its hashes as they are held or stored."""
         held = self._held.get((level, index))
-        return self._stored(level, index) if held is None else held
+        return self._stored(level, index) if held is None else bytes(held)
 
     def leaves(self, index: int) -> bytes:
         """The hashes of tile ``index`` of the lowest level, proven to be the tree's. Raises DoubtError."""
@@ -96,9 +103,9 @@ class Tree:
                 yield Tile(level, index).path
 
     def _proven(self, level: int, index: int) -> bytes:
-        held = self._held.get((level, index))
+        held = self._held.get((level, index), self._proofs.get((level, index)))
         if held is not None:
-            return held
+            return bytes(held)
         if not tiles.width(level, index, self.size):
             raise DoubtError
         data = self._stored(level, index)
@@ -106,15 +113,32 @@ class Tree:
         expected = self._proven(level + 1, above)[position * HASH : (position + 1) * HASH]
         if len(data) != WIDTH * HASH or merkle.fold(data) != expected:
             raise DoubtError
+        if level:
+            self._proofs[level, index] = data
         return data
 
     def _read(self, make: Callable[[merkle.Read], list[bytes]]) -> list[bytes]:
+        read = tiles.reader(self.tile)
+
+        def kept(level: int, index: int) -> bytes:
+            found = self._subtrees.get((level, index))
+            if found is None:
+                if len(self._subtrees) >= _KEPT:
+                    self._subtrees.clear()
+                found = self._subtrees[level, index] = read(level, index)
+            return found
+
         try:
-            return make(tiles.reader(self.tile))
+            return make(kept)
         except InputError as error:
             raise DoubtError from error
 
     def _stored(self, level: int, index: int) -> bytes:
         with suppress(FileNotFoundError):
-            return (self._folder / Tile(level, index).path).read_bytes()
+            return Path(_path(self._folder, level, index)).read_bytes()
         return b""
+
+
+@lru_cache(maxsize=64)
+def _path(folder: Path, level: int, index: int) -> str:
+    return str(folder / Tile(level, index).path)

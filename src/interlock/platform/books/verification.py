@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from interlock.errors import IntegrityError
@@ -12,12 +11,14 @@ from interlock.platform.books.checkpoints import Checkpoint
 from interlock.platform.books.entries import GENESIS, Entry, Unknown
 from interlock.platform.books.journal import Journal
 from interlock.platform.books.keys import AttestKey
+from interlock.platform.books.tree import Tree
 from interlock.platform.domain.ids import Digest
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """The first place where the ledger is not whole. ``sequence`` counts from 1; 0 means the checkpoint itself."""
+    """The first place where the ledger is not whole. ``sequence`` counts from 1; 0 means what stands beside the
+    entries: the checkpoint, or the tiles."""
 
     sequence: int
     reason: str
@@ -37,6 +38,10 @@ class Report:
         return self.fault is None
 
 
+_BESIDE = ("ledger-format-unknown", "ledger-tile-altered")
+"""Faults of what stands there although the signed root came out."""
+
+
 def verify(journal: Journal, checkpoint: Checkpoint | None, key: AttestKey) -> Report:
     """Every line has its place in the chain, and its bytes are those that were signed.
 
@@ -44,15 +49,15 @@ def verify(journal: Journal, checkpoint: Checkpoint | None, key: AttestKey) -> R
     everything is judged again, one by one, for the name of the first fault.
     """
     covered = checkpoint.size if checkpoint and checkpoint.root is not None else 0
-    report = _judge(journal.lines(), checkpoint, key, covered)
-    if covered and report.fault is not None and report.fault.reason != "ledger-format-unknown":
-        return _judge(journal.lines(), checkpoint, key, 0)
+    report = _judge(journal, checkpoint, key, covered)
+    if covered and report.fault is not None and report.fault.reason not in _BESIDE:
+        return _judge(journal, checkpoint, key, 0)
     return report
 
 
-def _judge(lines: Iterable[bytes], checkpoint: Checkpoint | None, key: AttestKey, covered: int) -> Report:
-    head, number, unknown, edge = GENESIS, 0, None, merkle.Edge()
-    for number, line in enumerate(lines, 1):
+def _judge(journal: Journal, checkpoint: Checkpoint | None, key: AttestKey, covered: int) -> Report:
+    head, number, unknown, tree = GENESIS, 0, None, Tree(journal.tiles)
+    for number, line in enumerate(journal.lines(), 1):
         try:
             entry = entries.parse(line)
         except IntegrityError:
@@ -64,12 +69,12 @@ def _judge(lines: Iterable[bytes], checkpoint: Checkpoint | None, key: AttestKey
             unknown = unknown or Fault(
                 number, "ledger-format-unknown", f"entry {number} has format {entry.format}: a later release wrote it"
             )
-        edge.append(merkle.leaf_hash(line))
+        tree.add(merkle.leaf_hash(line))
         head = entry.id
-        if checkpoint and number == checkpoint.size and not checkpoint.fits(head, edge.root()):
+        if checkpoint and number == checkpoint.size and not checkpoint.fits(head, tree.root):
             detail = "the checkpoint signs another entry here, or others before it"
             return Report(number, head, Fault(number, "ledger-rewritten", detail))
-    return Report(number, head, _against(checkpoint, number) or unknown)
+    return Report(number, head, _against(checkpoint, number) or unknown or _tiles(tree))
 
 
 def _misplaced(
@@ -93,3 +98,9 @@ def _against(checkpoint: Checkpoint | None, size: int) -> Fault | None:
     if size < checkpoint.size:
         return Fault(size + 1, "ledger-truncated", f"the checkpoint signs {checkpoint.size} entries, {size} are here")
     return None
+
+
+def _tiles(tree: Tree) -> Fault | None:
+    name = next(tree.differing(), None)
+    detail = f"{name} holds other hashes than those of the entries; without it, it is made again"
+    return Fault(0, "ledger-tile-altered", detail) if name else None

@@ -9,21 +9,22 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from interlock.errors import IntegrityError
+from interlock.errors import IntegrityError, UnreachableError
 from interlock.formats.tlog import merkle
 from interlock.formats.tlog.tiles import HASH, WIDTH
-from interlock.platform.books import checkpoints, entries
-from interlock.platform.books.checkpoints import Checkpoint
+from interlock.platform.books import entries
+from interlock.platform.books.checkpoints import Checkpoint, Notary
 from interlock.platform.books.entries import Entry
-from interlock.platform.books.heads import DoubtError
 from interlock.platform.books.index import Head, Index, StaleError
 from interlock.platform.books.journal import Journal, State, state
 from interlock.platform.books.keys import AttestKey
 from interlock.platform.books.known import Known, NotWholeError
 from interlock.platform.books.remains import Remains
+from interlock.platform.books.runs import DoubtError
 from interlock.platform.books.tree import Tree
 
 BATCH = 1024
@@ -36,10 +37,9 @@ _CHUNK = 8 << 20
 class View:
     """For one thread at a time: hold ``mutex``."""
 
-    def __init__(self, journal: Journal, key: AttestKey, *, origin: str, index: Path | None) -> None:
+    def __init__(self, journal: Journal, key: AttestKey, notary: Notary, index: Path | None) -> None:
         self.mutex = threading.RLock()
-        self._journal, self._key, self._origin, self._index = journal, key, origin, index
-        self._tiles = journal.path.with_name(journal.path.name + ".tiles")
+        self._journal, self._key, self._notary, self._index = journal, key, notary, index
         self._known: Known | None = None
         self._remains: Remains | None = None
         self._seen: State | None = None
@@ -47,9 +47,22 @@ class View:
         self._checkpoint_seen: State | None = None
         self._distrusted: set[bytes] = set()
         self._patience = 0
+        self._certain = False
+        """Under the lock, once what is known is up to date: nobody changes it."""
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Nobody else writes, in any process or thread. Raises UnreachableError."""
+        with self.mutex, self._journal.exclusive():
+            try:
+                yield
+            finally:
+                self._certain = False
 
     def current(self) -> Known | Remains:
         """The ledger as it is now."""
+        if self._certain and self._known:
+            return self._known
         seen, found = self._journal.state(), self._remains or self._known
         if found and seen == self._seen:
             return found
@@ -65,10 +78,13 @@ class View:
         """What a writer goes on from: under the lock, after what no writer finished was taken away.
 
         Raises NotWholeError, IntegrityError, UnreachableError."""
+        if self._certain and self._known:
+            return self._known
         checkpoint, known, lost = self.checkpoint(), self._known, b""
         if known is None or self._journal.state() != self._seen or (checkpoint and checkpoint.size > known.size):
             self._remains = None
             known, lost = self._follow(checkpoint)
+            self._seen = self._journal.state()
         if known.size > 1 and checkpoint is None and self._checkpoint_seen is None:
             raise IntegrityError(
                 "checkpoint-missing",
@@ -78,22 +94,28 @@ class View:
             )
         if lost and known.beyond is None:
             self._journal.cut(known.offset)
-        self._seen = self._journal.state()
+            self._seen = self._journal.state()
+        self._certain = True
         return known
 
-    def wrote(self, entry: Entry, line: bytes) -> None:
-        """Under the lock: ``line`` is at the end of the ledger now."""
+    def write(self, entry: Entry, line: bytes) -> None:
+        """Under the lock: put ``line`` at the end, durably. Raises UnreachableError; then it is not there."""
+        try:
+            self._journal.append(line)
+        except UnreachableError:
+            self._known = None
+            raise
         if self._known:
             self._known.add(entry, line)
-            self._seen = self._journal.state()
+        self._seen = self._journal.state()
 
     def checkpoint(self) -> Checkpoint | None:
         """What is signed; None when nothing is, or when an empty file is left of it. Raises IntegrityError
         ``checkpoint-unreadable`` or ``checkpoint-forged``."""
         seen = state(self._journal.checkpoint)
         if seen != self._checkpoint_seen:
-            data = self._journal.checkpoint.read_bytes() if seen else b""
-            self._checkpoint = checkpoints.read(data, self._origin, self._key) if data else None
+            data = self._journal.signed()
+            self._checkpoint = self._notary.read(data) if data else None
             self._checkpoint_seen = seen
         return self._checkpoint
 
@@ -102,8 +124,8 @@ class View:
         known, before = self._known, self._checkpoint
         if known is None or (before and before.root is not None and before.size == known.size):
             return
-        made = checkpoints.make(self._origin, known.size, known.tree.root, self._key)
-        self._journal.acknowledge(made.signed)
+        made = self._notary.make(known.size, known.tree.root)
+        self._journal.acknowledge(made.signed, before.signed if before else None)
         self._checkpoint, self._checkpoint_seen = made, state(self._journal.checkpoint)
         self.settle(BATCH)
 
@@ -145,7 +167,7 @@ class View:
         if known and self._seen and (seen is None or seen[0] != self._seen[0] or seen[1] < known.offset):
             known = None
         if known is None or (known.base and known.base.stale()):
-            known = self._opened(checkpoint) or Known(self._key, Tree(self._tiles))
+            known = self._opened(checkpoint) or Known(self._key, Tree(self._journal.tiles))
         self._known = None
         lost = self._read(known, checkpoint)
         if lost.count(b"\n") > 1 and known.beyond is None:
@@ -159,7 +181,7 @@ class View:
             before = known.offset
             data = self._journal.read(before, chunk)
             lost = known.absorb(data, checkpoint)
-            if len(known.places) >= BULK and not (known.base and known.base.shared):
+            if known.newer >= BULK and not (known.base and known.base.shared):
                 with suppress(sqlite3.Error, OSError):
                     self._spool(known)
             if len(data) < chunk or b"\n" in lost:
@@ -182,30 +204,31 @@ class View:
         if known.base and known.base.head:
             known.base.publish(path, self._sign(known.base.head))
             self._distrusted.clear()
-            known.base = Index.open(path, self._origin, self._key) or known.base
+            known.base = Index.open(path, self._notary, write=True) or known.base
 
     def _sign(self, head: Head) -> bytes:
-        return checkpoints.sign(head.text(self._origin), self._origin, self._key)
+        return self._notary.sign(head.text(self._notary.origin))
 
     def _opened(self, checkpoint: Checkpoint | None) -> Known | None:
         """The ledger as far as the index goes, when the index is signed and fits it."""
-        base = Index.open(self._index, self._origin, self._key) if self._index else None
+        write = self._key.secret is not None
+        base = Index.open(self._index, self._notary, write=write) if self._index else None
         if base is None or base.head is None or base.note in self._distrusted:
             return None
         size = base.head.size
         try:
-            tree = Tree(self._tiles, size)
+            tree = Tree(self._journal.tiles, size)
             if tree.root != base.head.root:
                 return None
             if checkpoint and checkpoint.size < size and checkpoint.root != tree.root_at(checkpoint.size):
                 return None
-            row, position = base.row(size), (size - 1) % WIDTH * HASH
-            line = self._journal.read(row.offset, row.length + 1)
+            position = (size - 1) % WIDTH * HASH
+            line = self._journal.read(base.head.start, base.head.end - base.head.start)
             leaf = tree.leaves((size - 1) // WIDTH)[position : position + HASH]
             if not line.endswith(b"\n") or merkle.leaf_hash(line[:-1]) != leaf:
                 return None
             known = Known(self._key, tree, base)
-            known.last, known.offset, known.latest = entries.parse(line[:-1]), row.offset + len(line), base.head.latest
+            known.last, known.offset, known.latest = entries.parse(line[:-1]), base.head.end, base.head.latest
             return known
         except (DoubtError, IntegrityError):
             return None
