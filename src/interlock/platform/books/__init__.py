@@ -4,8 +4,8 @@
 `books.Books`                        the one interface: entries and evidence by the classes of the vocabulary
 `vocabulary`                         one frozen class a kind of entry or evidence, with its version
 `ledger` `entries`                   the append-only log, signed and chained
-`index` `heads`                      lookups; derived, and never trusted for absence
-`tiles` `checkpoints`                the entries as leaves of an RFC 6962 tree
+`index` `runs` `search`              lookups; derived, and never trusted for absence
+`tree` `checkpoints` `proofs`        the entries as leaves of an RFC 6962 tree, its signed sizes, proofs of single entries
 `evidence`                           facts as they were read, by digest
 `canonical` `times` `keys` `secrets` one form for values and times; the attest key; the guard against secrets
 ===================================  ================================================================================
