@@ -5,7 +5,7 @@
 `vocabulary`                         one frozen class a kind of entry or evidence, with its version
 `ledger` `entries`                   the append-only log, signed and chained
 `index` `runs` `search`              lookups; derived, and never trusted for absence
-`tree` `checkpoints` `proofs`        the entries as leaves of an RFC 6962 tree, its signed sizes, proofs of single entries
+`tree` `checkpoints` `proofs`        the entries as leaves of an RFC 6962 tree, its signed sizes, proofs
 `evidence`                           facts as they were read, by digest
 `canonical` `times` `keys` `secrets` one form for values and times; the attest key; the guard against secrets
 ===================================  ================================================================================
