@@ -1,4 +1,4 @@
-"""Real clients of the field, for whoever asks. A test that needs one is skipped, visibly, where it is absent."""
+"""What all tests share: property tests without a clock, and real clients of the field for whoever asks."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ import shutil
 from collections.abc import Callable
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A machine that is busy, or that counts which lines run, makes no test fail: no seconds are asserted.
+settings.register_profile("interlock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("interlock")
 
 
 @pytest.fixture
 def client() -> Callable[[str], str]:
-    """``client("cosign")`` is the path of that program, or a skip that names it (see .ci/run)."""
+    """``client("cosign")`` is the path of that program, or a skip that names it, visibly (see .ci/run)."""
 
     def find(name: str) -> str:
         folder = os.environ.get("INTERLOCK_REAL_CLIENTS", "")
