@@ -1,4 +1,4 @@
-"""What all tests share: property tests without a clock, and real clients of the field for whoever asks."""
+"""Real clients of the field, for whoever asks. A test that needs one is skipped, visibly, where it is absent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ settings.load_profile("interlock")
 
 @pytest.fixture
 def client() -> Callable[[str], str]:
-    """``client("cosign")`` is the path of that program, or a skip that names it, visibly (see .ci/run)."""
+    """``client("cosign")`` is the path of that program, or a skip that names it (see .ci/run)."""
 
     def find(name: str) -> str:
         folder = os.environ.get("INTERLOCK_REAL_CLIENTS", "")
