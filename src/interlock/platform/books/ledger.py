@@ -176,7 +176,7 @@ class Ledger:
         if self._key.secret is not None and self._journal.state() is not None:
             with self._view.writing(), suppress(IntegrityError):
                 self._recovered()
-                self._view.settle(1)
+                self._view.settle(now=True)
 
     def _find(self, term: str) -> Iterator[Entry]:
         return (entry for entry in self._search.find(term) if isinstance(entry, Entry))

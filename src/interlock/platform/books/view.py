@@ -81,7 +81,9 @@ class View:
         if self._certain and self._known:
             return self._known
         checkpoint, known, lost = self.checkpoint(), self._known, b""
-        if known is None or self._journal.state() != self._seen or (checkpoint and checkpoint.size > known.size):
+        seen = self._journal.state()
+        there = known and seen == self._seen and (seen[1] if seen else 0) == known.offset
+        if known is None or not there or (checkpoint and checkpoint.size > known.size):
             self._remains = None
             known, lost = self._follow(checkpoint)
             self._seen = self._journal.state()
@@ -127,11 +129,11 @@ class View:
         made = self._notary.make(known.size, known.tree.root)
         self._journal.acknowledge(made.signed, before.signed if before else None)
         self._checkpoint, self._checkpoint_seen = made, state(self._journal.checkpoint)
-        self.settle(BATCH)
+        self.settle()
 
-    def settle(self, least: int) -> None:
-        """Under the lock: save the tiles; write the index when it lacks ``least`` entries. When that cannot be done,
-        nothing is lost by it."""
+    def settle(self, *, now: bool = False) -> None:
+        """Under the lock: save the tiles; write the index when it lacks many entries, or any at all and ``now``. When
+        that cannot be done, nothing is lost by it."""
         known = self._known
         if known is None or self._key.secret is None:
             return
@@ -139,7 +141,7 @@ class View:
         lacking = known.size - (shared.size if shared else 0)
         try:
             known.tree.save()
-            if self._index and lacking >= max(least, self._patience):
+            if self._index and lacking >= (1 if now else max(BATCH, self._patience)):
                 self._write(known, self._index)
                 self._patience = 0
         except (sqlite3.Error, OSError):
