@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,9 +14,7 @@ from interlock.platform.books.entries import Stamp
 from interlock.platform.books.keys import AttestKey
 from interlock.platform.books.ledger import Ledger
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from books_world.ledgers import Open
+from .books_world.ledgers import Open
 
 
 @pytest.fixture

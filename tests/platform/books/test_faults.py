@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from books_world.ledgers import Open, fill, grown
 
 from interlock.errors import IntegrityError, UnreachableError
 from interlock.platform.books.entries import Entry
 from interlock.platform.books.keys import AttestKey, load
 from interlock.platform.books.ledger import Ledger
+
+from .books_world.ledgers import Open, fill, grown
 
 
 class Death(BaseException):

@@ -11,7 +11,6 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from books_world.ledgers import Open, fill
 
 from interlock.errors import ConflictError, IntegrityError, UnsupportedError
 from interlock.formats.tlog import checkpoint, merkle, note
@@ -20,6 +19,8 @@ from interlock.platform.books.keys import AttestKey
 from interlock.platform.books.ledger import Ledger
 from interlock.platform.books.times import moment
 from interlock.platform.domain.ids import Digest
+
+from .books_world.ledgers import Open, fill
 
 FORMAT_1 = Path(__file__).parent / "format1"
 RULES = Digest("sha256:" + "7" * 64)

@@ -9,13 +9,14 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from books_world.ledgers import Open, fill, grown
 
 from interlock.errors import IntegrityError, NotFoundError
 from interlock.platform.books.entries import Entry
 from interlock.platform.books.ledger import Ledger
 from interlock.platform.books.times import moment
 from interlock.platform.domain.ids import Digest
+
+from .books_world.ledgers import Open, fill, grown
 
 SIZE = 40
 

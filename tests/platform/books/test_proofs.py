@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from books_world.ledgers import Open, fill, grown
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from interlock.errors import IntegrityError, NotFoundError
@@ -16,6 +15,8 @@ from interlock.formats.tlog import merkle, note, tiles
 from interlock.platform.books import proofs
 from interlock.platform.books.keys import AttestKey
 from interlock.platform.domain.ids import Digest
+
+from .books_world.ledgers import Open, fill, grown
 
 SIZE = 300
 
