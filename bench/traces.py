@@ -24,7 +24,7 @@ def measure(estate: Estate) -> list[Table]:
     session = Session(context)
     first = _in_process(Session(context))
     whole = median(repeated(lambda: _in_process(session), _TIMES))
-    count, inside = _git(session)
+    count, inside = _git(Session(context))
     mirrors = [session.connections.mirror(name) for name in ("platform", "env-prod", "payments")]
     bare = sum(median(repeated(mirror.fetch, _TIMES)) for mirror in mirrors)
     start = median(repeated(lambda: subprocess.run(["git", "--version"], check=True, capture_output=True), _TIMES))
@@ -48,9 +48,14 @@ def _in_process(session: Session) -> float:
 
 
 def _git(session: Session) -> tuple[int, float]:
-    """How many git processes one trace starts, and the seconds spent in them."""
-    spent: list[float] = []
-    run = subprocess.run
+    """How many git processes one trace starts, and the seconds spent waiting for those that end with a call."""
+    spent, started_ones = list[float](), list[object]()
+    run, popen = subprocess.run, subprocess.Popen
+
+    class Counted(popen):  # type: ignore[valid-type,misc]  # `run` starts its process by this name too
+        def __init__(self, command: object, *arguments: object, **options: object) -> None:
+            started_ones.append(command)
+            super().__init__(command, *arguments, **options)
 
     def watched(*arguments: object, **options: object) -> object:
         started = time.perf_counter()
@@ -59,9 +64,9 @@ def _git(session: Session) -> tuple[int, float]:
         finally:
             spent.append(time.perf_counter() - started)
 
-    subprocess.run = watched  # type: ignore[assignment]
+    subprocess.run, subprocess.Popen = watched, Counted  # type: ignore[assignment,misc]
     try:
         _in_process(session)
     finally:
-        subprocess.run = run
-    return len(spent), sum(spent)
+        subprocess.run, subprocess.Popen = run, popen  # type: ignore[misc]
+    return len(started_ones), sum(spent)
