@@ -12,6 +12,7 @@ import pytest
 from books_world.ledgers import Open, fill, grown
 
 from interlock.errors import IntegrityError, NotFoundError
+from interlock.platform.books import runs
 from interlock.platform.books.entries import Entry
 from interlock.platform.books.ledger import Ledger
 from interlock.platform.books.times import moment
@@ -235,3 +236,13 @@ def test_times_are_searched(opened: Open, asked: Callable[[], Ledger]) -> None:
         assert list(asked().entries(since=moment(written[number].time))) == written[number:]
     assert list(asked().entries(since=moment("2026-05-04T11:00:00Z"))) == written
     assert list(asked().entries(since=moment("2026-05-05T12:00:00Z"))) == []
+
+
+def test_terms_that_share_a_key_are_told_apart(
+    opened: Open, asked: Callable[[], Ledger], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keys are short: here all of a name-space are the same."""
+    monkeypatch.setattr(runs, "key", lambda term: term[:1].encode() * runs.KEY)
+    written = grown(opened, 12)
+    assert_finds_everything(asked(), written)
+    assert_finds_nothing_else(asked())
