@@ -84,13 +84,13 @@ class Entry:
     def signed(self, key: AttestKey) -> tuple[Entry, bytes]:
         """The same with hash and signature, and its line. Raises RefusedError ``attest-key-public``, InputError
         ``evidence-not-json``."""
-        rows: tuple[dict[str, Any], ...] = ({}, {}, {})
-        for name, value in self._content().items():
-            rows[(name > "hash") + (name > "signature")][name] = value
-        first, second, third = (canonical.encode(row)[1:-1] for row in rows)
-        id = canonical.digest(b"{%b,%b,%b}" % (first, second, third))
+        content = canonical.encode(self._content())
+        id = canonical.digest(content)
         signature = base64.b64encode(key.sign(_SIGNED[self.format] + id.encode()))
-        line = b'{%b,"hash":"%b",%b,"signature":"%b",%b}' % (first, id.encode(), second, signature, third)
+        # Both have their places in the order of names. What comes after has no names within: the last one is it.
+        first, second = content.rindex(b',"interlock":'), content.rindex(b',"subject":')
+        parts = (content[:first], b',"hash":"', id.encode(), b'"', content[first:second])
+        line = b"".join((*parts, b',"signature":"', signature, b'"', content[second:]))
         return replace(self, id=id, signature=signature.decode()), line
 
     def _hash(self) -> Digest:

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from interlock.errors import ConflictError, IntegrityError, NotFoundError, UnsupportedError
+from interlock.errors import ConflictError, IntegrityError, NotFoundError, UnreachableError, UnsupportedError
 from interlock.formats.tlog import merkle
 from interlock.platform.books import entries, secrets, terms, verification
 from interlock.platform.books.checkpoints import Checkpoint, Notary
@@ -76,7 +76,7 @@ class Ledger:
         stamp = self._stamp() if self._stamp else Stamp("", None, 0)
         with self._view.writing():
             self._fence(self._recovered(), stamp)
-            found = self.by_key(key)
+            found = None if self._search.lacks(key) else self.by_key(key)
             if found is None:
                 found = self._write(kind, subject, key, body, version, evidence or {}, stamp, self._now())
             elif (found.kind, found.subject) != (kind, subject):
@@ -174,7 +174,7 @@ class Ledger:
     def close(self) -> None:
         """Bring the index up to date, where this process keeps it. The ledger can be used again."""
         if self._key.secret is not None and self._journal.state() is not None:
-            with self._view.writing(), suppress(IntegrityError):
+            with suppress(IntegrityError, UnreachableError), self._view.writing():
                 self._recovered()
                 self._view.settle(now=True)
 

@@ -169,7 +169,7 @@ class View:
         if known and self._seen and (seen is None or seen[0] != self._seen[0] or seen[1] < known.offset):
             known = None
         if known is None or (known.base and known.base.stale()):
-            known = self._opened(checkpoint) or Known(self._key, Tree(self._journal.tiles))
+            known = self._opened() or Known(self._key, Tree(self._journal.tiles))
         self._known = None
         lost = self._read(known, checkpoint)
         if lost.count(b"\n") > 1 and known.beyond is None:
@@ -211,8 +211,9 @@ class View:
     def _sign(self, head: Head) -> bytes:
         return self._notary.sign(head.text(self._notary.origin))
 
-    def _opened(self, checkpoint: Checkpoint | None) -> Known | None:
-        """The ledger as far as the index goes, when the index is signed and fits it."""
+    def _opened(self) -> Known | None:
+        """The ledger as far as the index goes, when the index is signed and fits: by its root, and by the last line,
+        which names by hash the one before it and so all the others."""
         write = self._key.secret is not None
         base = Index.open(self._index, self._notary, write=write) if self._index else None
         if base is None or base.head is None or base.note in self._distrusted:
@@ -221,8 +222,6 @@ class View:
         try:
             tree = Tree(self._journal.tiles, size)
             if tree.root != base.head.root:
-                return None
-            if checkpoint and checkpoint.size < size and checkpoint.root != tree.root_at(checkpoint.size):
                 return None
             position = (size - 1) % WIDTH * HASH
             line = self._journal.read(base.head.start, base.head.end - base.head.start)
