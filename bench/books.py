@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -20,10 +21,9 @@ from estate import ROOT, Estate
 from figures import Table, median, ratio
 
 from interlock.formats.sigstore import PrivateKey
-from interlock.platform.books import proofs
-from interlock.platform.books.entries import Stamp
 from interlock.platform.books.keys import AttestKey
-from interlock.platform.books.ledger import Ledger
+from interlock.platform.books.ledger import Ledger, proofs
+from interlock.platform.books.ledger.entries import Stamp
 from interlock.platform.domain.ids import Digest
 
 _SIZE = 100_000
@@ -138,7 +138,7 @@ def _verification(ledger: Ledger, files: tuple[Path, Path]) -> Table:
 
 
 def _row(name: str, old: float | None, work: Callable[[int], object]) -> list[str]:
-    times = [_once(lambda n=n: work(n * _STEP % _SIZE)) for n in range(_TIMES)]
+    times = [_once(functools.partial(work, n * _STEP % _SIZE)) for n in range(_TIMES)]
     took = median(times)
     return [name, _us(took), _us(old) if old else "", ratio(old, took) if old else ""]
 

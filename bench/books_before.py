@@ -11,10 +11,10 @@ from unittest import mock
 import merges
 from cryptography.hazmat.primitives.asymmetric import ec
 from figures import median, repeated
+from interlock.platform.proof.keys import AttestKey  # type: ignore[import-not-found]  # of that release
+from interlock.platform.proof.ledger import Ledger  # type: ignore[import-not-found]
 
 from interlock.formats.sigstore import PrivateKey
-from interlock.platform.proof.keys import AttestKey
-from interlock.platform.proof.ledger import Ledger
 
 _TIMES = 10
 

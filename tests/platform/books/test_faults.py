@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 
 from interlock.errors import IntegrityError, UnreachableError
-from interlock.platform.books.entries import Entry
 from interlock.platform.books.keys import AttestKey, load
 from interlock.platform.books.ledger import Ledger
+from interlock.platform.books.ledger.entries import Entry
 
 from .books_world.ledgers import Open, fill, grown
 

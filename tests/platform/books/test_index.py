@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 
 from interlock.errors import IntegrityError, NotFoundError
-from interlock.platform.books import index as books_index
-from interlock.platform.books import runs, view
-from interlock.platform.books.entries import Entry
-from interlock.platform.books.ledger import Ledger
+from interlock.platform.books.ledger import Ledger, runs, view
+from interlock.platform.books.ledger import index as books_index
+from interlock.platform.books.ledger.entries import Entry
 from interlock.platform.books.times import moment
 from interlock.platform.domain.ids import Digest
 

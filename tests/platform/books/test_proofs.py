@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from interlock.errors import IntegrityError, NotFoundError
 from interlock.formats.sigstore import PrivateKey
 from interlock.formats.tlog import merkle, note, tiles
-from interlock.platform.books import proofs
 from interlock.platform.books.keys import AttestKey
+from interlock.platform.books.ledger import proofs
 from interlock.platform.books.times import moment
 from interlock.platform.domain.ids import Digest
 

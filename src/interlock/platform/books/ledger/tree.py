@@ -16,8 +16,8 @@ from pathlib import Path
 from interlock.errors import InputError
 from interlock.formats.tlog import merkle, tiles
 from interlock.formats.tlog.tiles import HASH, HEIGHT, WIDTH, Tile
-from interlock.platform.books.journal import write
-from interlock.platform.books.runs import DoubtError
+from interlock.platform.books.ledger.journal import write
+from interlock.platform.books.ledger.runs import DoubtError
 
 _KEPT = 1 << 16
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from interlock.errors import IntegrityError
-from interlock.platform.books import entries, terms
-from interlock.platform.books.entries import Entry, Unknown
-from interlock.platform.books.journal import Journal
 from interlock.platform.books.keys import AttestKey
+from interlock.platform.books.ledger import entries, terms
+from interlock.platform.books.ledger.entries import Entry, Unknown
+from interlock.platform.books.ledger.journal import Journal
 
 
 class Remains:

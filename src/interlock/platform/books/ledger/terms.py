@@ -8,7 +8,7 @@ here is a new version of the index.
 
 from __future__ import annotations
 
-from interlock.platform.books.entries import Entry, Unknown
+from interlock.platform.books.ledger.entries import Entry, Unknown
 
 _NAMED = ("environment", "service", "record", "base", "head", "merge", "seal", "revision", "commit", "run", "uid")
 

@@ -2,7 +2,8 @@
 
 Whatever is derived (index, tiles) is checked when it is used, against what is signed. When it turns out to be wrong it
 is left alone and made again from the ledger, and the question is answered anew. When the ledger itself is not whole,
-:class:`~interlock.platform.books.remains.Remains` answers: nothing is written then, and what proves itself is found.
+:class:`~interlock.platform.books.ledger.remains.Remains` answers: nothing is written then, and what proves itself is
+found.
 """
 
 from __future__ import annotations
@@ -16,16 +17,16 @@ from pathlib import Path
 from interlock.errors import IntegrityError, UnreachableError
 from interlock.formats.tlog import merkle
 from interlock.formats.tlog.tiles import HASH, WIDTH
-from interlock.platform.books import entries
-from interlock.platform.books.checkpoints import Checkpoint, Notary
-from interlock.platform.books.entries import Entry
-from interlock.platform.books.index import Head, Index, StaleError
-from interlock.platform.books.journal import Journal, State, state
 from interlock.platform.books.keys import AttestKey
-from interlock.platform.books.known import Known, NotWholeError
-from interlock.platform.books.remains import Remains
-from interlock.platform.books.runs import DoubtError
-from interlock.platform.books.tree import Tree
+from interlock.platform.books.ledger import entries
+from interlock.platform.books.ledger.checkpoints import Checkpoint, Notary
+from interlock.platform.books.ledger.entries import Entry
+from interlock.platform.books.ledger.index import Head, Index, StaleError
+from interlock.platform.books.ledger.journal import Journal, State, state
+from interlock.platform.books.ledger.known import Known, NotWholeError
+from interlock.platform.books.ledger.remains import Remains
+from interlock.platform.books.ledger.runs import DoubtError
+from interlock.platform.books.ledger.tree import Tree
 
 BATCH = 1024
 """Entries that a writer leaves to memory before it writes the index."""

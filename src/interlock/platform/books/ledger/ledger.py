@@ -15,19 +15,20 @@ from typing import Any
 
 from interlock.errors import ConflictError, IntegrityError, NotFoundError, UnreachableError, UnsupportedError
 from interlock.formats.tlog import merkle
-from interlock.platform.books import entries, secrets, terms, verification
-from interlock.platform.books.checkpoints import Checkpoint, Notary
-from interlock.platform.books.entries import Entry, Stamp, Unknown
-from interlock.platform.books.journal import Journal
+from interlock.platform.books import secrets
 from interlock.platform.books.keys import AttestKey
-from interlock.platform.books.known import Known, NotWholeError
-from interlock.platform.books.proofs import Inclusion
-from interlock.platform.books.remains import Remains
-from interlock.platform.books.runs import DoubtError
-from interlock.platform.books.search import Search
+from interlock.platform.books.ledger import entries, terms, verification
+from interlock.platform.books.ledger.checkpoints import Checkpoint, Notary
+from interlock.platform.books.ledger.entries import Entry, Stamp, Unknown
+from interlock.platform.books.ledger.journal import Journal
+from interlock.platform.books.ledger.known import Known, NotWholeError
+from interlock.platform.books.ledger.proofs import Inclusion
+from interlock.platform.books.ledger.remains import Remains
+from interlock.platform.books.ledger.runs import DoubtError
+from interlock.platform.books.ledger.search import Search
+from interlock.platform.books.ledger.verification import Fault, Report
+from interlock.platform.books.ledger.view import View
 from interlock.platform.books.times import timestamp
-from interlock.platform.books.verification import Fault, Report
-from interlock.platform.books.view import View
 from interlock.platform.domain.ids import Digest
 
 
@@ -135,7 +136,7 @@ class Ledger:
         return self._search.scan(timestamp(since) if since else "")
 
     def prove(self, id: Digest) -> Inclusion:
-        """The proof that the entry is in the ledger, for :func:`~interlock.platform.books.proofs.verify`.
+        """The proof that the entry is in the ledger, for :func:`~interlock.platform.books.ledger.proofs.verify`.
 
         Raises as :meth:`get`; IntegrityError when the ledger is not whole; NotFoundError ``checkpoint-behind`` while
         no checkpoint covers the entry.

@@ -2,8 +2,9 @@
 be checked.
 
 For each term of an entry there is a record, which says where the entry's line is and what it hashes to, in one of a
-few sorted :mod:`~interlock.platform.books.runs`. Their roots are signed, together with the size and the root of the
-ledger so far. So whoever asks sees whether a record is left out, added or changed, and that there is none is proven.
+few sorted :mod:`~interlock.platform.books.ledger.runs`. Their roots are signed, together with the size and the root of
+the ledger so far. So whoever asks sees whether a record is left out, added or changed, and that there is none is
+proven.
 
 The file is written in few, large transactions and never synced.
 """
@@ -25,13 +26,13 @@ from urllib.parse import quote
 
 from interlock.errors import IntegrityError
 from interlock.formats.tlog import checkpoint
-from interlock.platform.books import runs, terms
-from interlock.platform.books.checkpoints import Notary
-from interlock.platform.books.runs import DoubtError, Inner, Page
+from interlock.platform.books.ledger import runs, terms
+from interlock.platform.books.ledger.checkpoints import Notary
+from interlock.platform.books.ledger.runs import DoubtError, Inner, Page
 from interlock.platform.domain.ids import Digest
 
 VERSION = 1
-"""Of the file, of :mod:`~interlock.platform.books.terms` and of the records: another one is not read."""
+"""Of the file, of :mod:`~interlock.platform.books.ledger.terms` and of the records: another one is not read."""
 _SCHEMA = """
 CREATE TABLE head (id INTEGER PRIMARY KEY CHECK (id = 1), note BLOB NOT NULL);
 CREATE TABLE page (number INTEGER PRIMARY KEY, data BLOB NOT NULL);

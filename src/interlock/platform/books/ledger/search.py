@@ -8,14 +8,14 @@ from contextlib import suppress
 from interlock.errors import IntegrityError
 from interlock.formats.tlog import merkle
 from interlock.formats.tlog.tiles import HASH, WIDTH
-from interlock.platform.books import entries, terms
-from interlock.platform.books.entries import Entry, Unknown
-from interlock.platform.books.index import StaleError
-from interlock.platform.books.journal import Journal
-from interlock.platform.books.known import Known
-from interlock.platform.books.remains import Remains
-from interlock.platform.books.runs import DoubtError
-from interlock.platform.books.view import View
+from interlock.platform.books.ledger import entries, terms
+from interlock.platform.books.ledger.entries import Entry, Unknown
+from interlock.platform.books.ledger.index import StaleError
+from interlock.platform.books.ledger.journal import Journal
+from interlock.platform.books.ledger.known import Known
+from interlock.platform.books.ledger.remains import Remains
+from interlock.platform.books.ledger.runs import DoubtError
+from interlock.platform.books.ledger.view import View
 from interlock.platform.domain.ids import Digest
 
 _NEAR = 1 << 14
