@@ -216,6 +216,18 @@ def test_an_altered_line_is_left_out_and_disturbs_no_other(
     assert list(asked().of_subject(written[7].subject)) == [e for e in left[::-1] if e.subject == written[7].subject]
 
 
+@pytest.mark.parametrize("number", [0, 7, SIZE - 1])
+def test_a_line_that_is_there_twice_is_found_once(
+    opened: Open, asked: Callable[[], Ledger], path: Path, number: int
+) -> None:
+    written = grown(opened, SIZE)
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[: number + 1], *lines[number:]]))
+    assert_finds_everything(asked(), written)
+    assert_finds_nothing_else(asked())
+    assert not asked().verify().whole
+
+
 def test_a_lookup_goes_on_while_the_index_is_written(opened: Open, asked: Callable[[], Ledger]) -> None:
     written = grown(opened, SIZE)
     found = asked().about("prod")

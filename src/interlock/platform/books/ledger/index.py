@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
+from interlock.clients import files
 from interlock.errors import IntegrityError
 from interlock.formats.tlog import checkpoint
 from interlock.platform.books.ledger import runs, terms
@@ -126,11 +127,14 @@ class Index:
         """The one in a file; None when it is not signed, or not there."""
         if not path.is_file():
             return None
+        connection = None
         try:
             connection = _connect(f"file:{quote(str(path.absolute()))}?mode={'rw' if write else 'ro'}")
             (signed,) = connection.execute("SELECT note FROM head").fetchone()
             return cls(connection, _head(notary.verified(signed), notary.origin), signed, path)
         except (sqlite3.Error, IntegrityError, ValueError, TypeError, AttributeError, binascii.Error):
+            if connection:
+                connection.close()
             return None
 
     @property
@@ -141,6 +145,7 @@ class Index:
     def publish(self, path: Path, signed: bytes) -> None:
         """Put a copy of a private one into the file. Raises sqlite3.Error, OSError."""
         scratch = path.with_name(f".{path.name}.{os.getpid()}.new")
+        files.make_folder(path.parent)
         scratch.unlink(missing_ok=True)
         try:
             self._connection.execute("UPDATE head SET note = ?", (signed,))

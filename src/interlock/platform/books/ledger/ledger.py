@@ -195,22 +195,24 @@ class Ledger:
     ) -> Entry:
         before = self._search.newest(terms.subject(subject))
         known = self._recovered()
-        entry, line = Entry(
-            sequence=known.size + 1,
+        content = {
+            "format": entries.FORMAT,
+            "sequence": known.size + 1,
             # Times never fall, so that they can be searched: a clock that went back repeats the last one.
-            time=max(timestamp(now), known.latest),
-            kind=kind,
-            subject=subject,
-            key=key,
-            body=body,
-            evidence=evidence,
-            previous=known.id,
-            version=version,
-            interlock=stamp.interlock,
-            rules=stamp.rules,
-            epoch=stamp.epoch,
-            before=before,
-        ).signed(self._key)
+            "time": max(timestamp(now), known.latest),
+            "kind": kind,
+            "subject": subject,
+            "key": key,
+            "version": version,
+            "body": body,
+            "evidence": evidence,
+            "previous": known.id,
+            "before": before,
+            "interlock": stamp.interlock,
+            "rules": stamp.rules,
+            "epoch": stamp.epoch,
+        }
+        entry, line = entries.make(content, self._key)
         self._view.write(entry, line)
         return entry
 
