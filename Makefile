@@ -46,7 +46,7 @@ docs: $(VENV)/installed  ## Write the generated part of docs/reference
 	@$(BIN)/python docs/reference/generate.py
 
 conformance: $(VENV)/installed  ## Score the Tekton engine with upstream's examples, where they are
-	@$(BIN)/python tests/conformance/report.py
+	@$(BIN)/python -m tests.conformance.report
 
 bench: $(VENV)/installed  ## Measure; results go to bench/results.md
 	@$(BIN)/python bench/run.py

@@ -18,7 +18,18 @@ import machine  # noqa: E402
 from estate import Estate  # noqa: E402
 from figures import Table  # noqa: E402
 
-BENCHES = ("startup", "engines", "story", "memory", "traces", "syncs", "tekton_engine", "masking", "validation")
+BENCHES = (
+    "startup",
+    "engines",
+    "story",
+    "memory",
+    "traces",
+    "syncs",
+    "tekton_engine",
+    "masking",
+    "validation",
+    "books",
+)
 """In this order: `memory` looks at what the story left, before the others make more."""
 PORT_BASE = 28480
 

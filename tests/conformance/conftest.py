@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from conformance_suite.suite import Suite, Verdict
+from .conformance_suite.suite import Suite, Verdict
 
 
 @pytest.fixture(scope="module")
 def selected(request: pytest.FixtureRequest) -> set[str]:
     """The ``name`` of every case of the module that is part of this session."""
     cases = [item for item in request.session.items if item.path == request.path and hasattr(item, "callspec")]
-    return {item.callspec.params["name"] for item in cases}  # type: ignore[attr-defined]
+    return {item.callspec.params["name"] for item in cases}
 
 
 @pytest.fixture(scope="module")

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from conformance_suite import corpus, page
-from conformance_suite.suite import UPSTREAM, Suite
+from .conformance_suite import corpus, page
+from .conformance_suite.suite import UPSTREAM, Suite
 
 PAGE = corpus.ROOT / "docs/reference/tekton-conformance.md"
 

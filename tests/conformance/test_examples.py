@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from conformance_suite import corpus, expectation, page
-from conformance_suite.suite import UPSTREAM, Verdict
+
+from .conformance_suite import corpus, expectation, page
+from .conformance_suite.suite import UPSTREAM, Verdict
 
 FOLDER = corpus.upstream()
 EXPECTATIONS = UPSTREAM

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conformance_suite.comparison import differences
-from conformance_suite.expectation import Expectation
-from conformance_suite.stage import Finished
 from pydantic import ValidationError
+
+from .conformance_suite.comparison import differences
+from .conformance_suite.corpus import ROOT
+from .conformance_suite.expectation import Expectation
+from .conformance_suite.stage import Finished
 
 
 def finished(**status: Any) -> Finished:
@@ -77,8 +79,8 @@ def test_an_expectation_says_what_it_expects(value: dict[str, Any]) -> None:
 
 
 def test_without_upstreams_examples_the_score_says_so_and_succeeds() -> None:
-    script = Path(__file__).with_name("report.py")
+    command = [sys.executable, "-m", f"{__package__}.report"]
     environment = {**os.environ, "INTERLOCK_TEKTON_EXAMPLES": "/nonexistent"}
-    result = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, env=environment)
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
     assert (result.returncode, result.stderr) == (0, "")
     assert "are absent: nothing to score" in result.stdout

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from conformance_suite import corpus, expectation
-from conformance_suite.suite import OWN
 from typer.testing import CliRunner
 
 from interlock.cli import app
+
+from .conformance_suite import corpus, expectation
+from .conformance_suite.suite import OWN
 
 FOLDER = corpus.OWN
 EXPECTATIONS = OWN

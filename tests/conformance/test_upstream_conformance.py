@@ -11,9 +11,10 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from conformance_suite import corpus
-from conformance_suite.comparison import condition
-from conformance_suite.stage import Finished, Settings, Stage
+
+from .conformance_suite import corpus
+from .conformance_suite.comparison import condition
+from .conformance_suite.stage import Finished, Settings, Stage
 
 ALPINE, BASH, BUSYBOX, DEBIAN = "alpine:3.21", "bash:5.2", "busybox:1.37", "debian:12"
 NODE, PERL, PYTHON = "node:22", "perl:5.40", "python:3.12"
@@ -338,7 +339,8 @@ def test_conditions(run: Run) -> None:
     )
     assert condition(found.object) == "True Succeeded"
     [ended] = [item for item in found.object["status"]["conditions"] if item["type"] == "Succeeded"]
-    assert datetime.fromisoformat(ended["lastTransitionTime"])
+    # Raises where it is no moment.
+    datetime.fromisoformat(ended["lastTransitionTime"])
 
 
 def test_pipeline_task_params(run: Run) -> None:

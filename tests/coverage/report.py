@@ -13,7 +13,7 @@ from pathlib import Path
 from coverage import Coverage
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "interlock"
-FLOORS = {"platform": 82.0}
+FLOORS = {"platform": 88.0}
 """Percent, a little below what was covered when it was written down. It is raised, never lowered."""
 LEAST = 10
 """So many modules of a wing with a floor are named: those that are covered least."""

@@ -19,7 +19,7 @@ from interlock.clients.git import batch, binary
 from interlock.errors import InputError, NotFoundError, UnreachableError
 
 if TYPE_CHECKING:
-    from conftest import Repository
+    from .conftest import Repository
 
 Started = Callable[[], list[str]]
 Children = Callable[[Path], list[int]]

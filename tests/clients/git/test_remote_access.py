@@ -27,7 +27,7 @@ from interlock.clients.git import binary
 from interlock.errors import InputError, RefusedError, UnreachableError
 
 if TYPE_CHECKING:
-    from conftest import Repository
+    from .conftest import Repository
 
 
 class Server:

@@ -13,7 +13,7 @@ from interlock.clients.git import binary
 from interlock.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from conftest import Repository
+    from .conftest import Repository
 
 
 @pytest.mark.parametrize("length", [7, 12, 39])

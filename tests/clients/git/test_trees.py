@@ -63,8 +63,8 @@ def changed(store: git.Repository, old: str, new: str) -> list[FileChange]:
     changes = []
     for meta, path in zip(words[0:-1:2], words[1::2], strict=True):
         old_mode, new_mode, old_id, new_id, status = meta.lstrip(":").split(" ")
-        ids = (None if mode == "000000" else item for mode, item in ((old_mode, old_id), (new_mode, new_id)))
-        changes.append(FileChange(path, status, *ids, old_mode, new_mode))
+        before, after = (None if mode == "000000" else item for mode, item in ((old_mode, old_id), (new_mode, new_id)))
+        changes.append(FileChange(path, status, before, after, old_mode, new_mode))
     return changes
 
 

@@ -253,11 +253,12 @@ class TestCredentials:
 
     def test_a_bearer_token_or_basic_credentials(self, script: Any, answer: Any) -> None:
         script.answers["*"] = answer(body=b'{"name":"x","tags":["v1"]}')
-        for options, expected in (
+        cases: list[tuple[dict[str, Any], str | None]] = [
             ({"token": "secret"}, "Bearer secret"),
             ({"token": "secret", "username": "ci"}, self.basic("ci", "secret")),
             ({}, None),
-        ):
+        ]
+        for options, expected in cases:
             with RegistryClient(script.url, **options) as client:
                 assert client.tags(REPO) == ["v1"]
             assert script.asked[-1].headers.get("Authorization") == expected

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from conformance_suite.expectation import PipelineRun, Run, Step, TaskRun
-from conformance_suite.stage import Finished
+from .expectation import PipelineRun, Run, Step, TaskRun
+from .stage import Finished
 
 
 def differences(runs: Sequence[Finished], expected: Sequence[Run]) -> list[str]:

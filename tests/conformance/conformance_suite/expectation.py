@@ -11,8 +11,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from conformance_suite.corpus import ROOT
 from interlock.formats import yaml
+
+from .corpus import ROOT
 
 
 class _Strict(BaseModel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
-from conformance_suite.suite import Verdict
+from .suite import Verdict
 
 HEADER = "<!-- Written by tests/conformance/report.py (make conformance): do not edit. -->\n"
 INTRODUCTION = """

@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from conformance_suite import catalog
-from conformance_suite.corpus import RUN_KINDS, Example
 from interlock.clients.kubernetes import Object
 from interlock.errors import InputError
 from interlock.tekton.engine import memory
@@ -24,6 +22,9 @@ from interlock.tekton.engine.resolvers import ResolverConfig
 from interlock.tekton.spec import admission
 from interlock.tekton.spec.approvals import KIND, PENDING, Answer
 from interlock.tekton.spec.flags import ALPHA, Flags, Version
+
+from . import catalog
+from .corpus import RUN_KINDS, Example
 
 PATIENCE = 120.0
 """Seconds after which a run counts as hanging; nothing is paced by it."""
@@ -70,7 +71,7 @@ class _Running:
         self.cluster = memory.Cluster()
         self.flags = FLAGS[settings.flags]
         self.client = self.cluster.client()
-        binding = {settings.workspace_binding: {}} if settings.workspace_binding else None
+        binding: Object | None = {settings.workspace_binding: {}} if settings.workspace_binding else None
         config = Config(
             server="http://unused",
             data=folder,
@@ -179,7 +180,7 @@ def _create(running: _Running, document: Mapping[str, Any], namespace: str) -> O
 
 
 def _waits(value: Object) -> bool:
-    return value["kind"] == KIND and value.get("status", {}).get("state") == PENDING
+    return bool(value["kind"] == KIND and value.get("status", {}).get("state") == PENDING)
 
 
 def _namespace(name: str, number: int) -> str:

@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from conformance_suite import corpus, expectation
-from conformance_suite.comparison import condition, differences
-from conformance_suite.expectation import Expectation
-from conformance_suite.stage import Settings, Stage, Submitted
 from interlock.errors import InputError
+
+from . import corpus, expectation
+from .comparison import condition, differences
+from .expectation import Expectation
+from .stage import Settings, Stage, Submitted
 
 UPSTREAM = Path(__file__).parents[1] / "expected"
 OWN = Path(__file__).parents[1] / "own"

@@ -10,9 +10,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from interlock.formats.sigstore import PrivateKey
-from interlock.platform.books.entries import Stamp
 from interlock.platform.books.keys import AttestKey
 from interlock.platform.books.ledger import Ledger
+from interlock.platform.books.ledger.entries import Stamp
 
 from .books_world.ledgers import Open
 

@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 
 from interlock.errors import IntegrityError, UnreachableError
-from interlock.platform.books.entries import Entry
 from interlock.platform.books.keys import AttestKey, load
 from interlock.platform.books.ledger import Ledger
+from interlock.platform.books.ledger.entries import Entry
 
 from .books_world.ledgers import Open, fill, grown
 
@@ -164,6 +164,24 @@ def test_after_a_loss_of_power_an_older_checkpoint_will_do(opened: Open, path: P
     written += fill(opened(), [9])
     assert opened().checkpoint().size == 10  # type: ignore[union-attr]
     assert list(opened(read=True).entries()) == written
+
+
+def test_what_was_altered_past_an_older_checkpoint_is_not_cut(opened: Open, path: Path) -> None:
+    checkpoint = path.with_name(path.name + ".checkpoint")
+    ledger = opened()
+    written = fill(ledger, range(2))
+    older = checkpoint.read_bytes()
+    written += fill(ledger, range(2, 6))
+    checkpoint.write_bytes(older)
+    altered = path.read_bytes().replace(b'"key":"act/3"', b'"key":"act/x"')
+    path.write_bytes(altered)
+    left = [entry for entry in written if entry.key != "act/3"]
+    assert list(opened(read=True).entries()) == left
+    assert opened(read=True).by_key("act/5") == written[5]
+    with pytest.raises(IntegrityError) as error:
+        fill(opened(), [9])
+    assert error.value.code == "ledger-entry-altered"
+    assert path.read_bytes() == altered
 
 
 @contextmanager

@@ -14,9 +14,9 @@ import pytest
 
 from interlock.errors import ConflictError, IntegrityError, UnsupportedError
 from interlock.formats.tlog import checkpoint, merkle, note
-from interlock.platform.books.entries import GENESIS, Stamp
 from interlock.platform.books.keys import AttestKey
 from interlock.platform.books.ledger import Ledger
+from interlock.platform.books.ledger.entries import GENESIS, Stamp
 from interlock.platform.books.times import moment
 from interlock.platform.domain.ids import Digest
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from interlock.errors import IntegrityError, NotFoundError
-from interlock.platform.books.entries import Entry
-from interlock.platform.books.ledger import Ledger
+from interlock.platform.books.ledger import Ledger, runs, view
+from interlock.platform.books.ledger import index as books_index
+from interlock.platform.books.ledger.entries import Entry
 from interlock.platform.books.times import moment
 from interlock.platform.domain.ids import Digest
 
@@ -215,6 +216,18 @@ def test_an_altered_line_is_left_out_and_disturbs_no_other(
     assert list(asked().of_subject(written[7].subject)) == [e for e in left[::-1] if e.subject == written[7].subject]
 
 
+@pytest.mark.parametrize("number", [0, 7, SIZE - 1])
+def test_a_line_that_is_there_twice_is_found_once(
+    opened: Open, asked: Callable[[], Ledger], path: Path, number: int
+) -> None:
+    written = grown(opened, SIZE)
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[: number + 1], *lines[number:]]))
+    assert_finds_everything(asked(), written)
+    assert_finds_nothing_else(asked())
+    assert not asked().verify().whole
+
+
 def test_a_lookup_goes_on_while_the_index_is_written(opened: Open, asked: Callable[[], Ledger]) -> None:
     written = grown(opened, SIZE)
     found = asked().about("prod")
@@ -236,3 +249,40 @@ def test_times_are_searched(opened: Open, asked: Callable[[], Ledger]) -> None:
         assert list(asked().entries(since=moment(written[number].time))) == written[number:]
     assert list(asked().entries(since=moment("2026-05-04T11:00:00Z"))) == written
     assert list(asked().entries(since=moment("2026-05-05T12:00:00Z"))) == []
+
+
+def test_terms_that_share_a_key_are_told_apart(
+    opened: Open, asked: Callable[[], Ledger], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keys are short: here all of a name-space are the same."""
+    monkeypatch.setattr(runs, "key", lambda term: term[:1].encode() * runs.KEY)
+    written = grown(opened, 12)
+    assert_finds_everything(asked(), written)
+    assert_finds_nothing_else(asked())
+
+
+@pytest.mark.parametrize("indexed", [True, False], ids=["with index", "without"])
+def test_a_ledger_that_is_large_for_its_limits(
+    opened: Open, asked: Callable[[], Ledger], index: Path, monkeypatch: pytest.MonkeyPatch, indexed: bool
+) -> None:
+    """Read in pieces, indexed as it grows, in runs of many pages that are merged in parts."""
+    for module, name, value in (
+        (view, "BATCH", 4),
+        (view, "BULK", 8),
+        (view, "_CHUNK", 900),
+        (books_index, "_LARGE", 16),
+        (books_index, "_CACHED", 5),
+        (runs, "_RECORDS", 3),
+        (runs, "_CHILDREN", 2),
+    ):
+        monkeypatch.setattr(module, name, value)
+    writer, written = opened(), []
+    for number in range(45):
+        written += fill(writer, [number])
+        if number % 11 == 0:
+            assert_finds_everything(writer, written)
+    if not indexed:
+        index.unlink()
+    assert_finds_everything(asked(), written)
+    assert_finds_nothing_else(asked())
+    assert fill(opened(), range(45)) == written

@@ -16,9 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from interlock.errors import ConflictError, IntegrityError, NotFoundError, RefusedError
 from interlock.formats.sigstore import PrivateKey
-from interlock.platform.books import entries
 from interlock.platform.books.keys import AttestKey, load
-from interlock.platform.books.ledger import Ledger
+from interlock.platform.books.ledger import Ledger, entries
 from interlock.platform.domain.ids import Digest
 
 Clock = Callable[[], datetime]

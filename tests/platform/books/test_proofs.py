@@ -12,8 +12,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from interlock.errors import IntegrityError, NotFoundError
 from interlock.formats.sigstore import PrivateKey
 from interlock.formats.tlog import merkle, note, tiles
-from interlock.platform.books import proofs
 from interlock.platform.books.keys import AttestKey
+from interlock.platform.books.ledger import proofs
+from interlock.platform.books.times import moment
 from interlock.platform.domain.ids import Digest
 
 from .books_world.ledgers import Open, fill, grown
@@ -125,3 +126,16 @@ def test_a_missing_or_wrong_tile_changes_no_answer(
         for item, before in good.items():
             assert item.read_bytes()[: len(before)] == before
             item.write_bytes(before)
+
+
+def test_an_altered_line_with_a_tile_to_fit_it_is_left_out(opened: Open, path: Path, tile_folder: Path) -> None:
+    written = grown(opened, SIZE, step=150)
+    lines = path.read_bytes().splitlines()
+    lines[7] = lines[7].replace(b'"key":"act/7"', b'"key":"act/x"')
+    path.write_bytes(b"".join(line + b"\n" for line in lines))
+    tile = tile_folder / "tile/0/000"
+    data = tile.read_bytes()
+    tile.write_bytes(data[: 7 * 32] + merkle.leaf_hash(lines[7]) + data[8 * 32 :])
+    for reader in (opened(read=True), opened()):
+        assert list(reader.entries()) == [*written[:7], *written[8:]]
+        assert list(reader.entries(since=moment(written[3].time))) == [*written[3:7], *written[8:]]

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interlock.platform.books import runs
-from interlock.platform.books.runs import DoubtError, Inner, Page
+from interlock.platform.books.ledger import runs
+from interlock.platform.books.ledger.runs import DoubtError, Inner, Page
 
 keys = st.integers(0, 40).map(lambda number: number.to_bytes(8, "big"))
 records = st.sets(st.tuples(keys, st.integers(0, 2**40)), min_size=1, max_size=2000)

@@ -112,7 +112,7 @@ class Rig:
     def script(self, text: str, **options: Any) -> Object:
         """A finished TaskRun of one shell step ``s``."""
         spec = {"steps": [{"name": "s", "image": SHELL, "script": text}], **options.pop("spec", {})}
-        value = {
+        value: Object = {
             "apiVersion": "tekton.dev/v1",
             "kind": "TaskRun",
             "metadata": {

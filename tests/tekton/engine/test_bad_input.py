@@ -115,7 +115,7 @@ def test_what_a_webhook_sends_becomes_no_script(rig: Any, condition: Callable[[O
     rig.create("Task", "safe", safe)
     passed = [{"name": "ref", "value": "$(params.branch)"}]
 
-    def pipeline(name: str, task: str) -> Object:
+    def pipeline(name: str, task: str) -> Any:
         spec = {"params": BRANCH, "pipelineSpec": {"params": [{"name": "branch"}], "tasks": [
             {"name": "build", "taskRef": {"name": task}, "params": passed}]}}  # fmt: skip
         rig.create("PipelineRun", name, spec, **WEBHOOK)

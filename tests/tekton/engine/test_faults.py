@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import resource
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,12 +12,10 @@ from typing import Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from fault_world.mortal import Mortal, Zygote
-
 from interlock.clients.kubernetes import Object
 from interlock.tekton.engine import memory
+
+from .fault_world.mortal import Mortal, Zygote
 
 SHELL = "test/shell"
 PATIENCE = 30.0

@@ -30,6 +30,11 @@ def start(rig: Any, *tasks: dict[str, Any], run: dict[str, Any] | None = None, *
     rig.create("PipelineRun", "pr", {"pipelineSpec": {"tasks": list(tasks), **pipeline}, **(run or {})})
 
 
+def finally_(*tasks: dict[str, Any]) -> dict[str, Any]:
+    """What `start` is given for the pipelineSpec's ``finally``, which is a word of Python."""
+    return {"finally": list(tasks)}
+
+
 def reasons(run: Any) -> dict[str, str]:
     return {item["name"]: item["reason"] for item in run["status"].get("skippedTasks", [])}
 
@@ -54,7 +59,7 @@ SEED_TASKS = {
 def test_the_seeds_pipeline_runs_unchanged(rig: Any, condition: Any) -> None:
     rig.apply(SEED.read_text())
     for name, (workspaces, params, script) in SEED_TASKS.items():
-        spec = {
+        spec: dict[str, Any] = {
             "workspaces": [{"name": item} for item in workspaces],
             "params": [{"name": item} for item in params],
             "steps": [step(script)],
@@ -153,7 +158,7 @@ def test_a_failure_stops_new_tasks_and_finally_sees_every_status(rig: Any, condi
     report = embedded(
         "report", "echo $(params.p)", params=[{"name": "p", "value": states}], spec={"params": [{"name": "p"}]}
     )
-    start(rig, embedded("bad", "exit 1"), embedded("after", "echo", runAfter=["bad"]), **{"finally": [report]})
+    start(rig, embedded("bad", "exit 1"), embedded("after", "echo", runAfter=["bad"]), **finally_(report))
     run = rig.finished("PipelineRun", "pr")
     assert condition(run) == ("False", "Failed", "Tasks Completed: 2 (Failed: 1, Cancelled 0), Skipped: 1")
     assert reasons(run) == {"after": "PipelineRun was stopping"}
@@ -199,7 +204,7 @@ def test_cancelling_ends_the_running_tasks(rig: Any, condition: Any) -> None:
 
 
 def test_cancelled_run_finally_still_runs_finally(rig: Any, condition: Any) -> None:
-    start(rig, embedded("long", "sleep 600"), **{"finally": [embedded("tidy", "echo tidy")]})
+    start(rig, embedded("long", "sleep 600"), **finally_(embedded("tidy", "echo tidy")))
     rig.running("pr-long")
     rig.client.patch("tekton.dev/v1", "PipelineRun", "pr", {"spec": {"status": "CancelledRunFinally"}}, namespace="ci")
     run = rig.finished("PipelineRun", "pr")
@@ -218,7 +223,7 @@ def test_a_run_over_its_timeout_is_ended(rig: Any, condition: Any) -> None:
 
 def test_tasks_over_their_timeout_leave_finally_its_time(rig: Any, condition: Any) -> None:
     limits = {"timeouts": {"pipeline": "60s", "tasks": "1500ms"}}
-    start(rig, embedded("long", "sleep 600"), run=limits, **{"finally": [embedded("tidy", "echo tidy")]})
+    start(rig, embedded("long", "sleep 600"), run=limits, **finally_(embedded("tidy", "echo tidy")))
     run = rig.finished("PipelineRun", "pr")
     assert condition(run)[:2] == ("False", "PipelineRunTimeout")
     assert rig.log("pr-tidy") == "tidy\n"

@@ -12,7 +12,7 @@ from interlock.formats.tekton.task import TaskSpec
 from interlock.tekton.spec import pod, pod_volumes
 from interlock.tekton.spec.flags import Flags
 
-IMPLICIT = [
+IMPLICIT: list[dict[str, Any]] = [
     {"name": "tekton-internal-workspace", "mountPath": "/workspace"},
     {"name": "tekton-internal-home", "mountPath": "/tekton/home"},
     {"name": "tekton-internal-results", "mountPath": "/tekton/results"},

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from interlock.errors import InputError
 from interlock.formats.tekton import durations, model, names
 from interlock.formats.tekton.conditions import Condition
+from interlock.formats.tekton.model import ParamValue
 from interlock.tekton.spec import graph, results, verdict
 from interlock.tekton.spec.pipeline import PipelineResult, PipelineTask
 from interlock.tekton.spec.progress import Child, Children, Timeouts
@@ -224,7 +225,9 @@ def test_a_missing_result_of_a_successful_task_stops_the_run() -> None:
         (("0", "4m", None), (0, 240, None)),
     ],
 )
-def test_a_missing_limit_is_what_the_others_leave(given: Any, expected: tuple[float | None, ...]) -> None:
+def test_a_missing_limit_is_what_the_others_leave(
+    given: tuple[str | None, str | None, str | None], expected: tuple[float | None, ...]
+) -> None:
     found = Timeouts.of(*given, timedelta(hours=1))
     limits = (found.pipeline, found.tasks, found.finally_)
     assert tuple(None if item is None else item.total_seconds() for item in limits) == expected
@@ -320,7 +323,7 @@ def test_results_of_a_pipeline() -> None:
             "skipped": "$(tasks.b.results.r)",
         }.items()
     ]
-    have = {"a": {"r": "x", "l": ["1", "2"], "o": {"k": "v"}}, "f": {"r": "end"}}
+    have: dict[str, dict[str, ParamValue]] = {"a": {"r": "x", "l": ["1", "2"], "o": {"k": "v"}}, "f": {"r": "end"}}
     found = results.of_pipeline(declared, have, {"a": True, "b": False, "f": True})
     assert {item["name"]: item["value"] for item in found} == {
         "text": "<x>",

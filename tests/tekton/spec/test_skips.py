@@ -72,9 +72,9 @@ def judged(
     )
 
 
-OVER_PIPELINE = {"now": START + 2 * HOUR}
-OVER_TASKS = {"now": START + HOUR / 2, "timeouts": Timeouts(HOUR, HOUR / 4, None)}
-OVER_ALL = {"now": START + 2 * HOUR, "timeouts": Timeouts(HOUR, HOUR / 4, None)}
+OVER_PIPELINE: dict[str, Any] = {"now": START + 2 * HOUR}
+OVER_TASKS: dict[str, Any] = {"now": START + HOUR / 2, "timeouts": Timeouts(HOUR, HOUR / 4, None)}
+OVER_ALL: dict[str, Any] = {"now": START + 2 * HOUR, "timeouts": Timeouts(HOUR, HOUR / 4, None)}
 EMPTY_MATRIX = {"matrix": {"params": [{"name": "m", "value": []}]}}
 EMPTY_RESULT = {"matrix": {"params": [{"name": "m", "value": "$(tasks.a.results.none[*])"}]}}
 

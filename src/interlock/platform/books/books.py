@@ -9,10 +9,10 @@ from typing import Generic, TypeVar
 
 from interlock.clients.context import Context
 from interlock.errors import IntegrityError, UnsupportedError
-from interlock.platform.books.entries import Entry, Stamp
 from interlock.platform.books.evidence import EvidenceStore, Fact
 from interlock.platform.books.keys import AttestKey
 from interlock.platform.books.ledger import Ledger
+from interlock.platform.books.ledger.entries import Entry, Stamp
 from interlock.platform.books.vocabulary.body import Body, decode
 from interlock.platform.domain.facts import Unread
 from interlock.platform.domain.ids import Digest

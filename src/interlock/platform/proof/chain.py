@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from interlock.platform.books import Ledger, Report, timestamp
-from interlock.platform.books.entries import GENESIS
-from interlock.platform.books.verification import Fault
+from interlock.platform.books.ledger.entries import GENESIS
+from interlock.platform.books.ledger.verification import Fault
 from interlock.platform.domain.ids import EnvironmentName, ServiceName
 from interlock.platform.domain.verdict import Basis, Finding, Verdict, overall
 from interlock.platform.proof.links import LINKS

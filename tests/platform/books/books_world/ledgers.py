@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from interlock.platform.books.entries import Entry
 from interlock.platform.books.ledger import Ledger
+from interlock.platform.books.ledger.entries import Entry
 from interlock.platform.domain.ids import Digest
 
 

@@ -10,8 +10,8 @@ import pytest
 from interlock.errors import IntegrityError, InterlockError, NotFoundError, RefusedError
 from interlock.formats.sigstore import statement, verify
 from interlock.platform.books import Books, Ledger
-from interlock.platform.books.entries import Entry
 from interlock.platform.books.keys import AttestKey
+from interlock.platform.books.ledger.entries import Entry
 from interlock.platform.books.vocabulary import Attested, RunRead
 from interlock.platform.domain.facts import Unread
 from interlock.platform.domain.image import StatementKind

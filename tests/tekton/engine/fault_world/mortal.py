@@ -12,17 +12,19 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from fault_world import zygote
-from fault_world.remote import Server
 from interlock.tekton.engine import memory
+
+from .remote import Server
+
+ROOT = Path(__file__).parents[4]
 
 
 class Zygote:
     """The process that forks engines."""
 
     def __init__(self) -> None:
-        command = [sys.executable, zygote.__file__]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        command = [sys.executable, "-m", f"{__package__}.zygote"]
+        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self._lock = threading.Lock()
 
     def fork(self, config: dict[str, Any], socket: Path) -> int:

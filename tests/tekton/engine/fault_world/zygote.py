@@ -12,11 +12,10 @@ import signal
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from fault_world.remote import RemoteClient
 from interlock.tekton.engine.config import Config
 from interlock.tekton.engine.engine import Engine
+
+from .remote import RemoteClient
 
 
 def main() -> None:

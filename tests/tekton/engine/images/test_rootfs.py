@@ -128,11 +128,12 @@ def known(sandbox: Sandbox, *layouts: Path, **options: Any) -> Images:
 @needs_busybox
 @pytest.mark.parametrize("packing", ["gzip", "zstd", "none"])
 def test_a_step_runs_in_the_images_own_root(sandbox: Sandbox, packing: str) -> None:
-    pack, kind = {
+    packings: dict[str, tuple[Callable[[bytes], bytes], str]] = {
         "gzip": (gzip.compress, media.LAYER_GZIP),
         "zstd": (zstandard.ZstdCompressor().compress, ZSTD),
         "none": (bytes, media.LAYER_TAR),
-    }[packing]
+    }
+    pack, kind = packings[packing]
     content = image(
         tar([*busybox(), ("file", "app/own", "from the image\n")]),
         pack=pack, kind=kind,

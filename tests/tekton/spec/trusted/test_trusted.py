@@ -287,7 +287,7 @@ def test_every_kind_of_key_signs_and_verifies(kind: str, algorithm: Any, creatio
     public = trusted.keys.load_public(signer.public.pem)
     signed = trusted.sign(TASK, signer, algorithm=algorithm, creation_timestamp=creation_timestamp)
     assert trusted.verify(signed, public, algorithm=algorithm)
-    other = "sha512" if algorithm != "sha512" else "sha256"
+    other: trusted.keys.HashAlgorithm = "sha512" if algorithm != "sha512" else "sha256"
     # Ed25519 signs the message itself (sigstore ed25519.go).
     assert trusted.verify(signed, public, algorithm=other) is (kind == "ed25519")
 

@@ -8,7 +8,7 @@ bytes, and ours do not. Everything here is derived from the ledger, is not synce
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -16,8 +16,8 @@ from pathlib import Path
 from interlock.errors import InputError
 from interlock.formats.tlog import merkle, tiles
 from interlock.formats.tlog.tiles import HASH, HEIGHT, WIDTH, Tile
-from interlock.platform.books.journal import write
-from interlock.platform.books.runs import DoubtError
+from interlock.platform.books.ledger.journal import write
+from interlock.platform.books.ledger.runs import DoubtError
 
 _KEPT = 1 << 16
 
@@ -88,12 +88,22 @@ class Tree:
         return self._proven(0, index)
 
     def path(self, index: int, size: int) -> list[bytes]:
-        """The audit path of leaf ``index`` in the tree of ``size`` leaves. Raises DoubtError."""
-        return self._read(lambda read: merkle.inclusion(index, size, read))
+        """The audit path of leaf ``index`` in the tree of ``size`` leaves, as the tiles have it: whether that is right
+        is seen by the root. Raises DoubtError."""
+        read = tiles.reader(lru_cache(self.tile))
 
-    def root_at(self, size: int) -> bytes:
-        """The root of the first ``size`` leaves. Raises DoubtError."""
-        return self._read(lambda read: [merkle.root(size, read)])[0]
+        def kept(level: int, index: int) -> bytes:
+            found = self._subtrees.get((level, index))
+            if found is None:
+                if len(self._subtrees) >= _KEPT:
+                    self._subtrees.clear()
+                found = self._subtrees[level, index] = read(level, index)
+            return found
+
+        try:
+            return merkle.inclusion(index, size, kept)
+        except InputError as error:
+            raise DoubtError from error
 
     def differing(self) -> Iterator[str]:
         """Names of tiles in the folder that hold something else; those that are missing or short do not count."""
@@ -116,22 +126,6 @@ class Tree:
         if level:
             self._proofs[level, index] = data
         return data
-
-    def _read(self, make: Callable[[merkle.Read], list[bytes]]) -> list[bytes]:
-        read = tiles.reader(self.tile)
-
-        def kept(level: int, index: int) -> bytes:
-            found = self._subtrees.get((level, index))
-            if found is None:
-                if len(self._subtrees) >= _KEPT:
-                    self._subtrees.clear()
-                found = self._subtrees[level, index] = read(level, index)
-            return found
-
-        try:
-            return make(kept)
-        except InputError as error:
-            raise DoubtError from error
 
     def _stored(self, level: int, index: int) -> bytes:
         with suppress(FileNotFoundError):

@@ -1,15 +1,19 @@
 """What an entry can be found under.
 
 Terms of one name-space cannot be mistaken for those of another: ``entry:`` its id, ``key:`` its key, ``subject:`` its
-subject and ``kind:`` kind and subject together, each exactly; ``about:`` whatever it names: the subject and its parts,
-well-known fields of its body, and the digests of its evidence. A change here is a new version of the index.
+subject and ``typed:`` kind and subject together, each exactly; ``about:`` whatever it names: the subject and its parts,
+well-known fields of its body, and the digests of its evidence. Name-spaces differ in their first letters. A change
+here is a new version of the index.
 """
 
 from __future__ import annotations
 
-from interlock.platform.books.entries import Entry, Unknown
+from interlock.platform.books.ledger.entries import Entry, Unknown
 
 _NAMED = ("environment", "service", "record", "base", "head", "merge", "seal", "revision", "commit", "run", "uid")
+
+LETTERS = "aekst"
+"""The first ones of the name-spaces."""
 
 
 def entry(id: str) -> str:
@@ -21,7 +25,7 @@ def key(name: str) -> str:
 
 
 def subject(name: str, kind: str | None = None) -> str:
-    return f"subject:{name}" if kind is None else f"kind:{kind}:{name}"
+    return f"subject:{name}" if kind is None else f"typed:{kind}:{name}"
 
 
 def about(value: str) -> str:

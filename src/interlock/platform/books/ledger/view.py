@@ -2,7 +2,8 @@
 
 Whatever is derived (index, tiles) is checked when it is used, against what is signed. When it turns out to be wrong it
 is left alone and made again from the ledger, and the question is answered anew. When the ledger itself is not whole,
-:class:`~interlock.platform.books.remains.Remains` answers: nothing is written then, and what proves itself is found.
+:class:`~interlock.platform.books.ledger.remains.Remains` answers: nothing is written then, and what proves itself is
+found.
 """
 
 from __future__ import annotations
@@ -16,16 +17,16 @@ from pathlib import Path
 from interlock.errors import IntegrityError, UnreachableError
 from interlock.formats.tlog import merkle
 from interlock.formats.tlog.tiles import HASH, WIDTH
-from interlock.platform.books import entries
-from interlock.platform.books.checkpoints import Checkpoint, Notary
-from interlock.platform.books.entries import Entry
-from interlock.platform.books.index import Head, Index, StaleError
-from interlock.platform.books.journal import Journal, State, state
 from interlock.platform.books.keys import AttestKey
-from interlock.platform.books.known import Known, NotWholeError
-from interlock.platform.books.remains import Remains
-from interlock.platform.books.runs import DoubtError
-from interlock.platform.books.tree import Tree
+from interlock.platform.books.ledger import entries
+from interlock.platform.books.ledger.checkpoints import Checkpoint, Notary
+from interlock.platform.books.ledger.entries import Entry
+from interlock.platform.books.ledger.index import Head, Index, StaleError
+from interlock.platform.books.ledger.journal import Journal, State, state
+from interlock.platform.books.ledger.known import Known, NotWholeError
+from interlock.platform.books.ledger.remains import Remains
+from interlock.platform.books.ledger.runs import DoubtError
+from interlock.platform.books.ledger.tree import Tree
 
 BATCH = 1024
 """Entries that a writer leaves to memory before it writes the index."""
@@ -169,7 +170,7 @@ class View:
         if known and self._seen and (seen is None or seen[0] != self._seen[0] or seen[1] < known.offset):
             known = None
         if known is None or (known.base and known.base.stale()):
-            known = self._opened(checkpoint) or Known(self._key, Tree(self._journal.tiles))
+            known = self._opened() or Known(self._key, Tree(self._journal.tiles))
         self._known = None
         lost = self._read(known, checkpoint)
         if lost.count(b"\n") > 1 and known.beyond is None:
@@ -211,8 +212,9 @@ class View:
     def _sign(self, head: Head) -> bytes:
         return self._notary.sign(head.text(self._notary.origin))
 
-    def _opened(self, checkpoint: Checkpoint | None) -> Known | None:
-        """The ledger as far as the index goes, when the index is signed and fits it."""
+    def _opened(self) -> Known | None:
+        """The ledger as far as the index goes, when the index is signed and fits: by its root, and by the last line,
+        which names by hash the one before it and so all the others."""
         write = self._key.secret is not None
         base = Index.open(self._index, self._notary, write=write) if self._index else None
         if base is None or base.head is None or base.note in self._distrusted:
@@ -221,8 +223,6 @@ class View:
         try:
             tree = Tree(self._journal.tiles, size)
             if tree.root != base.head.root:
-                return None
-            if checkpoint and checkpoint.size < size and checkpoint.root != tree.root_at(checkpoint.size):
                 return None
             position = (size - 1) % WIDTH * HASH
             line = self._journal.read(base.head.start, base.head.end - base.head.start)

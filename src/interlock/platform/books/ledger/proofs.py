@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from interlock.errors import IntegrityError
 from interlock.formats.sigstore import PublicKey
 from interlock.formats.tlog import merkle
-from interlock.platform.books.checkpoints import Notary
-from interlock.platform.books.entries import Entry
 from interlock.platform.books.keys import AttestKey
+from interlock.platform.books.ledger.checkpoints import Notary
+from interlock.platform.books.ledger.entries import Entry
 
 
 @dataclass(frozen=True, slots=True)

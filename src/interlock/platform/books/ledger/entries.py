@@ -14,7 +14,7 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from interlock.errors import InputError, IntegrityError
@@ -80,18 +80,6 @@ class Entry:
     def authentic(self, key: AttestKey) -> bool:
         """Whether hash and signature belong to this content."""
         return self.hashed() and key.verify(_SIGNED[self.format] + self.id.encode(), _decode(self.signature))
-
-    def signed(self, key: AttestKey) -> tuple[Entry, bytes]:
-        """The same with hash and signature, and its line. Raises RefusedError ``attest-key-public``, InputError
-        ``evidence-not-json``."""
-        rows: tuple[dict[str, Any], ...] = ({}, {}, {})
-        for name, value in self._content().items():
-            rows[(name > "hash") + (name > "signature")][name] = value
-        first, second, third = (canonical.encode(row)[1:-1] for row in rows)
-        id = canonical.digest(b"{%b,%b,%b}" % (first, second, third))
-        signature = base64.b64encode(key.sign(_SIGNED[self.format] + id.encode()))
-        line = b'{%b,"hash":"%b",%b,"signature":"%b",%b}' % (first, id.encode(), second, signature, third)
-        return replace(self, id=id, signature=signature.decode()), line
 
     def _hash(self) -> Digest:
         return canonical.digest(canonical.encode(self._content()))
@@ -163,6 +151,19 @@ def parse(line: bytes) -> Entry | Unknown:
         )
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise IntegrityError("ledger-line-unreadable", "a line of the ledger is not an entry", got=error) from error
+
+
+def make(content: Mapping[str, Any], key: AttestKey) -> tuple[Entry, bytes]:
+    """The entry with these fields, hashed and signed, and its line. Raises RefusedError ``attest-key-public``,
+    InputError ``evidence-not-json``."""
+    data = canonical.encode(content)
+    id = canonical.digest(data)
+    signature = base64.b64encode(key.sign(_SIGNED[FORMAT] + id.encode()))
+    # Hash and signature have their places in the order of names. Nothing after them has names within, so that the last
+    # one of a name is that of the entry.
+    first, second = data.rindex(b',"interlock":'), data.rindex(b',"subject":')
+    parts = (data[:first], b',"hash":"', id.encode(), b'"', data[first:second], b',"signature":"', signature, b'"')
+    return Entry(**content, id=id, signature=signature.decode()), b"".join((*parts, data[second:]))
 
 
 def authentic(line: bytes, entry: Entry, key: AttestKey) -> bool:

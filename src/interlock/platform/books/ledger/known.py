@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 from interlock.errors import IntegrityError
 from interlock.formats.tlog import merkle
-from interlock.platform.books import entries, terms
-from interlock.platform.books.checkpoints import Checkpoint
-from interlock.platform.books.entries import GENESIS, Entry, Unknown
-from interlock.platform.books.index import Head, Index, Place
 from interlock.platform.books.keys import AttestKey
-from interlock.platform.books.tree import Tree
+from interlock.platform.books.ledger import entries, terms
+from interlock.platform.books.ledger.checkpoints import Checkpoint
+from interlock.platform.books.ledger.entries import GENESIS, Entry, Unknown
+from interlock.platform.books.ledger.index import Head, Index, Place
+from interlock.platform.books.ledger.tree import Tree
 from interlock.platform.domain.ids import Digest
 
 

@@ -49,7 +49,9 @@ Read = Callable[[Page], "Inner | bytes"]
 
 
 def key(term: str) -> bytes:
-    return sha256(term.encode(errors="surrogatepass")).digest()[:KEY]
+    """Its first byte is that of the term, so that the terms of a name-space lie together."""
+    data = term.encode(errors="surrogatepass")
+    return data[:1] + sha256(data).digest()[: KEY - 1]
 
 
 def record(key: bytes, offset: int, leaf: bytes) -> bytes:
@@ -81,6 +83,9 @@ def find(root: Page, prefix: bytes, read: Read) -> Iterator[list[bytes]]:
         end = bisect_left(page.firsts, prefix + _LAST, lo=start)
         for at in range(end - 1, max(start - 1, 0) - 1, -1):
             yield from find(page.pages[at], prefix, read)
+        return
+    if page.startswith(prefix, 1) and page.startswith(prefix, len(page) - RECORD):
+        yield [page[at : at + RECORD] for at in range(1, len(page), RECORD)]
         return
     found = []
     at = page.find(prefix, 1)

@@ -13,21 +13,22 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from interlock.errors import ConflictError, IntegrityError, NotFoundError, UnsupportedError
+from interlock.errors import ConflictError, IntegrityError, NotFoundError, UnreachableError, UnsupportedError
 from interlock.formats.tlog import merkle
-from interlock.platform.books import entries, secrets, terms, verification
-from interlock.platform.books.checkpoints import Checkpoint, Notary
-from interlock.platform.books.entries import Entry, Stamp, Unknown
-from interlock.platform.books.journal import Journal
+from interlock.platform.books import secrets
 from interlock.platform.books.keys import AttestKey
-from interlock.platform.books.known import Known, NotWholeError
-from interlock.platform.books.proofs import Inclusion
-from interlock.platform.books.remains import Remains
-from interlock.platform.books.runs import DoubtError
-from interlock.platform.books.search import Search
+from interlock.platform.books.ledger import entries, terms, verification
+from interlock.platform.books.ledger.checkpoints import Checkpoint, Notary
+from interlock.platform.books.ledger.entries import Entry, Stamp, Unknown
+from interlock.platform.books.ledger.journal import Journal
+from interlock.platform.books.ledger.known import Known, NotWholeError
+from interlock.platform.books.ledger.proofs import Inclusion
+from interlock.platform.books.ledger.remains import Remains
+from interlock.platform.books.ledger.runs import DoubtError
+from interlock.platform.books.ledger.search import Search
+from interlock.platform.books.ledger.verification import Fault, Report
+from interlock.platform.books.ledger.view import View
 from interlock.platform.books.times import timestamp
-from interlock.platform.books.verification import Fault, Report
-from interlock.platform.books.view import View
 from interlock.platform.domain.ids import Digest
 
 
@@ -76,7 +77,7 @@ class Ledger:
         stamp = self._stamp() if self._stamp else Stamp("", None, 0)
         with self._view.writing():
             self._fence(self._recovered(), stamp)
-            found = self.by_key(key)
+            found = None if self._search.lacks(key) else self.by_key(key)
             if found is None:
                 found = self._write(kind, subject, key, body, version, evidence or {}, stamp, self._now())
             elif (found.kind, found.subject) != (kind, subject):
@@ -135,7 +136,7 @@ class Ledger:
         return self._search.scan(timestamp(since) if since else "")
 
     def prove(self, id: Digest) -> Inclusion:
-        """The proof that the entry is in the ledger, for :func:`~interlock.platform.books.proofs.verify`.
+        """The proof that the entry is in the ledger, for :func:`~interlock.platform.books.ledger.proofs.verify`.
 
         Raises as :meth:`get`; IntegrityError when the ledger is not whole; NotFoundError ``checkpoint-behind`` while
         no checkpoint covers the entry.
@@ -174,7 +175,7 @@ class Ledger:
     def close(self) -> None:
         """Bring the index up to date, where this process keeps it. The ledger can be used again."""
         if self._key.secret is not None and self._journal.state() is not None:
-            with self._view.writing(), suppress(IntegrityError):
+            with suppress(IntegrityError, UnreachableError), self._view.writing():
                 self._recovered()
                 self._view.settle(now=True)
 
@@ -194,22 +195,24 @@ class Ledger:
     ) -> Entry:
         before = self._search.newest(terms.subject(subject))
         known = self._recovered()
-        entry, line = Entry(
-            sequence=known.size + 1,
+        content = {
+            "format": entries.FORMAT,
+            "sequence": known.size + 1,
             # Times never fall, so that they can be searched: a clock that went back repeats the last one.
-            time=max(timestamp(now), known.latest),
-            kind=kind,
-            subject=subject,
-            key=key,
-            body=body,
-            evidence=evidence,
-            previous=known.id,
-            version=version,
-            interlock=stamp.interlock,
-            rules=stamp.rules,
-            epoch=stamp.epoch,
-            before=before,
-        ).signed(self._key)
+            "time": max(timestamp(now), known.latest),
+            "kind": kind,
+            "subject": subject,
+            "key": key,
+            "version": version,
+            "body": body,
+            "evidence": evidence,
+            "previous": known.id,
+            "before": before,
+            "interlock": stamp.interlock,
+            "rules": stamp.rules,
+            "epoch": stamp.epoch,
+        }
+        entry, line = entries.make(content, self._key)
         self._view.write(entry, line)
         return entry
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from interlock.errors import IntegrityError
-from interlock.platform.books import entries, terms
-from interlock.platform.books.entries import Entry, Unknown
-from interlock.platform.books.journal import Journal
 from interlock.platform.books.keys import AttestKey
+from interlock.platform.books.ledger import entries, terms
+from interlock.platform.books.ledger.entries import Entry, Unknown
+from interlock.platform.books.ledger.journal import Journal
 
 
 class Remains:
@@ -35,11 +35,20 @@ class Remains:
 
     def about(self, term: str) -> Iterator[Entry]:
         """Newest first."""
-        yield from (self._entries[at][1] for at in reversed(self._postings.get(term, [])) if self._authentic(at))
+        return self._proven(reversed(self._postings.get(term, [])))
 
     def all(self) -> Iterator[Entry]:
         """Oldest first."""
-        yield from (entry for at, (_, entry) in enumerate(self._entries) if self._authentic(at))
+        return self._proven(range(len(self._entries)))
+
+    def _proven(self, places: Iterable[int]) -> Iterator[Entry]:
+        """Each entry once, however often somebody put it there."""
+        seen: set[str] = set()
+        for at in places:
+            entry = self._entries[at][1]
+            if entry.id not in seen and self._authentic(at):
+                seen.add(entry.id)
+                yield entry
 
     def _authentic(self, at: int) -> bool:
         if at not in self._judged:

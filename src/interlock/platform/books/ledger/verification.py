@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from interlock.errors import IntegrityError
 from interlock.formats.tlog import merkle
-from interlock.platform.books import entries
-from interlock.platform.books.checkpoints import Checkpoint
-from interlock.platform.books.entries import GENESIS, Entry, Unknown
-from interlock.platform.books.journal import Journal
 from interlock.platform.books.keys import AttestKey
-from interlock.platform.books.tree import Tree
+from interlock.platform.books.ledger import entries
+from interlock.platform.books.ledger.checkpoints import Checkpoint
+from interlock.platform.books.ledger.entries import GENESIS, Entry, Unknown
+from interlock.platform.books.ledger.journal import Journal
+from interlock.platform.books.ledger.tree import Tree
 from interlock.platform.domain.ids import Digest
 
 

@@ -2,8 +2,9 @@
 be checked.
 
 For each term of an entry there is a record, which says where the entry's line is and what it hashes to, in one of a
-few sorted :mod:`~interlock.platform.books.runs`. Their roots are signed, together with the size and the root of the
-ledger so far. So whoever asks sees whether a record is left out, added or changed, and that there is none is proven.
+few sorted :mod:`~interlock.platform.books.ledger.runs`. Their roots are signed, together with the size and the root of
+the ledger so far. So whoever asks sees whether a record is left out, added or changed, and that there is none is
+proven.
 
 The file is written in few, large transactions and never synced.
 """
@@ -18,19 +19,21 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
+from interlock.clients import files
 from interlock.errors import IntegrityError
 from interlock.formats.tlog import checkpoint
-from interlock.platform.books import runs
-from interlock.platform.books.checkpoints import Notary
-from interlock.platform.books.runs import DoubtError, Inner, Page
+from interlock.platform.books.ledger import runs, terms
+from interlock.platform.books.ledger.checkpoints import Notary
+from interlock.platform.books.ledger.runs import DoubtError, Inner, Page
 from interlock.platform.domain.ids import Digest
 
 VERSION = 1
-"""Of the file, of :mod:`~interlock.platform.books.terms` and of the records: another one is not read."""
+"""Of the file, of :mod:`~interlock.platform.books.ledger.terms` and of the records: another one is not read."""
 _SCHEMA = """
 CREATE TABLE head (id INTEGER PRIMARY KEY CHECK (id = 1), note BLOB NOT NULL);
 CREATE TABLE page (number INTEGER PRIMARY KEY, data BLOB NOT NULL);
@@ -42,6 +45,7 @@ _CACHED = 4096
 """Pages that are kept in memory, 4 KB each."""
 _LARGE = 1 << 17
 """Entries from which on runs are merged in parts, for the sake of memory."""
+_PARTS = [letter.encode() + bytes([second]) for letter in sorted(terms.LETTERS) for second in range(256)]
 
 
 class StaleError(DoubtError):
@@ -108,6 +112,7 @@ class Index:
         self._connection, self.head, self.note, self._path = connection, head, note, path
         self._file = path.stat().st_ino if path else 0
         self._pages: dict[Page, Inner | bytes] = {}
+        self._keys: set[bytes] | None = None
         weakref.finalize(self, connection.close)
 
     @classmethod
@@ -122,11 +127,14 @@ class Index:
         """The one in a file; None when it is not signed, or not there."""
         if not path.is_file():
             return None
+        connection = None
         try:
             connection = _connect(f"file:{quote(str(path.absolute()))}?mode={'rw' if write else 'ro'}")
             (signed,) = connection.execute("SELECT note FROM head").fetchone()
             return cls(connection, _head(notary.verified(signed), notary.origin), signed, path)
         except (sqlite3.Error, IntegrityError, ValueError, TypeError, AttributeError, binascii.Error):
+            if connection:
+                connection.close()
             return None
 
     @property
@@ -137,6 +145,7 @@ class Index:
     def publish(self, path: Path, signed: bytes) -> None:
         """Put a copy of a private one into the file. Raises sqlite3.Error, OSError."""
         scratch = path.with_name(f".{path.name}.{os.getpid()}.new")
+        files.make_folder(path.parent)
         scratch.unlink(missing_ok=True)
         try:
             self._connection.execute("UPDATE head SET note = ?", (signed,))
@@ -162,6 +171,15 @@ class Index:
             if self.head is not head or self.stale():
                 raise StaleError from None
             raise
+
+    def lacks(self, key: str) -> bool:
+        """Whether certainly no entry has that key. The first question reads all keys, and further ones nothing: for
+        who asks before each append. Raises DoubtError."""
+        if self._keys is None:
+            prefix = runs.key(terms.key(""))[:1]
+            groups = (runs.find(run.root, prefix, self._page) for run in (self.head.runs if self.head else ()))
+            self._keys = {item[: runs.KEY] for run in groups for group in run for item in group}
+        return runs.key(terms.key(key)) not in self._keys
 
     def add(self, postings: Mapping[str, Sequence[Place]], head: Head, sign: Callable[[Head], bytes]) -> None:
         """Take in ``postings``, which go up to ``head`` (its runs are made here).
@@ -195,6 +213,8 @@ class Index:
                 connection.execute("ROLLBACK")
             raise
         self.head, self.note = made, signed
+        if self._keys is not None:
+            self._keys.update(runs.key(term) for term in postings if term.startswith(terms.key("")))
 
     def stale(self) -> bool:
         """Whether another process has written it since."""
@@ -210,12 +230,17 @@ class Index:
         for term, places in postings.items():
             key = runs.key(term)
             new += [runs.record(key, place.offset, place.leaf) for place in places]
-        for prefix in [bytes([first]) for first in range(256)] if entries >= _LARGE else [b""]:
-            found: list[bytes] = []
-            for run in reversed(old):
-                for group in reversed(list(runs.find(run.root, prefix, self._page))):
-                    found += group
-            yield from sorted(found + [item for item in new if item.startswith(prefix)])
+        new.sort()
+        parts = _PARTS if entries >= _LARGE else [b""]
+        return chain.from_iterable(self._part(old, new, part) for part in parts)
+
+    def _part(self, old: Sequence[Run], new: Sequence[bytes], prefix: bytes) -> list[bytes]:
+        found = [item for item in new if item.startswith(prefix)] if prefix else list(new)
+        for run in old:
+            for group in reversed(list(runs.find(run.root, prefix, self._page))):
+                found += group
+        found.sort()
+        return found
 
     def _page(self, page: Page) -> Inner | bytes:
         data = self._pages.get(page)

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 from interlock.errors import IntegrityError
 from interlock.formats.tlog import merkle
 from interlock.formats.tlog.tiles import HASH, WIDTH
-from interlock.platform.books import entries, terms
-from interlock.platform.books.entries import Entry, Unknown
-from interlock.platform.books.index import StaleError
-from interlock.platform.books.journal import Journal
-from interlock.platform.books.known import Known
-from interlock.platform.books.remains import Remains
-from interlock.platform.books.runs import DoubtError
-from interlock.platform.books.view import View
+from interlock.platform.books.ledger import entries, terms
+from interlock.platform.books.ledger.entries import Entry, Unknown
+from interlock.platform.books.ledger.index import StaleError
+from interlock.platform.books.ledger.journal import Journal
+from interlock.platform.books.ledger.known import Known
+from interlock.platform.books.ledger.remains import Remains
+from interlock.platform.books.ledger.runs import DoubtError
+from interlock.platform.books.ledger.view import View
 from interlock.platform.domain.ids import Digest
 
-_NEAR = 1 << 16
+_NEAR = 1 << 14
 """Bytes that are read through rather than searched in."""
 
 
@@ -28,6 +29,14 @@ class Search:
     def find(self, term: str) -> Iterator[Entry | Unknown]:
         """What is under that term, newest first."""
         return self._again(lambda below: self._walk(term, below))
+
+    def lacks(self, key: str) -> bool:
+        """Whether certainly no entry has that key; False when that is not known without looking for it."""
+        with self._view.mutex, suppress(DoubtError):
+            view = self._view.current()
+            if isinstance(view, Known) and terms.key(key) not in view.postings:
+                return view.base is None or view.base.lacks(key)
+        return False
 
     def newest(self, term: str) -> Digest | None:
         """The id of the last entry under that term."""
