@@ -45,14 +45,21 @@ class Stop:
     def __init__(self) -> None:
         self.descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self.reason: str | None = None
+        self._lock = threading.Lock()
+        self._closed = False
 
     def set(self, reason: str) -> None:
-        if self.reason is None:
-            self.reason = reason
-            os.eventfd_write(self.descriptor, 1)
+        """Once it is closed nobody waits any more: its descriptor may be something else's by then."""
+        with self._lock:
+            if self.reason is None:
+                self.reason = reason
+                if not self._closed:
+                    os.eventfd_write(self.descriptor, 1)
 
     def close(self) -> None:
-        os.close(self.descriptor)
+        with self._lock:
+            self._closed = True
+            os.close(self.descriptor)
 
 
 class Process:
