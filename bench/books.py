@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import subprocess
@@ -11,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -138,7 +138,7 @@ def _verification(ledger: Ledger, files: tuple[Path, Path]) -> Table:
 
 
 def _row(name: str, old: float | None, work: Callable[[int], object]) -> list[str]:
-    times = [_once(functools.partial(work, n * _STEP % _SIZE)) for n in range(_TIMES)]
+    times = [_once(partial(work, number * _STEP % _SIZE)) for number in range(_TIMES)]
     took = median(times)
     return [name, _us(took), _us(old) if old else "", ratio(old, took) if old else ""]
 

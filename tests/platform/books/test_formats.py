@@ -6,7 +6,9 @@ import base64
 import hashlib
 import json
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
@@ -15,7 +17,7 @@ import pytest
 from interlock.errors import ConflictError, IntegrityError, UnsupportedError
 from interlock.formats.tlog import checkpoint, merkle, note
 from interlock.platform.books.keys import AttestKey
-from interlock.platform.books.ledger import Ledger
+from interlock.platform.books.ledger import Ledger, proofs, search
 from interlock.platform.books.ledger.entries import GENESIS, Stamp
 from interlock.platform.books.times import moment
 from interlock.platform.domain.ids import Digest
@@ -82,7 +84,8 @@ def test_every_byte_of_it_counts(old: Path, opened: Open) -> None:
         assert not opened(read=True).verify().whole, index
 
 
-def test_the_first_append_goes_on_from_it(old: Path, opened: Open) -> None:
+def test_the_first_append_goes_on_from_it(old: Path, opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "_NEAR", 1)
     before = list(opened(read=True).entries())
     ledger = opened(epoch=3)
     entry = ledger.append("synced", "prod/payments", key="new", body={"revision": "d" * 40}, version=2)
@@ -155,6 +158,38 @@ def test_times_never_fall(path: Path, attest_key: AttestKey) -> None:
     assert [moment(entry.time).second for entry in written] == [5, 5, 5, 9]
 
 
+def sign(path: Path, key: AttestKey) -> None:
+    """A checkpoint over the lines as they are."""
+    leaves = [merkle.leaf_hash(line) for line in path.read_bytes().splitlines()]
+    text = checkpoint.Checkpoint(
+        "interlock.dev/ledger", len(leaves), merkle.root(len(leaves), merkle.over(leaves))
+    ).text()
+    verifier = note.Ecdsa("interlock.dev/ledger", key.public)
+    signature = note.Signature(verifier.name, verifier.key_id, key.sign(text.encode()))
+    path.with_name(path.name + ".checkpoint").write_bytes(note.encode(text, [signature]))
+
+
+def test_a_signed_root_makes_no_wrong_hash_right(opened: Open, path: Path, attest_key: AttestKey) -> None:
+    written = fill(opened(), range(3))
+    path.write_bytes(path.read_bytes().replace(b'"key":"act/1"', b'"key":"act/x"'))
+    sign(path, attest_key)
+    fault = opened().verify().fault
+    assert fault is not None and (fault.sequence, fault.reason) == (2, "ledger-entry-altered")
+    assert not proofs.verify(opened().prove(written[1].id), attest_key.public)
+
+
+def test_a_note_about_something_else_is_no_checkpoint(opened: Open, path: Path, index: Path) -> None:
+    ledger = opened()
+    fill(ledger, range(3))
+    ledger.close()
+    with closing(sqlite3.connect(index)) as connection:
+        (head,) = connection.execute("SELECT note FROM head").fetchone()
+    path.with_name(path.name + ".checkpoint").write_bytes(head)
+    with pytest.raises(IntegrityError) as error:
+        opened().checkpoint()
+    assert error.value.code == "checkpoint-forged"
+
+
 def later(path: Path, key: AttestKey, covered: bool) -> str:
     """A later release writes an entry of its own format; its id."""
     lines = path.read_bytes().splitlines()
@@ -164,11 +199,7 @@ def later(path: Path, key: AttestKey, covered: bool) -> str:
     lines.append(json.dumps({**content, "hash": name}, sort_keys=True, separators=(",", ":")).encode())
     path.write_bytes(b"".join(line + b"\n" for line in lines))
     if covered:
-        root = merkle.root(len(lines), merkle.over([merkle.leaf_hash(line) for line in lines]))
-        text = checkpoint.Checkpoint("interlock.dev/ledger", len(lines), root).text()
-        verifier = note.Ecdsa("interlock.dev/ledger", key.public)
-        signature = note.Signature(verifier.name, verifier.key_id, key.sign(text.encode()))
-        path.with_name(path.name + ".checkpoint").write_bytes(note.encode(text, [signature]))
+        sign(path, key)
     return name
 
 

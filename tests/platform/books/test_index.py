@@ -228,6 +228,17 @@ def test_a_line_that_is_there_twice_is_found_once(
     assert not asked().verify().whole
 
 
+def test_a_line_in_the_place_of_another_is_found_once(opened: Open, asked: Callable[[], Ledger], path: Path) -> None:
+    written = grown(opened, SIZE)
+    lines = path.read_bytes().splitlines(keepends=True)
+    assert len(lines[20]) == len(lines[21])
+    path.write_bytes(b"".join([*lines[:21], lines[20], *lines[22:]]))
+    ledger = asked()
+    assert ledger.by_key("act/30") == written[30]
+    assert list(ledger.entries()) == [entry for entry in written if entry is not written[21]]
+    assert ledger.by_key("act/21") is None
+
+
 def test_a_lookup_goes_on_while_the_index_is_written(opened: Open, asked: Callable[[], Ledger]) -> None:
     written = grown(opened, SIZE)
     found = asked().about("prod")
@@ -285,4 +296,4 @@ def test_a_ledger_that_is_large_for_its_limits(
         index.unlink()
     assert_finds_everything(asked(), written)
     assert_finds_nothing_else(asked())
-    assert fill(opened(), range(45)) == written
+    assert fill(writer, range(45)) == fill(opened(), range(45)) == written
