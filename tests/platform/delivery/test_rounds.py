@@ -11,7 +11,8 @@ import pytest
 
 from interlock.clients.forge import Comment, CommitStatus
 from interlock.clients.git import Repository
-from interlock.errors import NotFoundError, RefusedError, UnreachableError
+from interlock.errors import ConflictError, NotFoundError, RefusedError, UnreachableError
+from interlock.platform.books import FENCED, Ledger
 from interlock.platform.controller.deliveries import Deliveries
 from interlock.platform.estate.protection import GATE_STATUS
 from interlock.platform.proof.sources import Sources
@@ -236,3 +237,16 @@ def test_a_record_that_cannot_be_cancelled_stops_nothing(make_world: Callable[[s
     other = prod.world.propose("y", {"y": b"y"}).number
     prod.play(1)
     assert prod.forge.state(other)[0] == "failure"
+
+
+def test_a_controller_that_lost_its_lease_says_nothing_more(dev: Round, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another one has written to the ledger since: that is no fault of a pull request, and no verdict about it."""
+    onboard(dev.world, "refunds", "refunds: onboarding to dev")
+
+    def late(*_: object, **__: object) -> None:
+        raise ConflictError(FENCED, "another writer has taken over")
+
+    monkeypatch.setattr(Ledger, "append", late)
+    with pytest.raises(ConflictError, match="another writer"):
+        dev.deliveries.run()
+    assert dev.forge.told == {} and dev.forge.said == {}

@@ -11,7 +11,19 @@
 
 from interlock.platform.books.books import Books, Recorded
 from interlock.platform.books.evidence import EvidenceStore, Fact
-from interlock.platform.books.ledger import Entry, Ledger, Report, Stamp
+from interlock.platform.books.ledger import FENCED, Entry, Ledger, Report, Stamp
 from interlock.platform.books.times import moment, timestamp
 
-__all__ = ["Books", "Entry", "EvidenceStore", "Fact", "Ledger", "Recorded", "Report", "Stamp", "moment", "timestamp"]
+__all__ = [
+    "FENCED",
+    "Books",
+    "Entry",
+    "EvidenceStore",
+    "Fact",
+    "Ledger",
+    "Recorded",
+    "Report",
+    "Stamp",
+    "moment",
+    "timestamp",
+]

@@ -9,10 +9,10 @@ from interlock.clients.connect import PLATFORM
 from interlock.clients.forge import ForgeClient
 from interlock.clients.forge import PullRequest as ForgePull
 from interlock.clients.git import Repository
-from interlock.errors import InterlockError
+from interlock.errors import ConflictError, InterlockError
 from interlock.formats.signatures import openpgp
 from interlock.platform import catalog
-from interlock.platform.books import Entry, Recorded
+from interlock.platform.books import FENCED, Entry, Recorded
 from interlock.platform.books.vocabulary import Judged, Merged, RecordWithdrawn
 from interlock.platform.checks import QueueState
 from interlock.platform.checks.record import number_in
@@ -182,6 +182,8 @@ class Deliveries:
                 read[pull.number] = self._read(estate, environment, pull, state, others)
                 judged = gate.judge(read[pull.number].facts)
             except Exception as error:
+                if isinstance(error, ConflictError) and error.code == FENCED:
+                    raise  # another controller has taken over: this one has nothing more to say
                 # Whoever opened it must not decide what becomes of the others.
                 log.exception("%s#%s cannot be judged", name, pull.number)
                 subject = reviews.pull_request(estate.repository(environment), pull)

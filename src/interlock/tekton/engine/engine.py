@@ -44,7 +44,6 @@ from interlock.tekton.spec.trusted import checksum
 _log = logging.getLogger("interlock.tekton.engine")
 _RETRY = timedelta(seconds=1)
 _WATCH_SECONDS = 60
-
 _LATER = timedelta(seconds=30)
 
 

@@ -16,7 +16,7 @@ answer, it only makes it slower once.
 """
 
 from interlock.platform.books.ledger.entries import Entry, Stamp
-from interlock.platform.books.ledger.ledger import Ledger
+from interlock.platform.books.ledger.ledger import FENCED, Ledger
 from interlock.platform.books.ledger.verification import Fault, Report
 
-__all__ = ["Entry", "Fault", "Ledger", "Report", "Stamp"]
+__all__ = ["FENCED", "Entry", "Fault", "Ledger", "Report", "Stamp"]

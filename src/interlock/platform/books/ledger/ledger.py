@@ -31,6 +31,9 @@ from interlock.platform.books.ledger.view import View
 from interlock.platform.books.times import timestamp
 from interlock.platform.domain.ids import Digest
 
+FENCED = "ledger-epoch"
+"""Code of the ConflictError that stops who wrote under a lease and lost it."""
+
 
 class Ledger:
     """Safe for several threads and processes; one writes at a time (``<path>.lock``)."""
@@ -255,7 +258,7 @@ class Ledger:
             raise self._later(later)
         if later and stamp.epoch < later.epoch:
             raise ConflictError(
-                "ledger-epoch",
+                FENCED,
                 "another writer has taken over",
                 got=f"epoch {stamp.epoch}",
                 expected=f"epoch {later.epoch} or later",
