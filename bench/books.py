@@ -79,7 +79,7 @@ def tables(folder: Path) -> list[Table]:
         _row("an entry by its id", None, _by_id(reader, reader.get)),
         _row("the first of the entries since a moment", None, since),
         _row("the proof that an entry is in the ledger", None, _by_id(reader, reader.prove)),
-        _row("the same, and its verification", None, _by_id(reader, proven)),
+        _row("the same again, and its verification", None, _by_id(reader, proven)),
     ]
     lookups = Table(
         f"Lookups in a ledger of {_SIZE:,} entries",
