@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -108,8 +109,13 @@ def test_each_attempt_has_a_pod_and_a_log_of_its_own(rig: Any) -> None:
 @pytest.mark.parametrize("keep", [False, True])
 def test_a_cancelled_run_loses_its_pod_unless_the_flag_keeps_it(idle_rig: Any, keep: bool) -> None:
     idle_rig.start(flags={"keep-pod-on-cancel": keep})
-    idle_rig.create("TaskRun", "run", {"taskSpec": {"steps": [{"name": "s", "image": SHELL, "script": "sleep 600"}]}})
+    script = "echo on; sleep 600"
+    idle_rig.create("TaskRun", "run", {"taskSpec": {"steps": [{"name": "s", "image": SHELL, "script": script}]}})
+    log = path_of(Storage(idle_rig.data), idle_rig.namespace, "run", "step-s")
     idle_rig.running("run")
+    end = time.monotonic() + PATIENCE
+    while not log.is_file() and time.monotonic() < end:  # a run is running before its step is
+        time.sleep(0.01)
     idle_rig.client.patch(
         "tekton.dev/v1", "TaskRun", "run", {"spec": {"status": "TaskRunCancelled"}}, namespace=idle_rig.namespace
     )
@@ -118,7 +124,7 @@ def test_a_cancelled_run_loses_its_pod_unless_the_flag_keeps_it(idle_rig: Any, k
     idle_rig.cluster.wait(lambda: list(pods(idle_rig)) == (["run-pod"] if keep else []))
     if keep:
         assert pod(idle_rig)["status"]["phase"] == "Failed"
-    assert path_of(Storage(idle_rig.data), idle_rig.namespace, "run", "step-s").is_file()
+    assert log.is_file()
 
 
 def test_a_run_that_times_out_loses_its_pod(rig: Any) -> None:
