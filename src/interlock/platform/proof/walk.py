@@ -197,12 +197,12 @@ class Walk:
         decided = next((item for item in self._history() if self._may_deliver(item)), None)
         if decided is not None and self.ids(decided.id) == wanted and self._changed(decided):
             return decided
-        found = None
+        found = self.repository.commit(self.revision)
         for commit in self._history():
             if self.ids(commit.id) != wanted:
                 break
             found = commit
-        return found or self.repository.commit(self.revision)
+        return found
 
     def _history(self) -> Iterator[Commit]:
         """The tracked branch from the synced revision back, by first parents, as far as it is asked for."""

@@ -47,10 +47,6 @@ class Raw(Body):
 
     value: Any
 
-    @classmethod
-    def upcast(cls, value: Any, version: int) -> Any:
-        return value
-
     def encode(self) -> Any:
         return self.value
 
