@@ -6,9 +6,23 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from interlock.platform.checks.check import Check
-from interlock.platform.checks.facts import GateFacts, Objects
+from interlock.platform.checks.reasons import PUSH, Reason, table
 from interlock.platform.domain.facts import Unread
 from interlock.platform.domain.verdict import Finding
+from interlock.platform.facts import Facts, image
+from interlock.platform.facts import rendering as renderings
+from interlock.platform.facts.facts import missing
+from interlock.platform.facts.rendering import Objects
+
+REASONS = table(
+    {
+        "rendered-diff-other": Reason("The rendered objects would differ in more than image and version label.", PUSH),
+        "rendered-nothing": Reason("The rendered objects do not contain the new image.", PUSH),
+        "render-failed": Reason(
+            "The chart cannot be rendered.", "run `helm template` on both commits and mend the chart"
+        ),
+    }
+)
 
 Key = tuple[str, str, str, str]
 Path = tuple[str | int, ...]
@@ -24,15 +38,15 @@ class RenderedDiff(Check):
     id = "image-rendered-diff"
     claim = "The rendered objects differ only in container image and version label; a first release adds its workload."
 
-    def judge(self, facts: GateFacts) -> Finding:
-        rendering, image = facts.rendering, facts.image
-        if rendering is None or image is None:
-            return self.missing("rendering" if rendering is None else "image")
+    def judge(self, facts: Facts) -> Finding:
+        rendering, wanted = facts.look(renderings.read), facts.get(image.wanted)
         if isinstance(rendering, Unread):
-            return self.invalid("render-failed", rendering.detail) if _fault(rendering) else self.unread(rendering)
-        if isinstance(image, Unread):
-            return self.unread(image)
-        reference = str(image.reference)
+            # Because of the files, or because they could not be read.
+            fault = rendering.code.startswith(("helm-", "yaml-"))
+            return self.invalid("render-failed", rendering.detail) if fault else self.unread(rendering)
+        if wanted is None:
+            raise missing("image")
+        reference = str(wanted)
         before, after = _by_key(rendering.before), _by_key(rendering.after)
         gone = sorted(before.keys() - after.keys())
         added = sorted(after.keys() - before.keys())
@@ -104,8 +118,3 @@ def _by_key(objects: Objects) -> dict[Key, Mapping[str, Any]]:
 
 def _name(key: Key) -> str:
     return f"{key[1]} {key[3]}"
-
-
-def _fault(fact: Unread) -> bool:
-    """Whether rendering failed because of the files, rather than because they could not be read."""
-    return fact.code.startswith(("helm-", "yaml-"))

@@ -3,25 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
-from interlock.platform.domain.ids import CommitId, EnvironmentName, ServiceName
-
-
-class DeliveryKind(StrEnum):
-    """What a delivery changes. Kinds outside ``SUPPORTED`` are known by name and refused."""
-
-    IMAGE = "image"
-    ONBOARDING = "onboarding"
-    REVERT = "revert"
-    CONFIGURATION = "configuration"
-    CHART = "chart"
-    MIDDLEWARE = "middleware"
-    REMOVAL = "removal"
-    PLATFORM = "platform"
-
-
-SUPPORTED = frozenset({DeliveryKind.IMAGE, DeliveryKind.ONBOARDING, DeliveryKind.REVERT})
+from interlock.platform.domain.ids import CommitId, DeliveryKind, EnvironmentName, ServiceName
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +23,3 @@ class Delivery:
     def id(self) -> str:
         """Stable over pushes: the pull request. Change records name it."""
         return f"{self.repository}#{self.number}"
-
-
-def branch(kind: DeliveryKind, service: ServiceName, suffix: str = "", *, pipeline: bool = False) -> str:
-    """The head branch: ``onboard/<service>``, ``bump/…`` (the pipeline's), ``promote/…``, ``revert/…``."""
-    prefix = {
-        DeliveryKind.ONBOARDING: "onboard",
-        DeliveryKind.IMAGE: "bump" if pipeline else "promote",
-        DeliveryKind.REVERT: "revert",
-    }[kind]
-    return f"{prefix}/{service}" + (f"/{suffix}" if suffix else "")
