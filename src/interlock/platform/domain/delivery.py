@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from interlock.platform.domain.branches import Branch, Purpose
 from interlock.platform.domain.ids import CommitId, EnvironmentName, ServiceName
 
 
@@ -43,10 +44,10 @@ class Delivery:
 
 
 def branch(kind: DeliveryKind, service: ServiceName, suffix: str = "", *, pipeline: bool = False) -> str:
-    """The head branch: ``onboard/<service>``, ``bump/…`` (the pipeline's), ``promote/…``, ``revert/…``."""
-    prefix = {
-        DeliveryKind.ONBOARDING: "onboard",
-        DeliveryKind.IMAGE: "bump" if pipeline else "promote",
-        DeliveryKind.REVERT: "revert",
+    """The head branch of a delivery (domain/branches.py)."""
+    purpose = {
+        DeliveryKind.ONBOARDING: Purpose.ONBOARD,
+        DeliveryKind.IMAGE: Purpose.BUMP if pipeline else Purpose.PROMOTE,
+        DeliveryKind.REVERT: Purpose.REVERT,
     }[kind]
-    return f"{prefix}/{service}" + (f"/{suffix}" if suffix else "")
+    return str(Branch(purpose, service, suffix))

@@ -154,6 +154,10 @@ def load_service(data: bytes, *, file: str, platform: Platform, people: People) 
         raise refuse(
             f"the image repository is not {expected}", data=data, file=file, path=("image",), got=service.image
         )
+    for index, item in enumerate(service.workloads):
+        if not item.image.startswith(f"{platform.registry}/"):
+            place = ("workloads", index, "image")
+            raise refuse(f"the image is not in {platform.registry}", data=data, file=file, path=place, got=item.image)
     return service
 
 

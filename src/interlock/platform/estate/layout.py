@@ -1,4 +1,4 @@
-"""Where things stand in an env repo (design section 5), and the edit that an image delivery is."""
+"""Names and places of an estate's repositories (design section 5), and the edit that an image delivery is."""
 
 from __future__ import annotations
 
@@ -7,8 +7,23 @@ from interlock.formats import yaml
 from interlock.platform.domain.ids import Digest
 from interlock.platform.domain.image import ImageReference
 
+MAIN = "refs/heads/main"
+"""What people change, by merges. Branches are meant by their full names: git and Argo CD take a tag for a short one."""
+SEALED = "refs/heads/sealed"
+"""What was proven. Only the platform moves it."""
+
 TAG = ("image", "tag")
 DIGEST = ("image", "digest")
+
+
+def short(ref: str) -> str:
+    """The short name of a branch: what a forge calls it."""
+    return ref.removeprefix("refs/heads/")
+
+
+def application_name(service: str, environment: str) -> str:
+    """The Application of a service in an environment, as the hub's Argo CD has it."""
+    return f"{service}-{environment}"
 
 
 def values(service: str, environment: str) -> str:
@@ -17,6 +32,7 @@ def values(service: str, environment: str) -> str:
 
 
 def application(service: str) -> str:
+    """The file of an env repo that holds the service's Application."""
     return f"argocd/{service}.yaml"
 
 

@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints, model_validator
 from interlock.platform.domain.ids import EnvironmentName
 from interlock.platform.domain.record import RecordState
 from interlock.platform.domain.verdict import Basis
+from interlock.platform.estate import layout
 from interlock.platform.estate.model import Duration, ImageRepository, Label, Model, PersonKey, Text
 from interlock.platform.estate.windows import Freeze, Window
 
@@ -57,12 +58,12 @@ class Environment(Model):
     @property
     def branch(self) -> str:
         """Short name of what Applications track."""
-        return "sealed" if self.sealed else "main"
+        return layout.short(self.ref)
 
     @property
     def ref(self) -> str:
         """Its full name, which Applications track."""
-        return f"refs/heads/{self.branch}"
+        return layout.SEALED if self.sealed else layout.MAIN
 
 
 class PlatformRepository(Model):

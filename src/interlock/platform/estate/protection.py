@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from interlock.platform.estate import layout
 from interlock.platform.estate.estate import Estate
 from interlock.platform.estate.platform import Environment
 
 GATE_STATUS = "interlock/gate"
 """Context of the commit status that the gate sets and every protected ``main`` requires."""
-SEALED = "sealed"
-MAIN = "main"
+SEALED = layout.short(layout.SEALED)
+MAIN = layout.short(layout.MAIN)
 
 
 @dataclass(frozen=True, slots=True)
