@@ -3,7 +3,7 @@
 Public interface::
 
     estate = load(files, commit=sealed_commit)          # files of the platform repo, path -> bytes
-    estate.environment("prod").rules.approvals
+    rules.of(estate.environment("prod"), "image")       # what a kind of delivery must have there
     protection.required(estate)                         # what the forge must enforce
     sample.sample(...)                                  # the files that `interlock platform init` writes
     layout.set_image(data, tag, digest, file=path)      # the edit that an image delivery is

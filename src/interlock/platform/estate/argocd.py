@@ -18,8 +18,8 @@ from typing import Any
 
 from interlock.formats import yaml
 from interlock.formats.signatures import openpgp
+from interlock.platform.estate import layout
 from interlock.platform.estate.platform import PLATFORM, Environment, Platform
-from interlock.platform.estate.protection import SEALED
 
 NAMESPACE = "argocd"
 CI_NAMESPACE = "ci"
@@ -131,7 +131,7 @@ def application(
     name: str, repository: str, path: str, cluster: str, *, namespace: str, recurse: bool = False
 ) -> dict[str, Any]:
     """A root Application: project ``platform``, branch ``sealed``, heals, never prunes (removal is a delivery)."""
-    source: dict[str, Any] = {"repoURL": repository, "targetRevision": f"refs/heads/{SEALED}", "path": path}
+    source: dict[str, Any] = {"repoURL": repository, "targetRevision": layout.SEALED, "path": path}
     if recurse:
         source["directory"] = {"recurse": True}
     return {

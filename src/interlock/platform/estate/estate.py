@@ -12,6 +12,7 @@ from datetime import datetime
 from interlock.errors import InputError, NotFoundError
 from interlock.platform.domain.ids import CommitId, Digest
 from interlock.platform.domain.people import People
+from interlock.platform.estate import rules
 from interlock.platform.estate import service as services
 from interlock.platform.estate.model import parse, refuse
 from interlock.platform.estate.people import FileSource, PeopleSource
@@ -48,7 +49,7 @@ class Estate:
     def environment(self, name: str) -> Environment:
         """Raises NotFoundError ``environment-unknown``. ``platform`` is the platform repo's."""
         if name == PLATFORM:
-            return self._platform()
+            return self.platform.itself
         for item in self.platform.environments:
             if item.name == name:
                 return item
@@ -57,7 +58,7 @@ class Estate:
 
     def by_repository(self, repository: str) -> Environment:
         """The environment whose repo is ``owner/name``. Raises NotFoundError ``environment-unknown``."""
-        for item in (*self.platform.environments, self._platform()):
+        for item in (*self.platform.environments, self.platform.itself):
             if repository == self.repository(item):
                 return item
         raise NotFoundError("environment-unknown", "no environment is delivered from this repository", got=repository)
@@ -95,13 +96,6 @@ class Estate:
     def freezes(self, environment: Environment, now: datetime) -> tuple[Freeze, ...]:
         return tuple(item for item in self.platform.freezes if item.covers(environment.name, now))
 
-    def _platform(self) -> Environment:
-        own = self.platform.platform
-        every = tuple(dict.fromkeys(basis for item in self.platform.environments for basis in item.bases))
-        return Environment(
-            name=PLATFORM, repository=own.repository, cluster=own.cluster, sealed=True, bases=every, rules=own.rules
-        )
-
 
 def belongs(path: str) -> bool:
     """Whether a file of the platform repo is one that an estate is read from."""
@@ -111,10 +105,11 @@ def belongs(path: str) -> bool:
 def load(files: Mapping[str, bytes], *, commit: CommitId, people: PeopleSource | None = None) -> Estate:
     """Read an estate from the files of its platform repo (path -> bytes; other files are ignored).
 
-    ``people`` replaces ``people.yaml`` as the source of people. Raises InputError ``estate-*`` or ``yaml-*`` with
-    file:line:column, NotFoundError ``estate-file-missing``.
+    ``people`` replaces ``people.yaml`` as the source of people. Raises InputError ``estate-*``, ``rules-*`` or
+    ``yaml-*`` with file:line:column, NotFoundError ``estate-file-missing``.
     """
     platform = parse(Platform, _file(files, "platform.yaml"), file="platform.yaml")
+    rules.check(platform, files["platform.yaml"], file="platform.yaml")
     known = (people or FileSource(_file(files, "people.yaml"))).people()
     teams = {item.id for item in platform.teams}
     for person in known.persons:
@@ -154,6 +149,10 @@ def load_service(data: bytes, *, file: str, platform: Platform, people: People) 
         raise refuse(
             f"the image repository is not {expected}", data=data, file=file, path=("image",), got=service.image
         )
+    for index, item in enumerate(service.workloads):
+        if not item.image.startswith(f"{platform.registry}/"):
+            place = ("workloads", index, "image")
+            raise refuse(f"the image is not in {platform.registry}", data=data, file=file, path=place, got=item.image)
     return service
 
 

@@ -6,6 +6,7 @@ from interlock.platform import kinds
 from interlock.platform.checks import Check, approvals, people, pull, record
 from interlock.platform.domain.facts import Unread
 from interlock.platform.domain.ids import CheckId, DeliveryKind
+from interlock.platform.estate import rules as demands
 from interlock.platform.facts import Facts, case, ground
 from interlock.platform.kinds.kind import Position
 
@@ -21,7 +22,7 @@ def demanded(facts: Facts) -> tuple[tuple[Check, ...], tuple[CheckId, ...]]:
 
 def rules(name: DeliveryKind | None, position: Position) -> tuple[Check, ...]:
     """The same as a table. What is of no kind gets the checks that refuse it."""
-    kind, asked = kinds.find(name), position.environment.rules
+    kind, asked = kinds.find(name), demands.of(position.environment, name or "")
     found: list[Check] = [
         pull.KindRecognised(),
         pull.PullBase(),
@@ -29,21 +30,21 @@ def rules(name: DeliveryKind | None, position: Position) -> tuple[Check, ...]:
         pull.QueueOpen(),
         pull.WindowOpen(),
     ]
-    if kind is None or not kind.undoes:
+    if asked.freezes:
         found.append(pull.NoFreeze())
     if kind is not None:
         found += kind.checks(position)
-    if asked.signed_commits:
+    if position.environment.rules.signed_commits:
         found.append(people.SignedCommits())
     if asked.approvals:
         found += [people.InitiatorKnown(), approvals.NobodyAgainst()]
-        found += [approvals.ApprovalBy(who) for who in _wanted(position)]
+        found += [approvals.ApprovalBy(who) for who in _wanted(asked, position)]
     if asked.change_record and not position.restores:
         found += record.every()
     return tuple(found)
 
 
-def _wanted(position: Position) -> list[str]:
+def _wanted(asked: demands.Demand, position: Position) -> list[str]:
     """Who must approve. What restores the sealed tree may touch no service: anybody, as many as are asked for."""
-    asked = ["anyone"] if position.restores else [item.who for item in position.environment.rules.approvals]
-    return list(dict.fromkeys(asked))
+    wanted = ["anyone"] if position.restores else [item.who for item in asked.approvals]
+    return list(dict.fromkeys(wanted))

@@ -14,7 +14,8 @@ from interlock.clients.git import Repository
 from interlock.errors import ConflictError, InputError, NotFoundError
 from interlock.formats.oci import Reference
 from interlock.formats.signatures.sshsig import sign as sign_ssh
-from interlock.platform.domain.ids import Digest
+from interlock.platform.domain.branches import Branch, Purpose
+from interlock.platform.domain.ids import Digest, ServiceName
 from interlock.platform.domain.image import ImageReference
 from interlock.platform.estate import layout
 from interlock.platform.toolbox import images
@@ -88,13 +89,13 @@ def bump(
         found = images.read(remote, ref)
     url = f"{place.base_url}/{place.owner}/{place.repository}"
     token = worlds.git_token(world, url, token_file)
-    branch = f"bump/{place.service}/{ref.tag}"
+    branch = str(Branch(Purpose.BUMP, ServiceName(place.service), ref.tag))
     with (
         tempfile.TemporaryDirectory(prefix="interlock-bump-") as scratch,
         ForgeClient(place.base_url, token, ca_file=world.ca) as forge,
     ):
         repository = Repository.clone_mirror(url, Path(scratch) / "mirror", lambda: token, world.ca)
-        base = repository.resolve("refs/heads/main")
+        base = repository.resolve(layout.MAIN)
         changed = _edited(repository, base, place, ref, found.descriptor.digest)
         if changed is None:
             world.say(f"git-pr-bump: {place.environment} has {ref.tag} of {place.service} already")
@@ -161,14 +162,14 @@ def _pull(
     forge: ForgeClient, place: Target, branch: str, ref: Reference, found: images.Image, world: World
 ) -> PullRequest:
     for item in forge.pulls(place.owner, place.repository, state="open"):
-        if item.head_ref == branch and item.base_ref == "main":
+        if item.head_ref == branch and item.base_ref == layout.short(layout.MAIN):
             world.say(f"git-pr-bump: pull request {item.number} is open already")
             return item
     pull = forge.create_pull(
         place.owner,
         place.repository,
         head=branch,
-        base="main",
+        base=layout.short(layout.MAIN),
         title=f"{place.service}: {ref.tag} to {place.environment}",
         body=f"Image `{ref.name}:{ref.tag}`\nDigest `{found.descriptor.digest}`\n\nChanges tag and digest in "
         f"`{place.path}`, nothing else. Opened by {TOOL}.\n",

@@ -10,6 +10,7 @@ from interlock.formats import yaml
 from interlock.formats.argocd import application
 from interlock.platform.books.vocabulary import SyncFact
 from interlock.platform.checks.link import Draft, Link
+from interlock.platform.domain import health
 from interlock.platform.domain.ids import Digest
 from interlock.platform.domain.verdict import Finding
 from interlock.platform.estate import layout
@@ -55,10 +56,9 @@ class Sync(Link):
         for name, got, want in zip(("repository", "branch", "path", "cluster"), actual, expected, strict=True):
             if got != want:
                 return "application-altered", f"its {name} is {got}, not {want}"
-        status = live.get("status") or {}
-        sync, health = (status.get("sync") or {}).get("status"), (status.get("health") or {}).get("status")
-        if (sync, health) != ("Synced", "Healthy"):
-            return "not-synced", f"{sync or 'never compared'} and {health or 'of unknown health'}"
+        told = health.of(live)
+        if told.deployed is None:
+            return "not-synced", f"{told.state} and {told.health}"
         return None
 
     def _tracked(self, facts: Facts, revision: object) -> object:

@@ -1,0 +1,77 @@
+"""What a registered service runs."""
+
+from __future__ import annotations
+
+import pytest
+
+from interlock.errors import InputError
+from interlock.platform import estate
+from interlock.platform.domain.ids import CommitId
+from interlock.platform.domain.workload import Workload
+
+IMAGE = "registry.acme.test/integration/payments"
+Files = dict[str, bytes]
+
+
+def loaded(files: Files, workloads: str) -> estate.Service:
+    path = "services/payments.yaml"
+    text = files[path] + f"workloads:\n{workloads}".encode()
+    return estate.load({**files, path: text}, commit=CommitId("a" * 40)).service("payments")
+
+
+def test_one_deployment_of_the_services_name_unless_it_says_else(files: Files) -> None:
+    service = estate.load(files, commit=CommitId("a" * 40)).service("payments")
+    assert service.workloads == (Workload("Deployment", "payments", "payments", IMAGE),)
+    assert b"workloads" not in service.file()
+
+
+def test_a_registration_that_says_the_default_is_written_without_it(files: Files) -> None:
+    service = loaded(files, "  - {kind: Deployment, name: payments, container: payments}\n")
+    assert service.file() == files["services/payments.yaml"], "one service, one canonical file"
+
+
+def test_several_workloads_and_sidecars_of_other_images_read_back(files: Files) -> None:
+    service = loaded(
+        files,
+        "  - {kind: StatefulSet, name: payments, container: flow}\n"
+        f"  - {{kind: StatefulSet, name: payments, container: proxy, image: {IMAGE}-proxy}}\n"
+        "  - {kind: CronJob, name: payments-nightly, container: flow}\n",
+    )
+    assert service.workloads == (
+        Workload("StatefulSet", "payments", "flow", IMAGE),
+        Workload("StatefulSet", "payments", "proxy", f"{IMAGE}-proxy"),
+        Workload("CronJob", "payments-nightly", "flow", IMAGE),
+    )
+    again = estate.load({**files, "services/payments.yaml": service.file()}, commit=CommitId("a" * 40))
+    assert again.service("payments").workloads == service.workloads
+    assert again.service("payments").file() == service.file()
+
+
+@pytest.mark.parametrize(
+    ("workloads", "place"),
+    [
+        ("  []\n", "11:3"),
+        ("  - {kind: ReplicaSet, name: payments, container: payments}\n", "11:12"),
+        ("  - {kind: Deployment, name: Payments, container: payments}\n", "11:30"),
+        ("  - {kind: Deployment, name: payments}\n", "11:5"),
+        ("  - {kind: Deployment, name: payments, container: a, digest: x}\n", "11:62"),
+        (f"  - {{kind: Deployment, name: payments, container: a, image: {IMAGE}-proxy}}\n", None),
+        ("  - {kind: Job, name: a, container: a}\n" * 2, None),
+        (
+            "  - {kind: Job, name: a, container: a}\n  - {kind: Job, name: a, container: b, image: evil.test/a/b}\n",
+            "12:47",
+        ),
+        (
+            "  - {kind: Job, name: a, container: a}\n"
+            "  - {kind: Job, name: a, container: b, image: registry.acme.test/integrations/b}\n",
+            "12:47",
+        ),
+    ],
+)
+def test_what_contradicts_itself_is_refused_with_its_position(files: Files, workloads: str, place: str | None) -> None:
+    with pytest.raises(InputError) as caught:
+        loaded(files, workloads)
+    assert caught.value.code.startswith("estate-")
+    assert str(caught.value.where).startswith("services/payments.yaml")
+    if place:
+        assert str(caught.value.where) == f"services/payments.yaml:{place}"
