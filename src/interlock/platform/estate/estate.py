@@ -12,8 +12,9 @@ from datetime import datetime
 from interlock.errors import InputError, NotFoundError
 from interlock.platform.domain.ids import CommitId, Digest
 from interlock.platform.domain.people import People
-from interlock.platform.estate import rules
+from interlock.platform.estate import check_table, rules
 from interlock.platform.estate import service as services
+from interlock.platform.estate.check_table import CheckTable
 from interlock.platform.estate.model import parse, refuse
 from interlock.platform.estate.people import FileSource, PeopleSource
 from interlock.platform.estate.platform import PLATFORM, Environment, Platform
@@ -45,6 +46,8 @@ class Estate:
     commit: CommitId
     digest: Digest
     """Of every file that it was read from: what "the rules in force" are called in the ledger."""
+    check_table: CheckTable | None = None
+    """None in estates of before the file: the software's own table holds."""
 
     def environment(self, name: str) -> Environment:
         """Raises NotFoundError ``environment-unknown``. ``platform`` is the platform repo's."""
@@ -99,7 +102,7 @@ class Estate:
 
 def belongs(path: str) -> bool:
     """Whether a file of the platform repo is one that an estate is read from."""
-    return path in ("platform.yaml", "people.yaml") or path.startswith(("services/", "keys/"))
+    return path in ("platform.yaml", "people.yaml", check_table.FILE) or path.startswith(("services/", "keys/"))
 
 
 def load(files: Mapping[str, bytes], *, commit: CommitId, people: PeopleSource | None = None) -> Estate:
@@ -127,7 +130,11 @@ def load(files: Mapping[str, bytes], *, commit: CommitId, people: PeopleSource |
         if match:
             found[match[1]] = load_service(files[path], file=path, platform=platform, people=known)
     keys = [_file(files, path).decode("utf-8", errors="replace") for path in KEYS]
-    return Estate(platform, known, found, Keys(*keys), commit, _digest(files))
+    table = None
+    if (data := files.get(check_table.FILE)) is not None:
+        names = {PLATFORM, *(item.name for item in platform.environments)}
+        table = check_table.read(data, environments=names)
+    return Estate(platform, known, found, Keys(*keys), commit, _digest(files), table)
 
 
 def load_service(data: bytes, *, file: str, platform: Platform, people: People) -> Service:
