@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from interlock.errors import InputError
 from interlock.formats import yaml
+from interlock.platform.domain.branches import WHOLE
 from interlock.platform.domain.ids import Digest
 from interlock.platform.domain.image import ImageReference
 
@@ -12,6 +15,12 @@ MAIN = "refs/heads/main"
 SEALED = "refs/heads/sealed"
 """What was proven. Only the platform moves it."""
 
+ROOT = "root"
+"""Stands for the service in the name of an environment's root Application."""
+TAKEN = frozenset({ROOT, WHOLE})
+"""Names that no service may have: its Application, or its branches, would be taken for those of the whole."""
+
+_VALUES = re.compile(r"apps/[^/]+/values\.([^/]+)\.yaml")
 TAG = ("image", "tag")
 DIGEST = ("image", "digest")
 
@@ -29,6 +38,12 @@ def application_name(service: str, environment: str) -> str:
 def values(service: str, environment: str) -> str:
     """The one file that an image delivery changes."""
     return f"apps/{service}/values.{environment}.yaml"
+
+
+def environment_of(path: str) -> str | None:
+    """The environment whose values of a service stand at ``path``; None for any other file."""
+    match = _VALUES.fullmatch(path)
+    return match[1] if match else None
 
 
 def application(service: str) -> str:
