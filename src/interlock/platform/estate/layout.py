@@ -6,6 +6,7 @@ import re
 
 from interlock.errors import InputError
 from interlock.formats import yaml
+from interlock.platform.domain.branches import WHOLE
 from interlock.platform.domain.ids import Digest, ServiceName
 from interlock.platform.domain.image import ImageReference
 
@@ -17,6 +18,13 @@ _APP = re.compile(r"apps/([^/]+)/(.+)", re.DOTALL)
 _APPLICATION = re.compile(r"argocd/([^/]+)\.yaml")
 _MIDDLEWARE = re.compile(r"middleware/([^/]+)/.+", re.DOTALL)
 _REGISTRY = re.compile(r"services/([^/]+)\.yaml")
+
+ROOT = "root"
+"""Stands for the service in the name of an environment's root Application."""
+TAKEN = frozenset({ROOT, WHOLE})
+"""Names that no service may have: its Application, or its branches, would be taken for those of the whole."""
+
+_VALUES = re.compile(r"apps/[^/]+/values\.([^/]+)\.yaml")
 TAG = ("image", "tag")
 DIGEST = ("image", "digest")
 
@@ -71,6 +79,12 @@ def in_app(path: str) -> str | None:
 def is_values(inside: str) -> bool:
     """Whether a file of a service's chart holds values."""
     return re.fullmatch(r"values(\.[^/]+)?\.yaml", inside) is not None
+
+
+def environment_of(path: str) -> str | None:
+    """The environment whose values of a service stand at ``path``; None for any other file."""
+    match = _VALUES.fullmatch(path)
+    return match[1] if match else None
 
 
 def application(service: str) -> str:
