@@ -97,6 +97,7 @@ __all__ = [
     "ReviewFact",
     "ReviewsFact",
     "ReviewsRead",
+    "RunFailed",
     "RunRead",
     "Sealed",
     "Statement",
