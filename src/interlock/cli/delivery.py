@@ -75,8 +75,9 @@ def revert(
 ) -> None:
     """Open the delivery that takes back exactly one commit of an environment's main."""
     from interlock.cli.session import Session, now
-    from interlock.platform.delivery import history, promotion, reverts
+    from interlock.platform.delivery import history, promotion
     from interlock.platform.domain.ids import CommitId, ServiceName
+    from interlock.platform.facts import revert as reverts
     from interlock.platform.setup.onboarding import author
 
     session = Session(context)

@@ -11,11 +11,11 @@ from rich.table import Table
 
 from interlock.cli.session import Session, now
 from interlock.platform.books import Books, Report, keys
+from interlock.platform.checks.link import RESTORE
 from interlock.platform.domain.ids import EnvironmentName, RecordNumber, ServiceName
 from interlock.platform.domain.verdict import Basis, Finding, Verdict
+from interlock.platform.facts.sources import Sources
 from interlock.platform.proof import chain, forward
-from interlock.platform.proof.link import RESTORE
-from interlock.platform.proof.sources import Sources
 
 _MARKS = {Verdict.VALID: ("✓", "green"), Verdict.INVALID: ("✗", "red"), Verdict.UNKNOWN: ("?", "yellow")}
 

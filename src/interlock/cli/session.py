@@ -10,9 +10,9 @@ from interlock.clients.connect import Connections
 from interlock.clients.context import Context
 from interlock.clients.forge import ForgeClient, PullRequest
 from interlock.errors import NotFoundError
-from interlock.platform.delivery import sealed
 from interlock.platform.domain import branches
 from interlock.platform.estate import Environment, Estate
+from interlock.platform.facts import estates
 
 
 class Session:
@@ -25,7 +25,7 @@ class Session:
 
     def estate(self, identity: str) -> Estate:
         """Rules, people and services from the sealed platform commit, read as ``identity``."""
-        return sealed.load(self.connections.mirror("platform", identity), self.context.keys.seal.read_text())
+        return estates.tip(self.connections.mirror("platform", identity), self.context.keys.seal.read_text())
 
     def open_pull(self, forge: ForgeClient, estate: Estate, environment: Environment, service: str) -> PullRequest:
         """The newest open delivery of ``service`` into ``environment``. Raises NotFoundError ``delivery-unknown``."""

@@ -12,11 +12,9 @@ import pytest
 from interlock.clients.git import keys
 from interlock.formats.oci import media
 from interlock.platform import estate
-from interlock.platform.checks import GateFacts, Rendering, evaluate
 from interlock.platform.domain.approval import Approval
 from interlock.platform.domain.change import Change, CommitFacts, FileChange
-from interlock.platform.domain.classification import Classification
-from interlock.platform.domain.delivery import DeliveryKind
+from interlock.platform.domain.facts import Unread
 from interlock.platform.domain.health import ApplicationFacts
 from interlock.platform.domain.ids import CommitId, Digest, ObjectId, PersonId, ReasonCode, RecordNumber, ServiceName
 from interlock.platform.domain.image import ImageFacts, ImageReference, Provenance, Scan, Signed, StatementKind
@@ -30,7 +28,79 @@ from interlock.platform.domain.record import (
 )
 from interlock.platform.domain.result import ResultIds
 from interlock.platform.domain.verdict import Basis, Finding, Verdict
-from interlock.platform.estate import layout
+from interlock.platform.estate import Environment, layout
+from interlock.platform.facts import Facts, change, ground, health, image, onboarding, record, rendering, result, source
+from interlock.platform.facts import case as cases
+from interlock.platform.facts import pull as pulls
+from interlock.platform.facts import queue as queues
+from interlock.platform.facts import revert as reverts
+from interlock.platform.facts import reviews as given
+from interlock.platform.facts.case import Case
+from interlock.platform.facts.facts import Reader
+from interlock.platform.facts.queue import QueueState
+from interlock.platform.facts.rendering import Rendering
+from interlock.platform.facts.revert import RevertFacts
+from interlock.platform.kinds import table
+from interlock.platform.kinds.image import NAME as IMAGE_KIND
+from interlock.platform.kinds.revert import NAME as REVERT_KIND
+
+
+@dataclasses.dataclass(frozen=True)
+class Known:
+    """Everything that is known of one pull request, by names that tests vary. An Unread stands for a fact that could
+    not be read, NOBODY for one that nobody reads."""
+
+    now: datetime
+    estate: estate.Estate
+    environment: Environment
+    pull: PullRequest
+    change: Change | Unread
+    case: Case
+    result: ResultIds | Unread
+    reviews: tuple[Review, ...] | Unread = ()
+    approvals: tuple[Approval, ...] = ()
+    rendering: Any = None
+    onboarding: Any = None
+    image: ImageFacts | Unread | None = None
+    previous: Any = None
+    health: ApplicationFacts | Unread | None = None
+    source: tuple[CommitFacts, ...] | Unread = ()
+    record: RecordFacts = dataclasses.field(default_factory=lambda: RecordFacts(None))
+    queue: QueueState = dataclasses.field(default_factory=QueueState)
+    revert: RevertFacts | Unread | None = None
+
+    def facts(self) -> Facts:
+        restores = isinstance(self.revert, RevertFacts) and self.case.kind == REVERT_KIND and self.revert.restores
+        reviews = self.reviews if isinstance(self.reviews, Unread) else given.Given(self.reviews, self.approvals)
+        wanted = self.image.reference if isinstance(self.image, ImageFacts) else self.image
+        known: dict[Reader[Any], object] = {
+            ground.moment: self.now,
+            ground.estate: self.estate,
+            ground.environment: self.environment,
+            pulls.read: self.pull,
+            change.read: self.change,
+            cases.read: dataclasses.replace(self.case, restores=restores),
+            result.read: self.result,
+            given.read: reviews,
+            image.read: self.image,
+            image.wanted: wanted,
+            health.read: self.health,
+            source.read: self.source,
+            record.read: self.record,
+            queues.read: self.queue,
+            reverts.read: self.revert,
+        }
+        optional = {
+            rendering.read: self.rendering, onboarding.read: self.onboarding, health.promoted: self.previous
+        }  # fmt: skip
+        return Facts({**known, **{reader: value for reader, value in optional.items() if value is not None}})
+
+
+def evaluate(known: Known) -> tuple[Finding, ...]:
+    """Every finding, in the order of the table."""
+    facts = known.facts()
+    return tuple(check.examine(facts) for check in table.demanded(facts)[0])
+
 
 NOW = datetime(2026, 8, 24, 12, 0, tzinfo=UTC)
 HEAD, BASE, SOURCE = CommitId("b" * 40), CommitId("a" * 40), CommitId("5" * 40)
@@ -118,7 +188,7 @@ def captured(item: Review, **changes: Any) -> Approval:
 
 
 @pytest.fixture
-def good(sample_estate: estate.Estate) -> GateFacts:
+def good(sample_estate: estate.Estate) -> Known:
     prod = sample_estate.environment("prod")
     file = FileChange(PATH, "modified")
     reviews = (review(1, "sam"), review(2, "rita"))
@@ -141,7 +211,7 @@ def good(sample_estate: estate.Estate) -> GateFacts:
         plan=PLAN,
         approvals=(RecordApproval("carol", RecordApprovalState.APPROVED, NOW - timedelta(minutes=30), PLAN),),
     )
-    return GateFacts(
+    return Known(
         now=NOW,
         estate=sample_estate,
         environment=prod,
@@ -166,7 +236,7 @@ def good(sample_estate: estate.Estate) -> GateFacts:
             after={PATH: layout.set_image(VALUES, TAG, DIGEST, file=PATH)},
             commits=(CommitFacts(HEAD, "payments: to prod", 1, PersonId("dana")),),
         ),
-        classification=Classification(DeliveryKind.IMAGE, ServiceName("payments")),
+        case=Case(IMAGE_KIND, ServiceName("payments")),
         result=RESULT,
         reviews=reviews,
         approvals=tuple(captured(item) for item in reviews),
@@ -197,10 +267,10 @@ def good(sample_estate: estate.Estate) -> GateFacts:
 
 
 @pytest.fixture
-def broken(good: GateFacts) -> Callable[..., dict[str, Finding]]:
+def broken(good: Known) -> Callable[..., dict[str, Finding]]:
     """The findings that are not valid after ``broken(pull={"title": ...}, health=None)``, by check id."""
 
-    def judge(facts: GateFacts = good, **changes: Any) -> dict[str, Finding]:
+    def judge(facts: Known = good, **changes: Any) -> dict[str, Finding]:
         return {item.id: item for item in evaluate(vary(facts, **changes)) if item.verdict is not Verdict.VALID}
 
     return judge

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interlock.platform.checks import GateFacts, evaluate
 from interlock.platform.checks.approvals import Question, judge
 from interlock.platform.domain.approval import Approval
 from interlock.platform.domain.change import CommitFacts
@@ -21,6 +20,8 @@ from interlock.platform.domain.pull import Review, ReviewState
 from interlock.platform.domain.result import ResultIds
 from interlock.platform.domain.verdict import Finding, Verdict
 from interlock.platform.estate import Requirement
+
+from .conftest import Known, evaluate
 
 Broken = Callable[..., dict[str, Finding]]
 Make = dict[str, Any]
@@ -45,7 +46,7 @@ def reason(found: dict[str, Finding], who: str = "other-team") -> str:
     return str(found[f"approval-{who}"].reason)
 
 
-def test_owner_and_another_team_suffice(good: GateFacts, broken: Broken) -> None:
+def test_owner_and_another_team_suffice(good: Known, broken: Broken) -> None:
     assert broken() == {}
     granted = {item.id: item.detail for item in evaluate(good) if item.id.startswith("approval-")}
     assert granted == {"approval-service-owner": "Sam Okafor", "approval-other-team": "Rita Lindqvist"}
@@ -57,7 +58,7 @@ def test_one_missing_approval_is_named_and_the_other_counts(broken: Broken, make
     assert found["approval-service-owner"].reason == "approval-missing"
 
 
-def test_1_approve_then_push(broken: Broken, good: GateFacts) -> None:
+def test_1_approve_then_push(broken: Broken, good: Known) -> None:
     """The forge may not have marked anything stale: the head alone decides."""
     assert not isinstance(good.reviews, Unread)
     assert not any(item.stale for item in good.reviews)
@@ -73,7 +74,7 @@ def test_1_a_review_that_claims_the_new_head_with_an_old_capture(broken: Broken,
     assert reason(found) == "approval-stale"
 
 
-def test_2_times_decide_nothing(good: GateFacts, broken: Broken, make: Make) -> None:
+def test_2_times_decide_nothing(good: Known, broken: Broken, make: Make) -> None:
     future = datetime(2099, 1, 1, tzinfo=UTC)
     stale = tuple(
         make["review"](number, who, commit=CommitId("9" * 40), submitted_at=future)
@@ -131,7 +132,7 @@ def test_10_the_second_account_of_the_author_of_a_pull_request_that_a_bot_opened
     assert reason(broken(pull={"author": "interlock"}, **sam_and("dana-alt"))) == "approval-by-author"
 
 
-def test_10_a_rubber_stamp_of_the_same_team(good: GateFacts, broken: Broken, make: Make) -> None:
+def test_10_a_rubber_stamp_of_the_same_team(good: Known, broken: Broken, make: Make) -> None:
     mate = Person(
         PersonId("tom"), "Tom", "t@x", frozenset({TeamId("payments")}), frozenset(), frozenset({(System.FORGE, "tom")})
     )
@@ -140,7 +141,7 @@ def test_10_a_rubber_stamp_of_the_same_team(good: GateFacts, broken: Broken, mak
     assert set(found) == {"approval-other-team"}
 
 
-def test_another_team_is_another_one_than_the_initiators_too(broken: Broken, good: GateFacts) -> None:
+def test_another_team_is_another_one_than_the_initiators_too(broken: Broken, good: Known) -> None:
     """Lea of ledger asks for payments: Rita of ledger is a colleague then, not another team."""
     lea = Person(
         PersonId("lea"), "Lea", "l@x", frozenset({TeamId("ledger")}), frozenset(), frozenset({(System.FORGE, "lea")})
@@ -157,7 +158,7 @@ def test_who_wrote_the_source_does_not_approve_its_delivery(broken: Broken) -> N
     assert reason(broken(source=written)) == "approval-by-source-author"
 
 
-def test_nobody_counts_twice(broken: Broken, good: GateFacts, make: Make) -> None:
+def test_nobody_counts_twice(broken: Broken, good: Known, make: Make) -> None:
     """An owner who is also in another team meets one requirement, not two."""
     persons = tuple(item for item in good.estate.people.persons if item.id != "sam")
     sam = good.estate.people.get(PersonId("sam"))
@@ -168,7 +169,7 @@ def test_nobody_counts_twice(broken: Broken, good: GateFacts, make: Make) -> Non
     assert len([item for item in found if item.startswith("approval-")]) == 1
 
 
-def test_two_accounts_of_one_person_are_one_approval(broken: Broken, good: GateFacts, make: Make) -> None:
+def test_two_accounts_of_one_person_are_one_approval(broken: Broken, good: Known, make: Make) -> None:
     rita = good.estate.people.get(PersonId("rita"))
     assert rita is not None
     double = make["vary"](rita, accounts=rita.accounts | {(System.FORGE, "rita2")})
@@ -183,7 +184,7 @@ def test_an_unknown_account_is_unknown_and_not_a_no(broken: Broken, sam_and: Cal
     assert (found.verdict, found.reason) == (Verdict.UNKNOWN, "approval-by-unknown")
 
 
-def test_a_person_who_has_left_is_nobody(broken: Broken, good: GateFacts, make: Make) -> None:
+def test_a_person_who_has_left_is_nobody(broken: Broken, good: Known, make: Make) -> None:
     rita = good.estate.people.get(PersonId("rita"))
     assert rita is not None
     gone = make["vary"](rita, valid_until=good.now)
@@ -233,7 +234,7 @@ def test_a_later_request_for_changes_takes_the_approval_back(broken: Broken, mak
     assert set(broken(**reviewed(make, *reviews, back))) == {"nobody-against", "approval-other-team"}
 
 
-def test_13_every_commit_is_signed_by_somebody_known(broken: Broken, good: GateFacts) -> None:
+def test_13_every_commit_is_signed_by_somebody_known(broken: Broken, good: Known) -> None:
     assert not isinstance(good.change, Unread)
     unsigned = CommitFacts(CommitId("3" * 40), "sneaky", 1, None, problem="unsigned")
     found = broken(change={"commits": (*good.change.commits, unsigned)})

@@ -6,21 +6,25 @@ from typing import Any
 import pytest
 
 from interlock.platform import estate
-from interlock.platform.checks import GateFacts, RevertFacts
 from interlock.platform.domain.change import Change, FileChange
-from interlock.platform.domain.classification import Classification
-from interlock.platform.domain.delivery import DeliveryKind
 from interlock.platform.domain.facts import Unread
 from interlock.platform.domain.ids import CommitId, ObjectId, ServiceName
 from interlock.platform.domain.verdict import Finding, Verdict
+from interlock.platform.facts.case import Case
+from interlock.platform.facts.onboarding import Onboarding
+from interlock.platform.facts.revert import RevertFacts
+from interlock.platform.kinds.onboarding import NAME as ONBOARDING_KIND
+from interlock.platform.kinds.revert import NAME as REVERT_KIND
+
+from .conftest import Known
 
 Broken = Callable[..., dict[str, Finding]]
 PATH = "apps/payments/values.prod.yaml"
-ONBOARDING = Classification(DeliveryKind.ONBOARDING, ServiceName("payments"))
-REVERT = Classification(DeliveryKind.REVERT, ServiceName("payments"))
+ONBOARDING = Case(ONBOARDING_KIND, ServiceName("payments"))
+REVERT = Case(REVERT_KIND, ServiceName("payments"))
 
 
-def after(good: GateFacts, old: bytes, new: bytes) -> dict[str, bytes]:
+def after(good: Known, old: bytes, new: bytes) -> dict[str, bytes]:
     assert isinstance(good.change, Change)
     data = good.change.after[PATH]
     assert old in data
@@ -45,7 +49,7 @@ def after(good: GateFacts, old: bytes, new: bytes) -> dict[str, bytes]:
     ],
 )
 def test_an_image_delivery_changes_two_values_and_no_other_byte(
-    good: GateFacts, broken: Broken, old: bytes, new: bytes, reason: str
+    good: Known, broken: Broken, old: bytes, new: bytes, reason: str
 ) -> None:
     found = broken(change={"after": after(good, old, new)})["image-text-diff"]
     assert (found.verdict, found.reason) == (Verdict.INVALID, reason)
@@ -53,14 +57,12 @@ def test_an_image_delivery_changes_two_values_and_no_other_byte(
 
 
 @pytest.mark.parametrize("name", ["proposed", "effect"])
-def test_a_second_file_is_seen_in_what_reviewers_see_and_in_what_lands(
-    good: GateFacts, broken: Broken, name: str
-) -> None:
+def test_a_second_file_is_seen_in_what_reviewers_see_and_in_what_lands(good: Known, broken: Broken, name: str) -> None:
     files = (FileChange(PATH, "modified"), FileChange("apps/payments/values.yaml", "modified"))
     assert "apps/payments/values.yaml" in broken(change={name: files})["image-text-diff"].detail
 
 
-def test_both_sides_in_a_foreign_repository_are_refused(good: GateFacts, broken: Broken) -> None:
+def test_both_sides_in_a_foreign_repository_are_refused(good: Known, broken: Broken) -> None:
     assert isinstance(good.change, Change)
     both = {
         side: {PATH: getattr(good.change, side)[PATH].replace(b"registry.acme.test", b"evil.test")}
@@ -72,10 +74,11 @@ def test_both_sides_in_a_foreign_repository_are_refused(good: GateFacts, broken:
 FILES = {"argocd/payments.yaml": b"kind: Application\n", "apps/payments/Chart.yaml": b"name: payments\n"}
 
 
-def onboarding(**changes: Any) -> dict[str, Any]:
+def onboarding(there: dict[str, bytes] | None = None, **changes: Any) -> dict[str, Any]:
+    """``there``: what the repository has already."""
     added = tuple(FileChange(path, "added") for path in FILES)
-    change = {"proposed": added, "effect": added, "before": {}, "after": FILES, **changes}
-    return {"classification": ONBOARDING, "onboarding": FILES, "change": change}
+    change: dict[str, Any] = {"proposed": added, "effect": added, "before": {}, "after": FILES, **changes}
+    return {"case": ONBOARDING, "onboarding": Onboarding(FILES, {**(there or {}), **change["after"]}), "change": change}
 
 
 def test_an_onboarding_equals_what_the_golden_path_generates(broken: Broken) -> None:
@@ -85,9 +88,9 @@ def test_an_onboarding_equals_what_the_golden_path_generates(broken: Broken) -> 
 def test_files_that_are_there_already_count(broken: Broken) -> None:
     (first, *rest) = FILES
     fewer = tuple(FileChange(path, "added") for path in rest)
-    change = {"proposed": fewer, "effect": fewer, "after": {path: FILES[path] for path in rest}}
+    change: dict[str, Any] = {"proposed": fewer, "effect": fewer, "after": {path: FILES[path] for path in rest}}
     assert "onboarding-files" in broken(**onboarding(**change))
-    assert broken(**onboarding(**change, unchanged={first: FILES[first]})) == {}
+    assert broken(**onboarding({first: FILES[first]}, **change)) == {}
 
 
 @pytest.mark.parametrize(
@@ -104,7 +107,7 @@ def test_one_byte_or_file_more_is_refused(broken: Broken, change: dict[str, Any]
 
 
 @pytest.fixture
-def registration(good: GateFacts, make: dict[str, Any]) -> Callable[..., dict[str, Any]]:
+def registration(good: Known, make: dict[str, Any]) -> Callable[..., dict[str, Any]]:
     def facts(old: str = "", new: str = "", **changes: Any) -> dict[str, Any]:
         service = estate.Service(
             name="ledger-events",
@@ -121,7 +124,7 @@ def registration(good: GateFacts, make: dict[str, Any]) -> Callable[..., dict[st
         reviews = (make["review"](1, "pat"),)
         return {
             "environment": good.estate.environment("platform"),
-            "classification": Classification(DeliveryKind.ONBOARDING, ServiceName("ledger-events")),
+            "case": Case(ONBOARDING_KIND, ServiceName("ledger-events")),
             "pull": {"repository": "acme/platform"},
             "change": {"proposed": files, "effect": files, "before": {}, "after": {path: data}, **changes},
             "reviews": reviews,
@@ -158,19 +161,19 @@ def test_a_registration_contradicts_nothing(
 
 def test_a_revert_is_the_exact_inverse(broken: Broken) -> None:
     exact = RevertFacts(CommitId("8" * 40), ObjectId("f" * 40))
-    assert broken(classification=REVERT, revert=exact) == {}
+    assert broken(case=REVERT, revert=exact) == {}
     other = RevertFacts(CommitId("8" * 40), ObjectId("0" * 40))
-    assert broken(classification=REVERT, revert=other)["revert-exact"].reason == "revert-not-exact"
+    assert broken(case=REVERT, revert=other)["revert-exact"].reason == "revert-not-exact"
     none = RevertFacts(None, None, "no commit of main")
-    assert broken(classification=REVERT, revert=none)["revert-exact"].detail == "no commit of main"
-    unread = broken(classification=REVERT, revert=Unread("git", "git-unreachable", "x"))["revert-exact"]
+    assert broken(case=REVERT, revert=none)["revert-exact"].detail == "no commit of main"
+    unread = broken(case=REVERT, revert=Unread("git", "git-unreachable", "x"))["revert-exact"]
     assert unread.verdict is Verdict.UNKNOWN
-    assert broken(classification=REVERT)["revert-exact"].reason == "fact-missing"
+    assert broken(case=REVERT)["revert-exact"].reason == "fact-missing"
 
 
-def test_a_revert_needs_no_fresh_scan_and_no_promotion_but_all_approvals(broken: Broken, good: GateFacts) -> None:
+def test_a_revert_needs_no_fresh_scan_and_no_promotion_but_all_approvals(broken: Broken, good: Known) -> None:
     facts: dict[str, Any] = {
-        "classification": REVERT,
+        "case": REVERT,
         "revert": RevertFacts(CommitId("8" * 40), ObjectId("f" * 40)),
         "previous": None,
         "health": None,
@@ -180,14 +183,14 @@ def test_a_revert_needs_no_fresh_scan_and_no_promotion_but_all_approvals(broken:
 
 
 def test_taking_back_the_first_release_is_a_removal(broken: Broken) -> None:
-    facts = {"classification": REVERT, "revert": RevertFacts(CommitId("8" * 40), ObjectId("f" * 40)), "image": None}
+    facts = {"case": REVERT, "revert": RevertFacts(CommitId("8" * 40), ObjectId("f" * 40)), "image": None}
     assert broken(**facts)["revert-keeps-workload"].reason == "revert-removes-workload"
 
 
 def test_restoring_what_is_sealed_needs_two_people_whoever_they_are(broken: Broken, make: dict[str, Any]) -> None:
     reviews = (make["review"](1, "pat"), make["review"](2, "rita"))
     facts: dict[str, Any] = {
-        "classification": Classification(DeliveryKind.REVERT, None),
+        "case": Case(REVERT_KIND, None),
         "revert": RevertFacts(None, None, restores=True),
         "image": None,
         "record": {"number": None, "record": None},

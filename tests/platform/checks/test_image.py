@@ -8,11 +8,13 @@ import pytest
 
 from interlock.formats.oci import media
 from interlock.formats.sigstore import Reason
-from interlock.platform.checks import GateFacts, reasons
+from interlock.platform.checks import reasons
 from interlock.platform.domain.facts import Unread
 from interlock.platform.domain.ids import CommitId, Digest, ReasonCode
 from interlock.platform.domain.image import ImageFacts, ImageReference, Signed, StatementKind
 from interlock.platform.domain.verdict import Finding, Verdict
+
+from .conftest import Known
 
 Broken = Callable[..., dict[str, Finding]]
 NOW = datetime(2026, 8, 24, 12, 0, tzinfo=UTC)
@@ -63,7 +65,7 @@ def test_one_thing_wrong_with_an_image_is_one_finding(
 
 
 @pytest.mark.parametrize("kind", list(StatementKind))
-def test_a_missing_statement_is_refused(good: GateFacts, broken: Broken, kind: StatementKind) -> None:
+def test_a_missing_statement_is_refused(good: Known, broken: Broken, kind: StatementKind) -> None:
     assert isinstance(good.image, ImageFacts)
     rest = {key: value for key, value in good.image.statements.items() if key is not kind}
     assert set(broken(image={"statements": rest})) == {f"image-{kind.value}"}
@@ -119,7 +121,7 @@ def test_prod_gets_only_what_was_healthy_in_test(broken: Broken, health: dict[st
     assert broken(health=health)["healthy-before"].reason == reason
 
 
-def test_test_does_not_demand_seals_of_a_dev_without_seals(good: GateFacts, broken: Broken, make: Any) -> None:
+def test_test_does_not_demand_seals_of_a_dev_without_seals(good: Known, broken: Broken, make: Any) -> None:
     reviews = (make["review"](1, "pat"),)
     found = broken(
         environment=good.estate.environment("test"),

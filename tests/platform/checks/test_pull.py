@@ -6,14 +6,18 @@ from typing import Any
 
 import pytest
 
-from interlock.platform.checks import GateFacts, QueueState, RevertFacts
 from interlock.platform.domain.change import FileChange
-from interlock.platform.domain.classification import Classification
-from interlock.platform.domain.delivery import DeliveryKind
 from interlock.platform.domain.facts import Unread
 from interlock.platform.domain.ids import CommitId, ObjectId, ReasonCode, ServiceName
 from interlock.platform.domain.verdict import Finding, Verdict
 from interlock.platform.estate.windows import Freeze, Window
+from interlock.platform.facts.case import Case
+from interlock.platform.facts.queue import QueueState
+from interlock.platform.facts.revert import RevertFacts
+from interlock.platform.kinds.image import NAME as IMAGE
+from interlock.platform.kinds.revert import NAME as REVERT_KIND
+
+from .conftest import Known
 
 Broken = Callable[..., dict[str, Finding]]
 PATH = "apps/payments/values.prod.yaml"
@@ -48,24 +52,24 @@ def test_links_and_executables_are_no_delivery(broken: Broken, mode: str) -> Non
 
 
 def test_an_unregistered_service_has_no_owner_to_approve_it(broken: Broken) -> None:
-    found = broken(classification=Classification(DeliveryKind.IMAGE, ServiceName("quotes")))
+    found = broken(case=Case(IMAGE, ServiceName("quotes")))
     assert found["service-registered"].reason == "service-unregistered"
     assert "approval-service-owner" in found
 
 
 def test_classification_tells_its_reason(broken: Broken) -> None:
-    several = Classification(None, None, ReasonCode("several-services"), "ledger, payments")
-    assert broken(classification=several)["delivery-kind"].detail == "ledger, payments"
+    several = Case(None, None, ReasonCode("several-services"), "ledger, payments")
+    assert broken(case=several)["delivery-kind"].detail == "ledger, payments"
 
 
-def test_a_blocked_queue_lets_only_the_restoring_revert_pass(good: GateFacts, broken: Broken) -> None:
+def test_a_blocked_queue_lets_only_the_restoring_revert_pass(good: Known, broken: Broken) -> None:
     blocked = QueueState(CommitId("6" * 40), "merge-unjudged")
     assert broken(queue=blocked)["queue-open"].reason == "queue-blocked"
-    revert = Classification(DeliveryKind.REVERT, ServiceName("payments"))
+    revert = Case(REVERT_KIND, ServiceName("payments"))
     other = RevertFacts(CommitId("8" * 40), ObjectId("f" * 40))
-    assert broken(queue=blocked, classification=revert, revert=other)["queue-open"].reason == "queue-blocked"
+    assert broken(queue=blocked, case=revert, revert=other)["queue-open"].reason == "queue-blocked"
     restoring = RevertFacts(None, None, restores=True)
-    assert broken(queue=blocked, classification=revert, revert=restoring) == {}
+    assert broken(queue=blocked, case=revert, revert=restoring) == {}
 
 
 def test_saying_restores_without_being_a_revert_does_not_help(broken: Broken) -> None:
@@ -73,7 +77,7 @@ def test_saying_restores_without_being_a_revert_does_not_help(broken: Broken) ->
     assert "queue-open" in broken(queue=blocked, revert=RevertFacts(None, None, restores=True))
 
 
-def test_outside_of_every_window_nothing_is_merged(good: GateFacts, broken: Broken) -> None:
+def test_outside_of_every_window_nothing_is_merged(good: Known, broken: Broken) -> None:
     night = Window.model_validate({"days": ["mon"], "from": "22:00", "to": "24:00"})
     closed = good.environment.model_copy(update={"windows": (night,)})
     assert broken(environment=closed)["change-window"].reason == "window-closed"
@@ -83,12 +87,12 @@ def test_outside_of_every_window_nothing_is_merged(good: GateFacts, broken: Brok
     assert broken(environment=always) == {}
 
 
-def test_a_freeze_stops_deliveries_but_not_reverts(good: GateFacts, broken: Broken) -> None:
+def test_a_freeze_stops_deliveries_but_not_reverts(good: Known, broken: Broken) -> None:
     freeze = Freeze.model_validate(
         {"name": "Close", "from": "2026-08-24T00:00:00Z", "to": "2026-08-25T00:00:00Z", "environments": ["prod"]}
     )
     platform = good.estate.platform.model_copy(update={"freezes": (freeze,)})
     assert broken(estate={"platform": platform})["no-freeze"].reason == "freeze"
-    revert = Classification(DeliveryKind.REVERT, ServiceName("payments"))
+    revert = Case(REVERT_KIND, ServiceName("payments"))
     facts = RevertFacts(CommitId("8" * 40), ObjectId("f" * 40))
-    assert broken(estate={"platform": platform}, classification=revert, revert=facts) == {}
+    assert broken(estate={"platform": platform}, case=revert, revert=facts) == {}

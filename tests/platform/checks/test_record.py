@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 
-from interlock.platform.checks import GateFacts
-from interlock.platform.checks.record import number_in
 from interlock.platform.domain.change import CommitFacts
 from interlock.platform.domain.facts import Unread
 from interlock.platform.domain.ids import CommitId, Digest, PersonId, RecordNumber
 from interlock.platform.domain.people import People, Role, System
 from interlock.platform.domain.record import RecordApproval, RecordApprovalState, RecordState
 from interlock.platform.domain.verdict import Finding, Verdict
+from interlock.platform.facts.record import number_in
+
+from .conftest import Known
 
 Broken = Callable[..., dict[str, Finding]]
 NOW = datetime(2026, 8, 24, 12, 0, tzinfo=UTC)
@@ -100,7 +101,7 @@ def test_the_rows_decide_not_the_summary(
     assert (found.verdict, found.reason) == (verdict, reason)
 
 
-def test_an_approver_without_the_role_does_not_approve(broken: Broken, good: GateFacts, make: dict[str, Any]) -> None:
+def test_an_approver_without_the_role_does_not_approve(broken: Broken, good: Known, make: dict[str, Any]) -> None:
     persons = [
         make["vary"](item, roles=item.roles - {Role.CHANGE_MANAGER}) if item.id == "carol" else item
         for item in good.estate.people.persons
@@ -111,7 +112,7 @@ def test_an_approver_without_the_role_does_not_approve(broken: Broken, good: Gat
 
 @pytest.mark.parametrize("where", ["initiator", "source"])
 def test_who_asked_for_the_change_does_not_approve_its_record(
-    broken: Broken, good: GateFacts, make: dict[str, Any], where: str
+    broken: Broken, good: Known, make: dict[str, Any], where: str
 ) -> None:
     """Carol has a ticket account only; here Dana has one too and is a change manager."""
     dana = good.estate.people.get(PersonId("dana"))

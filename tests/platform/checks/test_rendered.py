@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interlock.platform.checks import GateFacts, Rendering
 from interlock.platform.checks.rendered import differences
 from interlock.platform.domain.facts import Unread
 from interlock.platform.domain.verdict import Finding, Verdict
+from interlock.platform.facts.rendering import Rendering
+
+from .conftest import Known
 
 Broken = Callable[..., dict[str, Finding]]
 SECRET = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x"}}
@@ -22,7 +24,7 @@ def judged(broken: Broken, before: tuple[Any, ...], after: tuple[Any, ...]) -> F
 
 
 @pytest.fixture
-def objects(good: GateFacts) -> tuple[Any, Any, Any]:
+def objects(good: Known) -> tuple[Any, Any, Any]:
     assert isinstance(good.rendering, Rendering)
     return good.rendering.before[0], good.rendering.before[1], good.rendering.after[1]
 

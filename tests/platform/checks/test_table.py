@@ -2,60 +2,53 @@ from __future__ import annotations
 
 import ast
 import inspect
-import pkgutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from interlock.platform import checks
-from interlock.platform.checks import GateFacts, evaluate, reasons, rules
-from interlock.platform.domain.classification import Classification
-from interlock.platform.domain.delivery import SUPPORTED, DeliveryKind
+from interlock.platform import checks, kinds
+from interlock.platform.checks import reasons
+from interlock.platform.checks.link import Link
 from interlock.platform.domain.facts import Unread
-from interlock.platform.domain.ids import ServiceName
 from interlock.platform.domain.verdict import Basis, Finding, Verdict, overall
+from interlock.platform.kinds import KINDS, Position
+from interlock.platform.kinds.image import NAME as IMAGE
+from interlock.platform.kinds.table import rules
+
+from .conftest import Known, evaluate
 
 Broken = Callable[..., dict[str, Finding]]
 
 
-def test_a_good_promotion_to_prod_holds(good: GateFacts) -> None:
+def test_a_good_promotion_to_prod_holds(good: Known) -> None:
     findings = evaluate(good)
     assert [item.id for item in findings if item.verdict is not Verdict.VALID] == []
     assert overall(findings, good.environment.bases) is Verdict.VALID
 
 
-def test_a_prod_that_accepts_only_executed_facts_refuses_a_simulated_test(good: GateFacts) -> None:
+def test_a_prod_that_accepts_only_executed_facts_refuses_a_simulated_test(good: Known) -> None:
     findings = evaluate(good)
     assert overall(findings, [Basis.EXECUTED]) is Verdict.UNKNOWN
     assert [item.id for item in findings if item.basis is not Basis.EXECUTED] == ["healthy-before"]
 
 
-def test_every_supported_kind_has_rules_of_its_own_everywhere(good: GateFacts) -> None:
+def test_every_kind_has_rules_of_its_own_everywhere(good: Known) -> None:
     for name in ("dev", "test", "prod", "platform"):
-        environment = good.estate.environment(name)
-        plain = {check.id for check in rules(None, environment)}
-        for kind in SUPPORTED:
-            assert {check.id for check in rules(kind, environment)} > plain, (name, kind)
+        position = Position(good.estate.environment(name))
+        plain = {check.id for check in rules(None, position)} - {"no-freeze"}
+        for kind in KINDS:
+            assert {check.id for check in rules(kind.name, position)} > plain, (name, kind)
 
 
-def test_environments_ask_for_more_towards_prod(good: GateFacts) -> None:
+def test_environments_ask_for_more_towards_prod(good: Known) -> None:
     dev, test, prod = (
-        {check.id for check in rules(DeliveryKind.IMAGE, good.estate.environment(name), first=name == "dev")}
+        {check.id for check in rules(IMAGE, Position(good.estate.environment(name), first=name == "dev"))}
         for name in ("dev", "test", "prod")
     )
     assert dev < test
     assert test - prod == {"approval-platform-reviewer"}
     assert "approval-service-owner" in prod and "record-approved" in prod
     assert not any(item.startswith(("approval-", "record-")) for item in dev)
-
-
-@pytest.mark.parametrize("kind", sorted(set(DeliveryKind) - SUPPORTED))
-def test_other_kinds_are_refused_by_name(broken: Broken, kind: DeliveryKind) -> None:
-    found = broken(classification=Classification(kind, ServiceName("payments")))
-    assert found["delivery-kind"].reason == "kind-unsupported"
-    assert found["delivery-kind"].detail == f"{kind.value}: not supported yet"
 
 
 def test_what_cannot_be_read_is_never_a_pass(broken: Broken) -> None:
@@ -85,8 +78,8 @@ def _codes(path: Path) -> set[str]:
     return found
 
 
-def test_every_reason_code_is_in_the_one_table() -> None:
-    modules = [Path(checks.__path__[0]) / f"{item.name}.py" for item in pkgutil.iter_modules(checks.__path__)]
+def test_every_reason_code_is_in_the_table_of_its_room() -> None:
+    modules = [*Path(checks.__path__[0]).glob("*.py"), *Path(kinds.__path__[0]).rglob("*.py")]
     used = set().union(*(_codes(path) for path in modules))
     assert used <= reasons.REASONS.keys(), used - reasons.REASONS.keys()
     assert len(used) > 60
@@ -103,5 +96,5 @@ def test_a_check_fits_on_a_screen() -> None:
     def subclasses(kind: type[Any]) -> list[type[Any]]:
         return [item for one in kind.__subclasses__() for item in (one, *subclasses(one))]
 
-    for kind in subclasses(checks.Check):
+    for kind in set(subclasses(checks.Check)) - set(subclasses(Link)):
         assert len(inspect.getsource(kind).splitlines()) < 60, kind

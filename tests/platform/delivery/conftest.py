@@ -24,10 +24,10 @@ from interlock.platform import catalog, estate, goldenpaths
 from interlock.platform.books import Books, Entry, EvidenceStore, Ledger
 from interlock.platform.books.keys import AttestKey
 from interlock.platform.books.vocabulary import Body
-from interlock.platform.delivery import reviews
 from interlock.platform.domain.ids import CommitId
 from interlock.platform.domain.pull import PullRequest
 from interlock.platform.estate import Environment, Service, layout
+from interlock.platform.facts import pull as pulls
 
 NOW = datetime(2026, 8, 24, 12, 0, tzinfo=UTC)
 IMAGE = "registry.acme.test/integration/payments"
@@ -277,7 +277,7 @@ class World:
         return self.edit(number, state="closed", merged=True, merge_commit_sha=made, merged_by=by)
 
     def merged(self, number: int) -> PullRequest:
-        return reviews.pull_request(self.repository, self.pulls[number])
+        return pulls.of(self.repository, self.pulls[number])
 
 
 @pytest.fixture(scope="session")

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from interlock.errors import NotFoundError, UnreachableError
+from interlock.errors import InputError, InterlockError, NotFoundError, UnreachableError
 from interlock.formats.signatures import openpgp
-from interlock.platform.delivery import changes, health, rendering, source
-from interlock.platform.delivery.signers import Signers
 from interlock.platform.domain.change import Change
 from interlock.platform.domain.facts import Unread
 from interlock.platform.domain.health import ApplicationFacts
-from interlock.platform.domain.ids import CommitId, ServiceName
+from interlock.platform.domain.ids import CommitId, ObjectId, ServiceName
 from interlock.platform.domain.people import People
 from interlock.platform.domain.verdict import Basis
+from interlock.platform.facts import Facts, change, ground, health, pull, rendering, source
+from interlock.platform.facts import case as cases
+from interlock.platform.facts.case import Case
+from interlock.platform.facts.signers import Signers
+from interlock.platform.kinds.image import NAME as IMAGE
 
 if TYPE_CHECKING:
     from .conftest import World
@@ -65,37 +69,51 @@ def test_the_source_of_a_delivery_is_what_is_new_since_the_last_one(world: World
     first = CommitId(world.commit({"a": b"1"}, person="dana"))
     second = CommitId(world.commit({"a": b"2"}, person="sam"))
     signers = Signers(world.estate)
-    found = source.read_source(world.git, first, second, signers)
-    assert not isinstance(found, Unread) and [item.person for item in found] == ["sam"]
-    everything = source.read_source(world.git, None, second, signers)
-    assert not isinstance(everything, Unread) and len(everything) == 3
+    found = source.between(world.git, first, second, signers)
+    assert [item.person for item in found] == ["sam"]
+    assert len(source.between(world.git, None, second, signers)) == 3
 
 
 def test_source_that_is_not_on_main_is_nobodys(world: World) -> None:
     aside = CommitId(world.commit({"a": b"1"}, branch="aside"))
-    found = source.read_source(world.git, None, aside, Signers(world.estate))
-    assert isinstance(found, Unread) and found.code == "source-not-on-main"
-    gone = source.read_source(world.git, None, CommitId("0" * 40), Signers(world.estate))
-    assert isinstance(gone, Unread)
+    with pytest.raises(InputError) as caught:
+        source.between(world.git, None, aside, Signers(world.estate))
+    assert caught.value.code == "source-not-on-main"
+    with pytest.raises(InterlockError):
+        source.between(world.git, None, CommitId("0" * 40), Signers(world.estate))
 
 
-class Hub:
-    """One Application, or an error."""
+SIMULATED = {"metadata": {"annotations": {"interlock.dev/simulated": "true"}}}
+
+
+class Cluster:
+    """One Application, or an error, and one Deployment."""
 
     def __init__(self, found: dict[str, Any] | Exception) -> None:
         self.found = found
 
-    def get(self, *_: str) -> dict[str, Any]:
+    def get(self, _: str, kind: str, *name: str) -> dict[str, Any]:
+        if kind == "Deployment":
+            return SIMULATED if name == ("payments", "payments") else {}
         if isinstance(self.found, Exception):
             raise self.found
         return self.found
 
 
+def known(world: World, **given: Any) -> Facts:
+    """Facts of payments; the environment before is prod itself, whose repository there is."""
+    sources = SimpleNamespace(
+        cluster=lambda _: Cluster(given.get("application", {})), mirror=lambda _: world.git, seal=world.keys.seal[1]
+    )
+    values = {
+        ground.sources: sources, ground.estate: world.estate, ground.environment: world.environment,
+        ground.moment: world.now(), cases.read: Case(IMAGE, PAYMENTS), health.before: world.environment,
+    }  # fmt: skip
+    return Facts({**values, **given.get("more", {})})
+
+
 def read_health(world: World, found: dict[str, Any] | Exception) -> ApplicationFacts | Unread | None:
-    return health.read_health(
-        Hub(found), world.git, "payments", world.environment,  # type: ignore[arg-type]
-        seal_certificate=world.keys.seal[1], basis=Basis.SIMULATED,
-    )  # fmt: skip
+    return known(world, application=found).look(health.read)
 
 
 def status(revision: str, **changes: Any) -> dict[str, Any]:
@@ -132,7 +150,7 @@ def test_no_application_and_no_answer_are_two_things(world: World) -> None:
 
 def read_change(world: World, number: int) -> Change | Unread:
     world.git.fetch()
-    return changes.read_change(world.git, world.merged(number), Signers(world.estate), now=world.now())
+    return known(world, more={pull.answer: world.pulls[number]}).look(change.read)
 
 
 def test_a_change_has_both_what_reviewers_see_and_what_lands(world: World) -> None:
@@ -172,9 +190,14 @@ def test_a_link_has_no_content_that_could_be_judged(world: World) -> None:
     assert link.new_mode == "120000" and "link" not in found.after
 
 
+def rendered(world: World, base: str, tree: str) -> rendering.Rendering | Unread:
+    found = Change(CommitId(base), CommitId(tree), CommitId(base), ObjectId(tree), (), ())
+    return known(world, more={change.read: found}).look(rendering.read)
+
+
 def test_rendering_a_first_release_adds_the_workload(world: World) -> None:
     pull = world.bump("payments", "a")
-    found = rendering.read_rendering(world.git, world.main(), pull.head_sha, PAYMENTS, "prod")
+    found = rendered(world, world.main(), pull.head_sha)
     assert not isinstance(found, Unread)
     before, after = ({item["kind"] for item in side} for side in (found.before, found.after))
     assert after - before == {"Deployment", "Service"}
@@ -182,7 +205,7 @@ def test_rendering_a_first_release_adds_the_workload(world: World) -> None:
 
 def test_rendering_says_what_the_chart_does_wrong(world: World) -> None:
     broken = world.commit({"apps/payments/templates/service.yaml": b"{{ nonsense }}\n"})
-    found = rendering.read_rendering(world.git, world.main() + "~1", broken, PAYMENTS, "prod")
+    found = rendered(world, world.main() + "~1", broken)
     assert isinstance(found, Unread) and found.code.startswith("helm-")
 
 

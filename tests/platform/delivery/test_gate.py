@@ -1,16 +1,15 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from interlock.platform.delivery import gate, queue
 from interlock.platform.domain.ids import CheckId, ReasonCode
-from interlock.platform.domain.verdict import Finding, Verdict, overall
-
-if TYPE_CHECKING:
-    pass
+from interlock.platform.domain.verdict import Basis, Finding, Verdict
+from interlock.platform.facts.case import Case
+from interlock.platform.kinds.revert import NAME as REVERT
 
 
 @given(st.lists(st.text("abc-: ", min_size=1, max_size=200), min_size=1, max_size=20))
@@ -26,22 +25,9 @@ def finding(name: str, verdict: Verdict, reason: str = "x") -> Finding:
     return Finding(CheckId(name), "claim", verdict, ReasonCode(reason))
 
 
-class Facts:
-    """The two facts that a gate looks at itself."""
-
-    def __init__(self, number: int = 1, restores: bool = False) -> None:
-        from types import SimpleNamespace
-
-        from interlock.platform.domain.verdict import Basis
-
-        self.environment = SimpleNamespace(bases=tuple(Basis))
-        self.pull = SimpleNamespace(number=number)
-        self.restores = restores
-
-
 def made(*findings: Finding, number: int = 1, restores: bool = False) -> gate.Gate:
-    facts = Facts(number, restores)
-    return gate.Gate(facts, findings, overall(findings, facts.environment.bases))  # type: ignore[arg-type]
+    environment, pull = SimpleNamespace(bases=tuple(Basis)), SimpleNamespace(number=number)
+    return gate.Gate(pull, environment, Case(REVERT, None, restores=restores), findings)  # type: ignore[arg-type]
 
 
 def test_unknown_is_pending_and_pending_does_not_merge() -> None:

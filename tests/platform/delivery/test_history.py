@@ -9,11 +9,14 @@ import pytest
 
 from interlock.errors import ConflictError, UnreachableError
 from interlock.platform.books.vocabulary import Judged, Merged, Sealed
-from interlock.platform.delivery import history, merge, promotion, results, seal
+from interlock.platform.delivery import history, merge, promotion, seal
 from interlock.platform.delivery.history import Main, Progress, Proof
-from interlock.platform.domain.delivery import DeliveryKind
 from interlock.platform.domain.ids import CommitId, EnvironmentName, RecordNumber, ServiceName
 from interlock.platform.domain.verdict import Verdict
+from interlock.platform.facts import result as results
+from interlock.platform.facts import seals
+from interlock.platform.kinds.image import NAME as IMAGE
+from interlock.platform.kinds.revert import NAME as REVERT
 
 if TYPE_CHECKING:
     from interlock.clients.forge import PullRequest as ForgePull
@@ -29,7 +32,7 @@ def judge(world: World, pull: ForgePull, *, restores: bool = False, service: str
     found = Judged(
         environment=EnvironmentName("prod"),
         service=name,
-        kind=DeliveryKind.REVERT if restores else DeliveryKind.IMAGE,
+        kind=REVERT if restores else IMAGE,
         restores=restores,
         repository=world.repository,
         pull=pull.number,
@@ -314,7 +317,7 @@ def test_a_commit_on_sealed_that_is_no_seal_is_seen(world: World, fault: str) ->
     )
     world.push(made, "sealed")
     assert tampered(world).reason == "sealed-branch-foreign"
-    assert not seal.is_seal(world.git, made, world.keys.seal[1])
+    assert not seals.is_seal(world.git, made, world.keys.seal[1])
 
 
 def test_a_seal_moves_only_from_the_seal_that_was_read(world: World) -> None:
@@ -376,7 +379,7 @@ def test_only_what_is_proven_is_written_down(world: World) -> None:
 
 
 def test_the_reverted_commit_is_found_by_its_short_id_on_main_alone(world: World) -> None:
-    from interlock.platform.delivery import reverts
+    from interlock.platform.facts import revert as reverts
 
     merged = deliver(world, world.bump("payments", "a"))
     other = world.bump("payments", "b")

@@ -1,16 +1,17 @@
 from __future__ import annotations
 
+import dataclasses
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from interlock.errors import ConflictError, NotFoundError, RefusedError
-from interlock.platform.delivery import changes, promotion
-from interlock.platform.delivery.signers import Signers
-from interlock.platform.domain.change import Change
-from interlock.platform.domain.delivery import DeliveryKind
+from interlock.platform.delivery import gate, promotion
 from interlock.platform.domain.ids import Digest, ServiceName
 from interlock.platform.domain.image import ImageReference
+from interlock.platform.facts import Facts, case, change, onboarding
+from interlock.platform.facts.queue import QueueState
 
 if TYPE_CHECKING:
     from interlock.clients.forge import PullRequest
@@ -38,6 +39,18 @@ def open_pull(world: World, prepared: promotion.Prepared, person: str = "dana") 
     return found
 
 
+def known(world: World, pull: PullRequest) -> Facts:
+    """Facts of the pull request as the gate has them."""
+    sources = SimpleNamespace(
+        mirror=lambda _: world.git,
+        seal=world.keys.seal[1],
+        generate=lambda service, where, _: world.golden(service, where),
+    )
+    return gate.facts_of(
+        sources, world.estate, world.environment, pull, QueueState(), others=(), now=world.now()  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
 def world_forge(world: World) -> Any:
     class Forge:
         create_pull = staticmethod(world.create_pull)
@@ -53,12 +66,10 @@ def test_a_promotion_is_one_signed_commit_that_changes_tag_and_digest(world: Wor
     pull = open_pull(world, promotion.promotion(world.git, PAYMENTS, "prod", IMAGE, source="test"))
     assert (pull.head_ref, pull.base_ref) == ("promote/payments/main-aaaaaaaaaaaa", "main")
     assert pull.title == "payments: main-aaaaaaaaaaaa to prod"
-    change = changes.read_change(world.git, world.merged(pull.number), Signers(world.estate), now=world.now())
-    assert isinstance(change, Change)
-    assert [item.path for item in change.effect] == ["apps/payments/values.prod.yaml"]
-    assert [item.person for item in change.commits] == ["dana"]
-    kind = changes.classify_change(change, world.environment, world.merged(pull.number))
-    assert (kind.kind, kind.service) == (DeliveryKind.IMAGE, "payments")
+    facts = known(world, pull)
+    assert [item.path for item in facts.get(change.read).effect] == ["apps/payments/values.prod.yaml"]
+    assert [item.person for item in facts.get(change.commits)] == ["dana"]
+    assert (facts.get(case.read).kind, facts.get(case.read).service) == ("image", "payments")
 
 
 def test_asking_twice_gives_the_same_pull_request(world: World) -> None:
@@ -115,13 +126,12 @@ def test_an_onboarding_brings_the_golden_paths_files(world: World) -> None:
     payments = world.estate.service("payments").model_copy(update={"name": "orders"})
     files = world.golden(payments, world.environment)
     pull = open_pull(world, promotion.onboarding(world.git, ServiceName("orders"), "prod", files))
-    change = changes.read_change(world.git, world.merged(pull.number), Signers(world.estate), now=world.now())
-    assert isinstance(change, Change)
-    kind = changes.classify_change(change, world.environment, world.merged(pull.number))
-    assert (kind.kind, kind.service) == (DeliveryKind.ONBOARDING, "orders")
-    whole = changes.with_unchanged(world.git, change, files)
-    assert {**whole.unchanged, **whole.after} == files
-    assert whole.unchanged.keys() >= {"charts/service/Chart.yaml"}
+    world.estate = dataclasses.replace(world.estate, services={**world.estate.services, "orders": payments})
+    facts = known(world, pull)
+    assert (facts.get(case.read).kind, facts.get(case.read).service) == ("onboarding", "orders")
+    found = facts.get(onboarding.read)
+    assert found.present == found.expected == files
+    assert "charts/service/Chart.yaml" not in facts.get(change.read).paths, "the repository has its chart already"
     world.merge("acme", "env-prod", pull.number, head_commit_id=pull.head_sha)
     with pytest.raises(RefusedError, match="already"):
         promotion.onboarding(world.git, ServiceName("orders"), "prod", files)

@@ -20,16 +20,18 @@ from interlock.clients.tickets import TicketsClient
 from interlock.errors import NotFoundError, UnreachableError
 from interlock.local import tickets as stand_in
 from interlock.platform.books.vocabulary import Merged
-from interlock.platform.checks import QueueState
-from interlock.platform.delivery import gate, history, merge, promotion, queue, reading, records
+from interlock.platform.delivery import gate, history, merge, promotion, queue, records
 from interlock.platform.domain.facts import Unread
 from interlock.platform.domain.ids import CommitId, ServiceName
 from interlock.platform.domain.verdict import Verdict
-from interlock.platform.proof.sources import Sources
+from interlock.platform.facts import Facts, image, record, source
+from interlock.platform.facts import reviews as given
+from interlock.platform.facts.queue import QueueState
+from interlock.platform.facts.sources import Sources
+from interlock.platform.kinds import reading
 
 if TYPE_CHECKING:
     from interlock.clients.forge import PullRequest
-    from interlock.platform.delivery.reading import Read
 
     from .conftest import World
 
@@ -125,11 +127,11 @@ class Controller:
     def __post_init__(self) -> None:
         self.forge: Any = Forge(self.world)
 
-    def reader(self) -> reading.Reader:
+    def sources(self) -> Sources:
         def down(*_: object) -> Any:
             raise UnreachableError("unreachable", "no answer")
 
-        sources = Sources(
+        return Sources(
             books=self.world.books,
             seal=self.world.keys.seal[1],
             cluster=down,
@@ -137,8 +139,8 @@ class Controller:
             forge=lambda: self.forge,
             registry=down,
             tickets=lambda: self.tickets,
+            generate=lambda service, where, _: self.world.golden(service, where),
         )
-        return reading.Reader(sources, self.world.estate, self.world.golden)
 
     def state(self) -> history.Progress:
         self.world.git.fetch()
@@ -164,34 +166,28 @@ class Controller:
             self.world.git.fetch()
         return found
 
-    def read(self, number: int, state: QueueState | None = None) -> Read:
-        others = [item for item in self.world.pulls_open() if item.number != number]
-        return self.reader().read(
-            self.world.environment, self.world.pulls[number], state or QueueState(), others=others, now=self.now()
-        )
+    def read(self, number: int, state: QueueState | None = None) -> Facts:
+        world = self.world
+        others = [item for item in world.pulls_open() if item.number != number]
+        return gate.facts_of(
+            self.sources(), world.estate, world.environment, world.pulls[number], state or QueueState(),
+            others=others, now=self.now(),
+        )  # fmt: skip
 
     def round(self) -> dict[int, gate.Gate]:
         """Prove, judge everything, merge one; the gates by pull request."""
         state = self.state().queue
-        reads = {}
+        gates = {}
         for pull in self.world.pulls_open():
-            found = self.read(pull.number, state)
-            if found.plan is not None:
-                records.ensure(
-                    self.tickets, self.forge, self.world.estate, found.plan, found.facts.pull.title, now=self.now()
-                )
-                found = self.read(pull.number, state)
-            reads[pull.number] = found
-        gates = {number: gate.judge(found.facts) for number, found in reads.items()}
+            plan = self.read(pull.number, state).get(reading.plan)
+            if plan is not None:
+                records.ensure(self.tickets, self.forge, self.world.estate, plan, pull.title, now=self.now())
+            gates[pull.number] = gate.judge(self.read(pull.number, state))
         for judged in gates.values():
             gate.publish(self.forge, judged)
         chosen = queue.next_merge(gates.values())
         if chosen is not None:
-            raw = reads[chosen.facts.pull.number]
-            merge.merge(
-                self.forge, self.world.books, chosen,
-                raw_reviews=raw.raw_reviews, raw_record=raw.raw_record, tickets="https://tickets",
-            )  # fmt: skip
+            merge.merge(self.forge, self.world.books, chosen, tickets="https://tickets")
         self.state()
         return gates
 
@@ -348,7 +344,7 @@ def test_a_ticket_system_that_does_not_answer_is_unknown(controller: Controller)
             raise UnreachableError("tickets-unreachable", "no answer")
 
     controller.tickets = Down()  # type: ignore[assignment]
-    judged = gate.judge(controller.read(number).facts)
+    judged = gate.judge(controller.read(number))
     found = {str(item.id): item for item in judged.findings}
     assert (found["record-exists"].verdict, found["record-exists"].reason) == (Verdict.UNKNOWN, "record-unreadable")
 
@@ -356,7 +352,7 @@ def test_a_ticket_system_that_does_not_answer_is_unknown(controller: Controller)
 def test_a_record_of_that_number_that_does_not_exist_is_invalid(controller: Controller) -> None:
     number = onboard(controller)
     controller.world.edit(number, title="CHG9999999 orders: onboarding to prod")
-    judged = gate.judge(controller.read(number).facts)
+    judged = gate.judge(controller.read(number))
     found = {str(item.id): item for item in judged.findings}
     assert found["record-exists"].reason == "record-not-found"
     with pytest.raises(NotFoundError):
@@ -366,9 +362,9 @@ def test_a_record_of_that_number_that_does_not_exist_is_invalid(controller: Cont
 def test_a_registry_that_does_not_answer_makes_the_image_unknown_and_opens_no_record(controller: Controller) -> None:
     pull = controller.world.bump("payments", "a")
     found = controller.read(pull.number)
-    assert isinstance(found.facts.image, Unread) and found.plan is None
-    assert gate.judge(found.facts).verdict is not Verdict.VALID
-    assert isinstance(found.facts.source, Unread)
+    assert isinstance(found.look(image.read), Unread) and found.get(reading.plan) is None
+    assert gate.judge(found).verdict is not Verdict.VALID
+    assert isinstance(found.look(source.read), Unread)
 
 
 def test_an_admins_push_blocks_everything_until_it_is_taken_back(controller: Controller) -> None:
@@ -402,6 +398,6 @@ def test_the_raw_answers_behind_a_decision_are_kept(controller: Controller, tmp_
     controller.world.approve(number, "sam")
     controller.round()
     found = controller.read(number)
-    assert isinstance(found.raw_reviews, dict) and found.raw_reviews["reviews"][0].user == "sam"
-    assert isinstance(found.raw_record, dict) and found.raw_record["record"]["number"].startswith("CHG")
+    assert found.get(given.answer)[0].user == "sam"
+    assert found.get(record.answer)["record"]["number"].startswith("CHG")
     assert controller.forge.statuses("acme", "env-prod", controller.world.pulls[number].head_sha)[0].state == "failure"

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from interlock.errors import ConflictError
-from interlock.platform.delivery import results
 from interlock.platform.domain.ids import ServiceName
 from interlock.platform.domain.result import ResultIds
+from interlock.platform.facts import result as results
 
 if TYPE_CHECKING:
     from .conftest import World

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from interlock.errors import ConflictError, InputError
-from interlock.platform.checks import RevertFacts
-from interlock.platform.delivery import promotion, reverts
-from interlock.platform.domain.classification import revert_of
+from interlock.platform.delivery import promotion
 from interlock.platform.domain.ids import CommitId, ServiceName
+from interlock.platform.facts import revert as reverts
+from interlock.platform.facts.revert import RevertFacts
 
 if TYPE_CHECKING:
     from .conftest import World
@@ -23,11 +23,9 @@ def merged(world: World, service: str, character: str) -> CommitId:
 
 
 def facts(world: World, prepared: promotion.Prepared, **changes: str | None) -> RevertFacts:
-    found = reverts.read_revert(
-        world.git, prepared.branch, base=world.main(), tree=prepared.tree, sealed=changes.get("sealed")
-    )
-    assert isinstance(found, RevertFacts)
-    return found
+    short = reverts.reverted(prepared.branch)
+    assert short is not None
+    return reverts.judge(world.git, short, base=world.main(), tree=prepared.tree, sealed=changes.get("sealed"))
 
 
 def test_a_prepared_revert_is_the_exact_inverse(world: World) -> None:
@@ -53,10 +51,9 @@ def test_what_was_changed_again_since_is_not_reverted(world: World) -> None:
     with pytest.raises(ConflictError) as caught:
         promotion.revert(world.git, PAYMENTS, "prod", bad)
     assert caught.value.code == "revert-overtaken"
-    found = reverts.read_revert(
-        world.git, f"revert/payments/{bad[:12]}", base=world.main(), tree=world.git.tree(world.main()), sealed=None
-    )
-    assert isinstance(found, RevertFacts) and found.expected is None and "changed again" in found.problem
+    tree = world.git.tree(world.main())
+    found = reverts.judge(world.git, bad[:12], base=world.main(), tree=tree, sealed=None)
+    assert found.expected is None and "changed again" in found.problem
 
 
 def test_the_first_commit_has_no_inverse(world: World) -> None:
@@ -65,10 +62,9 @@ def test_the_first_commit_has_no_inverse(world: World) -> None:
 
 
 def test_only_commits_of_main_are_reverted(world: World) -> None:
-    found = reverts.read_revert(
-        world.git, "revert/payments/0123456789ab", base=world.main(), tree=world.git.tree(world.main()), sealed=None
-    )
-    assert isinstance(found, RevertFacts) and found.commit is None
+    tree = world.git.tree(world.main())
+    found = reverts.judge(world.git, "0123456789ab", base=world.main(), tree=tree, sealed=None)
+    assert found.commit is None
 
 
 def test_restoring_is_only_looked_for_while_the_queue_is_blocked(world: World) -> None:
@@ -80,6 +76,5 @@ def test_restoring_is_only_looked_for_while_the_queue_is_blocked(world: World) -
 
 
 @pytest.mark.parametrize("branch", ["promote/payments/x", "revert/payments", "revert/a/b/c", "revert/payments/XYZ"])
-def test_other_branches_are_no_reverts(world: World, branch: str) -> None:
-    assert revert_of(branch) is None
-    assert reverts.read_revert(world.git, branch, base=world.main(), tree=world.main(), sealed=None) is None
+def test_other_branches_are_no_reverts(branch: str) -> None:
+    assert reverts.reverted(branch) is None

@@ -8,9 +8,10 @@ import pytest
 
 from interlock.errors import UnsupportedError
 from interlock.platform.books.vocabulary import ApprovalCaptured, PullSighted
-from interlock.platform.delivery import results, reviews
 from interlock.platform.domain.approval import Approval
 from interlock.platform.domain.ids import CommitId, ServiceName
+from interlock.platform.facts import result as results
+from interlock.platform.facts import reviews
 
 if TYPE_CHECKING:
     from .conftest import World

@@ -15,7 +15,7 @@ from interlock.errors import ConflictError, NotFoundError, RefusedError, Unreach
 from interlock.platform.books import FENCED, Ledger
 from interlock.platform.controller.deliveries import Deliveries
 from interlock.platform.estate.protection import GATE_STATUS
-from interlock.platform.proof.sources import Sources
+from interlock.platform.facts.sources import Sources
 
 if TYPE_CHECKING:
     from interlock.clients.forge import PullRequest, Review
@@ -97,7 +97,8 @@ class Round:
         self.tickets = SimpleNamespace(get=down)
         books = world.books
         sources = Sources(
-            books, world.keys.seal[1], down, mirror, lambda: self.forge, down, lambda: self.tickets  # type: ignore[arg-type, return-value]
+            books, world.keys.seal[1], down, mirror, lambda: self.forge, down, lambda: self.tickets,  # type: ignore[arg-type, return-value]
+            generate=lambda service, where, _: world.golden(service, where),
         )  # fmt: skip
         view = SimpleNamespace(
             estate=lambda: world.estate,

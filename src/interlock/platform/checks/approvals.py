@@ -8,15 +8,45 @@ from datetime import datetime
 
 from interlock.platform.checks import people as checks_people
 from interlock.platform.checks.check import Check
-from interlock.platform.checks.facts import GateFacts
+from interlock.platform.checks.reasons import Reason, table
 from interlock.platform.domain.approval import Approval
-from interlock.platform.domain.facts import Unread
 from interlock.platform.domain.ids import CommitId, PersonId, TeamId
 from interlock.platform.domain.people import People, Person, Role, System
 from interlock.platform.domain.pull import Review, ReviewState
 from interlock.platform.domain.result import ResultIds
 from interlock.platform.domain.verdict import Evidence, Finding
 from interlock.platform.estate import Requirement
+from interlock.platform.facts import Facts, case, ground, pull
+from interlock.platform.facts import result as results
+from interlock.platform.facts import reviews as given
+
+REASONS = table(
+    {
+        "approval-missing": Reason(
+            "An approval that the environment asks for has not been given.", "ask for the review"
+        ),
+        "approval-stale": Reason("The approval was of an older head, or dismissed.", "approve the current head"),
+        "approval-other-base": Reason("The approval was of another base branch or repository.", "approve again"),
+        "approval-result-changed": Reason(
+            "Since the approval the merge would give the service other files.", "review and approve again"
+        ),
+        "approval-ambiguous": Reason(
+            "The result changed while the review was given: nobody can tell which one it approved.", "approve again"
+        ),
+        "approval-not-captured": Reason("The platform has not recorded the review yet.", "wait for the next round"),
+        "approval-by-author": Reason(
+            "The approver, by any of their accounts, opened the pull request or signed one of its commits.",
+            "ask somebody else",
+        ),
+        "approval-by-source-author": Reason("The approver wrote part of the delivered source.", "ask somebody else"),
+        "approval-by-unknown": Reason("The reviewing account belongs to no known person.", "add it to people.yaml"),
+        "approval-by-machine": Reason("Accounts of the platform do not approve.", "ask a person"),
+        "approval-unofficial": Reason(
+            "The forge did not count the reviewer as allowed.", "give them access, review again"
+        ),
+        "changes-requested": Reason("A reviewer asks for changes.", "settle it with them; they review again"),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -35,6 +65,9 @@ class Question:
     source_authors: frozenset[PersonId]
     machines: frozenset[str]
     """Accounts that are no people, case-folded."""
+    owners: frozenset[PersonId] = frozenset()
+    """Of every service that the delivery touches."""
+    platform_team: TeamId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +178,17 @@ def _meets(who: str, person: Person, question: Question) -> bool:
     match who:
         case "service-owner":
             return person.id == question.owner
+        case "owners-touched":
+            return person.id in question.owners
+        case "data-owner":
+            # Who owns a service owns its data, until registrations name somebody else.
+            return person.id == question.owner
         case "platform-reviewer":
             return Role.PLATFORM_REVIEWER in person.roles
+        case "change-manager":
+            return Role.CHANGE_MANAGER in person.roles
+        case "platform-team":
+            return question.platform_team in person.teams
         case "other-team":
             return bool(person.teams) and not person.teams & question.teams
         case "anyone":
@@ -154,20 +196,23 @@ def _meets(who: str, person: Person, question: Question) -> bool:
     return False
 
 
-def question(facts: GateFacts, result: ResultIds) -> Question:
-    """The question that the gate asks of this pull request's reviews."""
-    service, people = facts.service, facts.estate.people
+def question(facts: Facts) -> Question:
+    """The question that is asked of a delivery's reviews: people are entitled when it is merged."""
+    service, asked = facts.get(ground.service), facts.get(pull.read)
+    people = facts.get(ground.estate).people
     initiators = checks_people.initiators(facts)
     asking = [person for item in initiators if (person := people.get(item))]
     teams = {team for person in asking for team in person.teams}
     return Question(
-        repository=facts.pull.repository,
-        base_ref=facts.pull.base_ref,
-        head=facts.pull.head,
-        result=result,
+        repository=asked.repository,
+        base_ref=asked.base_ref,
+        head=asked.head,
+        result=facts.get(results.read),
         people=people,
-        now=facts.now,
+        now=facts.get(ground.merging),
         owner=PersonId(service.owner) if service else None,
+        owners=frozenset({PersonId(service.owner)} if service else ()),
+        platform_team=TeamId(team) if (team := facts.get(ground.estate).platform.platform.team) else None,
         teams=frozenset(teams | ({TeamId(service.team)} if service else set())),
         initiators=initiators,
         source_authors=checks_people.source_authors(facts),
@@ -175,11 +220,11 @@ def question(facts: GateFacts, result: ResultIds) -> Question:
     )
 
 
-def requirements(facts: GateFacts) -> tuple[Requirement, ...]:
+def requirements(facts: Facts) -> tuple[Requirement, ...]:
     """What the environment asks for. A revert that restores what is sealed changes nothing that runs and may touch no
     service at all: it needs as many people, whoever they are."""
-    asked = facts.environment.rules.approvals
-    if not facts.restores:
+    asked = facts.get(ground.demand).approvals
+    if not facts.get(case.read).restores:
         return asked
     return (Requirement(who="anyone", count=min(10, sum(item.count for item in asked))),) if asked else ()
 
@@ -193,18 +238,14 @@ class ApprovalBy(Check):
         self.who = who
         self.id = f"approval-{who}"
 
-    def judge(self, facts: GateFacts) -> Finding:
-        for fact in (facts.reviews, facts.result):
-            if isinstance(fact, Unread):
-                return self.unread(fact)
-        assert not isinstance(facts.reviews, Unread) and not isinstance(facts.result, Unread)  # noqa: S101 - narrows
-        asked = question(facts, facts.result)
-        outcome = judge(requirements(facts), facts.reviews, facts.approvals, asked)
+    def judge(self, facts: Facts) -> Finding:
+        found = facts.get(given.read)
+        outcome = judge(requirements(facts), found.reviews, found.approvals, question(facts))
         if self.who not in outcome.missing:
             who = [person for requirement, person in outcome.granted if requirement == self.who]
             evidence = tuple(
                 Evidence(f"review {item.review} by {item.account}", item.repository, item.evidence)
-                for item in facts.approvals
+                for item in found.approvals
             )
             return self.valid(", ".join(person.name for person in who), evidence=evidence)
         told = "; ".join(f"{item.account}: {item.reason}" for item in outcome.ignored)
@@ -238,12 +279,9 @@ class NobodyAgainst(Check):
     id = "nobody-against"
     claim = "No reviewer asks for changes."
 
-    def judge(self, facts: GateFacts) -> Finding:
-        if isinstance(facts.reviews, Unread):
-            return self.unread(facts.reviews)
-        if isinstance(facts.result, Unread):
-            return self.unread(facts.result)
-        outcome = judge((), facts.reviews, facts.approvals, question(facts, facts.result))
+    def judge(self, facts: Facts) -> Finding:
+        found = facts.get(given.read)
+        outcome = judge((), found.reviews, found.approvals, question(facts))
         if outcome.against:
             return self.invalid("changes-requested", ", ".join(person.name for person in outcome.against))
         return self.valid()

@@ -2,42 +2,60 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
+from interlock.errors import InterlockError
 from interlock.platform.checks import reasons
-from interlock.platform.checks.facts import GateFacts
 from interlock.platform.domain.facts import Unread
 from interlock.platform.domain.ids import CheckId, ReasonCode
 from interlock.platform.domain.verdict import Basis, Evidence, Finding, Verdict
+from interlock.platform.facts import Facts
+
+log = logging.getLogger(__name__)
 
 
 class Check(ABC):
-    """One rule. Subclasses say ``id`` and ``claim`` and judge; they read nothing but the facts."""
+    """One rule. Subclasses say ``id`` and ``claim`` and judge; they look at nothing but facts."""
 
     id: str
     claim: str
     """What holds when the verdict is valid, as a sentence."""
+    version: ClassVar[int] = 1
+    """Raised when the rule changes: a decision that was judged by an older one is read, and not judged again."""
 
     @abstractmethod
-    def judge(self, facts: GateFacts) -> Finding:
-        """The verdict over ``facts``. Never raises for what facts can hold."""
+    def judge(self, facts: Facts) -> Finding:
+        """The verdict over ``facts``. What `Facts.get` raises may be raised: `examine` says ``unknown``."""
+
+    def examine(self, facts: Facts) -> Finding:
+        """The finding; nothing that the facts hold is raised: nobody's pull request ends the judging of others.
+
+        Raises only what `Facts.unread` does.
+        """
+        try:
+            return self.judge(facts)
+        except InterlockError as error:
+            if error.code == reasons.MISSING:
+                return self.unknown(reasons.MISSING, error.message)
+            return self.unread(facts.unread(error))
+        except Exception as error:
+            log.exception("check %s", self.id)
+            return self.unknown("check-failed", type(error).__name__)
 
     def valid(self, detail: str = "", *, basis: Basis = Basis.EXECUTED, evidence: tuple[Evidence, ...] = ()) -> Finding:
         return self._finding(Verdict.VALID, reasons.OK, detail, basis=basis, evidence=evidence)
 
-    def invalid(self, reason: str, detail: str = "", *, evidence: tuple[Evidence, ...] = ()) -> Finding:
-        return self._finding(Verdict.INVALID, reason, detail, evidence=evidence)
+    def invalid(self, reason: str, detail: str = "") -> Finding:
+        return self._finding(Verdict.INVALID, reason, detail)
 
     def unknown(self, reason: str, detail: str = "") -> Finding:
         return self._finding(Verdict.UNKNOWN, reason, detail)
 
     def unread(self, fact: Unread) -> Finding:
         """A source did not answer: unknown, whatever the rule."""
-        return self._finding(Verdict.UNKNOWN, "fact-unreadable", str(fact))
-
-    def missing(self, what: str) -> Finding:
-        """Nobody read a fact that this rule needs: unknown, never a pass."""
-        return self._finding(Verdict.UNKNOWN, "fact-missing", what)
+        return self.unknown("fact-unreadable", str(fact))
 
     def _finding(
         self,
@@ -58,3 +76,15 @@ class Check(ABC):
             evidence=evidence,
             remedy=reasons.REASONS[reason].remedy,
         )
+
+
+class Unknown(Check):
+    """Stands for a check that the estate's table names and this software lacks: nobody can say that it holds."""
+
+    claim = "This software knows the check."
+
+    def __init__(self, id: str) -> None:
+        self.id = id
+
+    def judge(self, facts: Facts) -> Finding:
+        return self.unknown("check-unknown", self.id)

@@ -5,76 +5,117 @@
 
 from __future__ import annotations
 
-import re
 from abc import abstractmethod
 
 from interlock.platform.checks.check import Check
-from interlock.platform.checks.facts import GateFacts
 from interlock.platform.checks.people import initiators, source_authors
+from interlock.platform.checks.reasons import Reason, table
 from interlock.platform.domain.facts import Unread
-from interlock.platform.domain.ids import RecordNumber
 from interlock.platform.domain.people import Person, Role, System
 from interlock.platform.domain.record import ChangeRecord, RecordApproval, RecordApprovalState, RecordState
 from interlock.platform.domain.verdict import Finding
+from interlock.platform.facts import Facts, ground, pull
+from interlock.platform.facts import record as records
+from interlock.platform.facts.facts import missing
+
+_RECORD = "mend the record in the ticket system, or cancel it there: the platform opens a new one"
 
 
-def number_in(title: str, prefix: str) -> RecordNumber | None:
-    """The record's number, when ``title`` begins with one: nothing is searched for inside of the text."""
-    match = re.match(rf"({re.escape(prefix)}[0-9]{{4,12}})(?=\s)", title, re.ASCII)
-    return RecordNumber(match[1]) if match else None
+REASONS = table(
+    {
+        "record-unnamed": Reason("The title does not begin with the number of a change record.", "add it to the title"),
+        "record-not-read": Reason("There is no record to judge.", "see the check `record-exists`"),
+        "record-not-found": Reason("The ticket system has no record of that number.", "name the right number"),
+        "record-unreadable": Reason(
+            "The ticket system did not answer or refused: the record's state is unknown.",
+            "restore access to the ticket system",
+        ),
+        "record-wrong-type": Reason("The record's type may not carry a delivery.", _RECORD),
+        "record-state-unmapped": Reason(
+            "platform.yaml does not say what the record's raw state means.", "add it to tickets.states"
+        ),
+        "record-wrong-state": Reason("The record is not in a state in which a delivery may be made.", _RECORD),
+        "record-not-approved": Reason("The record is not approved.", "the change manager approves the record"),
+        "record-rejected": Reason("The record was rejected.", _RECORD),
+        "record-approved-by-requester": Reason(
+            "The record was approved by somebody who asked for the change or wrote it.",
+            "another change manager approves",
+        ),
+        "record-approver-unknown": Reason(
+            "The approver's account belongs to no known person.", "add it to people.yaml"
+        ),
+        "record-approver-no-role": Reason("The approver is no change manager.", "a change manager approves"),
+        "record-window-missing": Reason("The record has no start or end.", _RECORD),
+        "record-not-yet": Reason("The record's window has not begun.", "wait for it"),
+        "record-window-over": Reason("The record's window is over.", _RECORD),
+        "record-wrong-ci": Reason("The record names another configuration item than the service's.", _RECORD),
+        "record-on-hold": Reason("The record is on hold.", "the change manager takes it off hold"),
+        "record-conflict": Reason("The ticket system sees a conflict with another change.", "settle it there"),
+        "record-other-delivery": Reason("The record was opened for another delivery or another head.", _RECORD),
+        "record-reused": Reason("Another delivery carries the same record.", _RECORD),
+        "record-altered": Reason("The record's text is not what the platform wrote for this delivery.", _RECORD),
+        "record-approval-not-captured": Reason(
+            "The platform has not recorded the approval yet.", "wait for the next round"
+        ),
+        "record-changed": Reason("The record's plan was changed after its approval.", "cancel it; a new one is opened"),
+    }
+)
 
 
-def delivery_key(facts: GateFacts) -> str:
+def delivery_key(facts: Facts) -> str:
     """What the record's correlation id must be: a record belongs to one pull request and one head."""
-    return f"{facts.delivery.id}@{facts.pull.head}"
+    asked = facts.get(pull.read)
+    return f"{asked.repository}#{asked.number}@{asked.head}"
 
 
 class RecordNamed(Check):
     id = "record-named"
     claim = "The title begins with the number of a change record."
 
-    def judge(self, facts: GateFacts) -> Finding:
-        if facts.record.number is None:
-            return self.invalid("record-unnamed", facts.pull.title[:60])
-        return self.valid(facts.record.number)
+    def judge(self, facts: Facts) -> Finding:
+        found = facts.get(records.read)
+        if found.number is None:
+            return self.invalid("record-unnamed", facts.get(pull.read).title[:60])
+        return self.valid(found.number)
 
 
 class RecordExists(Check):
     id = "record-exists"
     claim = "The ticket system has the record that the title names."
 
-    def judge(self, facts: GateFacts) -> Finding:
-        record = facts.record.record
-        if facts.record.number is None:
+    def judge(self, facts: Facts) -> Finding:
+        found = facts.get(records.read)
+        record = found.record
+        if found.number is None:
             return self.unknown("record-not-read")
         if isinstance(record, Unread):
             return self.unknown("record-unreadable", str(record))
         if record is None:
-            return self.invalid("record-not-found", facts.record.number)
-        if record.number != facts.record.number:
-            return self.unknown("record-unreadable", f"asked for {facts.record.number}, got {record.number}")
+            return self.invalid("record-not-found", found.number)
+        if record.number != found.number:
+            return self.unknown("record-unreadable", f"asked for {found.number}, got {record.number}")
         return self.valid(record.number)
 
 
 class RecordCheck(Check):
     """A check of a record that was read; otherwise ``record-exists`` says why not and this one stays unknown."""
 
-    def judge(self, facts: GateFacts) -> Finding:
-        record = facts.record.record
+    def judge(self, facts: Facts) -> Finding:
+        record = facts.get(records.read).record
         if not isinstance(record, ChangeRecord):
             return self.unknown("record-not-read")
         return self.judge_record(facts, record)
 
     @abstractmethod
-    def judge_record(self, facts: GateFacts, record: ChangeRecord) -> Finding: ...
+    def judge_record(self, facts: Facts, record: ChangeRecord) -> Finding: ...
 
 
 class RecordType(RecordCheck):
     id = "record-type"
     claim = "The record is of a type that may carry a delivery."
 
-    def judge_record(self, facts: GateFacts, record: ChangeRecord) -> Finding:
-        if record.type not in facts.estate.platform.tickets.types:
+    def judge_record(self, facts: Facts, record: ChangeRecord) -> Finding:
+        if record.type not in facts.get(ground.estate).platform.tickets.types:
             return self.invalid("record-wrong-type", record.type)
         return self.valid(record.type)
 
@@ -83,10 +124,10 @@ class RecordInState(RecordCheck):
     id = "record-state"
     claim = "The record is in a state in which a delivery may be made."
 
-    def judge_record(self, facts: GateFacts, record: ChangeRecord) -> Finding:
+    def judge_record(self, facts: Facts, record: ChangeRecord) -> Finding:
         if record.state is RecordState.UNMAPPED:
             return self.unknown("record-state-unmapped", record.raw_state)
-        if record.state not in facts.estate.platform.tickets.deliverable:
+        if record.state not in facts.get(ground.estate).platform.tickets.deliverable:
             return self.invalid("record-wrong-state", record.state.value)
         return self.valid(record.state.value)
 
@@ -97,8 +138,8 @@ class RecordApproved(RecordCheck):
     id = "record-approved"
     claim = "A change manager who neither asked for the change nor wrote it has approved the record."
 
-    def judge_record(self, facts: GateFacts, record: ChangeRecord) -> Finding:
-        tickets = facts.estate.platform.tickets
+    def judge_record(self, facts: Facts, record: ChangeRecord) -> Finding:
+        tickets = facts.get(ground.estate).platform.tickets
         rejected = [item for item in record.approvals if item.state is RecordApprovalState.REJECTED]
         if rejected or record.approval in tickets.rejected:
             return self.invalid("record-rejected", f"by {rejected[0].account}" if rejected else record.approval)
@@ -116,10 +157,10 @@ class RecordApproved(RecordCheck):
             return self.unknown(nearest, detail)
         return self.invalid(nearest, detail)
 
-    def _unfit(self, facts: GateFacts, record: ChangeRecord, item: RecordApproval) -> str | None:
+    def _unfit(self, facts: Facts, record: ChangeRecord, item: RecordApproval) -> str | None:
         if item.account.casefold() in (record.requested_by.casefold(), record.opened_by.casefold()):
             return "record-approved-by-requester"
-        person = facts.estate.people.by_account(System.TICKETS, item.account, facts.now)
+        person = facts.get(ground.estate).people.by_account(System.TICKETS, item.account, facts.get(ground.merging))
         if person is None:
             return "record-approver-unknown"
         if _asked(facts, record, person):
@@ -130,7 +171,7 @@ class RecordApproved(RecordCheck):
 _UNFIT = ("record-approver-unknown", "record-approver-no-role", "record-approved-by-requester")
 
 
-def _asked(facts: GateFacts, record: ChangeRecord, person: Person) -> bool:
+def _asked(facts: Facts, record: ChangeRecord, person: Person) -> bool:
     """Whether ``person``, by any account, asked for the change or wrote part of it."""
     accounts = [account for system, account in person.accounts if system is System.TICKETS]
     if {record.requested_by.casefold(), record.opened_by.casefold()} & set(accounts):
@@ -144,13 +185,13 @@ class RecordWindow(RecordCheck):
     id = "record-window"
     claim = "Now is inside of the record's window."
 
-    def judge_record(self, facts: GateFacts, record: ChangeRecord) -> Finding:
+    def judge_record(self, facts: Facts, record: ChangeRecord) -> Finding:
         if record.start is None or record.end is None:
             return self.invalid("record-window-missing")
         span = f"{record.start.isoformat()} to {record.end.isoformat()}"
-        if facts.now < record.start:
+        if facts.get(ground.moment) < record.start:
             return self.invalid("record-not-yet", span)
-        if facts.now >= record.end:
+        if facts.get(ground.moment) >= record.end:
             return self.invalid("record-window-over", span)
         return self.valid(span)
 
@@ -159,10 +200,8 @@ class RecordItem(RecordCheck):
     id = "record-item"
     claim = "The record names the service's configuration item."
 
-    def judge_record(self, facts: GateFacts, record: ChangeRecord) -> Finding:
-        if facts.service is None:
-            return self.missing("registered service")
-        if record.configuration_item != facts.service.configuration_item:
+    def judge_record(self, facts: Facts, record: ChangeRecord) -> Finding:
+        if record.configuration_item != facts.get(ground.registered).configuration_item:
             return self.invalid("record-wrong-ci", record.configuration_item or "none")
         return self.valid(record.configuration_item)
 
@@ -171,10 +210,10 @@ class RecordUnhindered(RecordCheck):
     id = "record-unhindered"
     claim = "The record is not on hold and without conflict."
 
-    def judge_record(self, facts: GateFacts, record: ChangeRecord) -> Finding:
+    def judge_record(self, facts: Facts, record: ChangeRecord) -> Finding:
         if record.on_hold:
             return self.invalid("record-on-hold")
-        if record.conflict not in facts.estate.platform.tickets.conflict_clear:
+        if record.conflict not in facts.get(ground.estate).platform.tickets.conflict_clear:
             return self.invalid("record-conflict", record.conflict)
         return self.valid()
 
@@ -185,12 +224,12 @@ class RecordOwn(RecordCheck):
     id = "record-own"
     claim = "The record was opened for exactly this delivery and head, and no other delivery carries it."
 
-    def judge_record(self, facts: GateFacts, record: ChangeRecord) -> Finding:
+    def judge_record(self, facts: Facts, record: ChangeRecord) -> Finding:
         expected = delivery_key(facts)
         if record.delivery != expected:
             return self.invalid("record-other-delivery", f"{record.delivery or 'none'}, expected {expected}")
-        if facts.record.used_by:
-            return self.invalid("record-reused", ", ".join(facts.record.used_by))
+        if used_by := facts.get(records.read).used_by:
+            return self.invalid("record-reused", ", ".join(used_by))
         return self.valid(expected)
 
 
@@ -200,13 +239,14 @@ class RecordText(RecordCheck):
     id = "record-text"
     claim = "The record's texts are what the platform wrote for this delivery."
 
-    def judge_record(self, facts: GateFacts, record: ChangeRecord) -> Finding:
-        if not facts.record.expected:
-            return self.missing("texts of the record")
-        for name, text in facts.record.expected.items():
+    def judge_record(self, facts: Facts, record: ChangeRecord) -> Finding:
+        expected = facts.get(records.read).expected
+        if not expected:
+            raise missing("texts of the record")
+        for name, text in expected.items():
             if record.texts.get(name, "").split() != text.split():
                 return self.invalid("record-altered", name)
-        return self.valid(", ".join(sorted(facts.record.expected)))
+        return self.valid(", ".join(sorted(expected)))
 
 
 class RecordUnchanged(RecordCheck):
@@ -215,7 +255,7 @@ class RecordUnchanged(RecordCheck):
     id = "record-unchanged"
     claim = "Nothing that was approved has been changed since the approval."
 
-    def judge_record(self, facts: GateFacts, record: ChangeRecord) -> Finding:
+    def judge_record(self, facts: Facts, record: ChangeRecord) -> Finding:
         granted = [item for item in record.approvals if item.state is RecordApprovalState.APPROVED]
         if not granted:
             return self.invalid("record-not-approved", record.approval)
@@ -229,3 +269,20 @@ class RecordUnchanged(RecordCheck):
             if changed is not None and item.answered_at is not None and changed >= item.answered_at:
                 return self.invalid("record-changed", f"approved {item.answered_at}, changed {changed}")
         return self.valid(record.plan or "")
+
+
+def every() -> tuple[Check, ...]:
+    """All of them, in their order."""
+    return (
+        RecordNamed(),
+        RecordExists(),
+        RecordType(),
+        RecordInState(),
+        RecordApproved(),
+        RecordWindow(),
+        RecordItem(),
+        RecordUnhindered(),
+        RecordOwn(),
+        RecordText(),
+        RecordUnchanged(),
+    )

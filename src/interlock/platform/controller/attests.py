@@ -10,10 +10,10 @@ from interlock.platform.controller.builds import succeeded
 from interlock.platform.controller.world import World
 from interlock.platform.estate.argocd import CI_NAMESPACE
 from interlock.platform.proof.attest import attest
-from interlock.platform.proof.statements import chains
-from interlock.platform.proof.statements.hints import Descriptor
-from interlock.platform.proof.statements.provenance import Options, provenance, task_provenance
-from interlock.platform.proof.statements.run import FinishedRun, Object
+from interlock.platform.statements import chains
+from interlock.platform.statements.hints import Descriptor
+from interlock.platform.statements.provenance import Options, provenance, task_provenance
+from interlock.platform.statements.run import FinishedRun, Object
 
 log = logging.getLogger(__name__)
 

@@ -14,19 +14,21 @@ from interlock.formats.signatures import openpgp
 from interlock.platform import catalog
 from interlock.platform.books import FENCED, Entry, Recorded
 from interlock.platform.books.vocabulary import Judged, Merged, RecordWithdrawn
-from interlock.platform.checks import QueueState
-from interlock.platform.checks.record import number_in
 from interlock.platform.controller import bumps, report
 from interlock.platform.controller.world import World
-from interlock.platform.delivery import applications, gate, history, merge, queue, reading, records, reviews
+from interlock.platform.delivery import applications, gate, history, merge, queue, records
 from interlock.platform.delivery.history import Main, Proof
 from interlock.platform.domain.facts import Unread
 from interlock.platform.domain.ids import CommitId, ServiceName
 from interlock.platform.domain.pull import PullRequest
-from interlock.platform.domain.verdict import Basis, Verdict
+from interlock.platform.domain.verdict import Verdict
 from interlock.platform.estate import PLATFORM as REGISTRY
 from interlock.platform.estate import Environment, Estate, Service, layout
-from interlock.platform.proof.links.running_object import simulated
+from interlock.platform.facts import pull as pulls
+from interlock.platform.facts import record
+from interlock.platform.facts.queue import QueueState
+from interlock.platform.facts.record import number_in
+from interlock.platform.kinds import reading
 from interlock.platform.setup import onboarding
 
 log = logging.getLogger(__name__)
@@ -160,7 +162,7 @@ class Deliveries:
         repository = estate.repository(environment)
         owner, _, name = repository.partition("/")
         forge = self._world.connections.forge()
-        return history.read_merged(lambda n: reviews.pull_request(repository, forge.pull(owner, name, n)), number)
+        return history.read_merged(lambda n: pulls.of(repository, forge.pull(owner, name, n)), number)
 
     # -- open pull requests: gate and merge --------------------------------------------------------------------------
 
@@ -174,44 +176,34 @@ class Deliveries:
         if not found:
             return False
         everywhere = self._elsewhere(estate, environment)
-        read: dict[int, reading.Read] = {}
         gates = []
         for pull in found:
             others = [*everywhere, *(item for item in found if item.number != pull.number)]
             try:
-                read[pull.number] = self._read(estate, environment, pull, state, others)
-                judged = gate.judge(read[pull.number].facts)
+                judged = self._gate(estate, environment, pull, state, others)
             except Exception as error:
                 if isinstance(error, ConflictError) and error.code == FENCED:
                     raise  # another controller has taken over: this one has nothing more to say
                 # Whoever opened it must not decide what becomes of the others.
                 log.exception("%s#%s cannot be judged", name, pull.number)
-                subject = reviews.pull_request(estate.repository(environment), pull)
-                judged = gate.failed(environment, estate, subject, error, now=world.now())
+                judged = gate.failed(environment, pulls.of(estate.repository(environment), pull), error)
             try:
                 gate.publish(forge, judged)
-                report.publish(forge, judged)
+                report.publish(forge, judged, own=estate.platform.accounts.platform)
             except Exception as error:
                 log.warning("%s#%s: the verdict cannot be told: %s", name, pull.number, error)
                 continue
             gates.append(judged)
         chosen = queue.next_merge(gates, stumbled=self._stumbled)
-        return chosen is not None and self._merge(forge, chosen, read[chosen.facts.pull.number])
+        return chosen is not None and self._merge(forge, chosen)
 
-    def _merge(self, forge: ForgeClient, chosen: gate.Gate, raw: reading.Read) -> bool:
+    def _merge(self, forge: ForgeClient, chosen: gate.Gate) -> bool:
         """Whether it was merged. If not, the next round judges what is there then, and lets others go first."""
-        pull = chosen.facts.pull
+        pull = chosen.pull
         if pull.number in self._stumbled:
             self._stumbled.clear()  # all that are ready have had their turn
         try:
-            merge.merge(
-                forge,
-                self._world.books,
-                chosen,
-                raw_reviews=raw.raw_reviews,
-                raw_record=raw.raw_record,
-                tickets=self._world.context.tickets.name,
-            )
+            merge.merge(forge, self._world.books, chosen, tickets=self._world.context.tickets.name)
         except InterlockError as error:
             # Overtaken by a push or a review, refused by the forge, or not to be captured as evidence.
             log.warning("%s#%s was not merged: %s", pull.repository, pull.number, error)
@@ -223,33 +215,26 @@ class Deliveries:
         self._stumbled.add(pull.number)
         return False
 
-    def _read(
+    def _gate(
         self,
         estate: Estate,
         environment: Environment,
         pull: ForgePull,
         state: QueueState,
         others: Sequence[ForgePull],
-    ) -> reading.Read:
+    ) -> gate.Gate:
+        """The verdict; a record that is wanted is opened first, and named in the title that is judged then."""
         world = self._world
-        chart = catalog.chart()
-        reader = reading.Reader(
-            world.sources,
-            estate,
-            lambda service, where: generate(estate, service, where, chart),
-            basis=lambda where: self._basis(estate, where),
-        )
-        found = reader.read(environment, pull, state, others=others, now=world.now())
-        if found.plan is None:
-            return found
-        number = records.ensure(
-            world.connections.tickets(), world.connections.forge(), estate, found.plan, pull.title, now=world.now()
-        )
-        if number == found.facts.record.number:
-            return found
-        owner, _, name = estate.repository(environment).partition("/")
-        titled = world.connections.forge().pull(owner, name, pull.number)
-        return reader.read(environment, titled, state, others=others, now=world.now())
+        facts = gate.facts_of(world.sources, estate, environment, pull, state, others=others, now=world.now())
+        plan = facts.get(reading.plan)
+        if plan is not None:
+            forge = world.connections.forge()
+            number = records.ensure(world.connections.tickets(), forge, estate, plan, pull.title, now=world.now())
+            if number != facts.get(record.named):
+                owner, _, name = estate.repository(environment).partition("/")
+                titled = forge.pull(owner, name, pull.number)
+                facts = gate.facts_of(world.sources, estate, environment, titled, state, others=others, now=world.now())
+        return gate.judge(facts)
 
     def _withdrawn(self, estate: Estate, environment: Environment) -> None:
         """Cancel the record of a pull request that was closed without being merged, once."""
@@ -283,15 +268,6 @@ class Deliveries:
                 owner, _, name = estate.repository(other).partition("/")
                 found += self._world.connections.forge().pulls(owner, name)
         return found
-
-    def _basis(self, estate: Estate, environment: Environment) -> Basis:
-        """``simulated`` as soon as one Deployment of the cluster says that no container runs."""
-        try:
-            cluster = self._world.sources.cluster(environment.cluster)
-            running = cluster.list("apps/v1", "Deployment").items
-        except InterlockError:
-            return Basis.SIMULATED
-        return Basis.SIMULATED if any(simulated(item) for item in running) else Basis.EXECUTED
 
     def _judged(self, estate: Estate, environment: Environment) -> Callable[[CommitId], Recorded[Judged] | None]:
         repository = estate.repository(environment)

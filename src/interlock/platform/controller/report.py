@@ -11,7 +11,7 @@ _WORDS = {Verdict.VALID: "holds", Verdict.INVALID: "refused", Verdict.UNKNOWN: "
 
 def text(gate: Gate) -> str:
     """The verdict, what stands in the way with its remedy, and every check that holds."""
-    pull = gate.facts.pull
+    pull = gate.pull
     standing = gate.standing
     lines = [f"Gate of {pull.head[:12]}: {_WORDS[gate.verdict]}"]
     if standing:
@@ -30,11 +30,10 @@ def _standing(finding: Finding) -> str:
     return f"- {finding.id} [{finding.reason}]{detail}{basis}{remedy}"
 
 
-def publish(forge: ForgeClient, gate: Gate) -> None:
-    """Comment unless the last comment of ours says the same."""
-    owner, _, name = gate.facts.pull.repository.partition("/")
+def publish(forge: ForgeClient, gate: Gate, *, own: str) -> None:
+    """Comment unless the last comment of ours, who are the account ``own``, says the same."""
+    owner, _, name = gate.pull.repository.partition("/")
     body = text(gate)
-    own = gate.facts.estate.platform.accounts.platform
-    latest = [item.body for item in forge.comments(owner, name, gate.facts.pull.number) if item.user == own]
+    latest = [item.body for item in forge.comments(owner, name, gate.pull.number) if item.user == own]
     if not latest or latest[-1] != body:
-        forge.comment(owner, name, gate.facts.pull.number, body)
+        forge.comment(owner, name, gate.pull.number, body)

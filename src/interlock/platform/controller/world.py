@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -12,10 +12,12 @@ from interlock import __version__
 from interlock.clients.connect import PLATFORM, Connections
 from interlock.clients.context import Context
 from interlock.clients.git import Repository
+from interlock.platform import catalog
 from interlock.platform.books import Books, Stamp, keys
-from interlock.platform.delivery import sealed
-from interlock.platform.estate import Estate
-from interlock.platform.proof.sources import Sources
+from interlock.platform.estate import Environment, Estate, Service
+from interlock.platform.facts import estates
+from interlock.platform.facts.sources import Sources
+from interlock.platform.setup import onboarding
 
 
 @dataclass
@@ -44,11 +46,18 @@ class World:
     @cached_property
     def sources(self) -> Sources:
         """What the gate and the proof read from."""
-        return Sources.of(self.connections, self.books, registry=PLATFORM)
+        return Sources.of(self.connections, self.books, registry=PLATFORM, generate=self._generate)
 
     def _stamp(self) -> Stamp:
         """What every entry says of who writes it: before an estate was read there are no rules."""
         return Stamp(__version__, self._estate.digest if self._estate else None, self.epoch())
+
+    def _generate(
+        self, service: Service, environment: Environment, chart: Mapping[str, bytes] | None
+    ) -> Mapping[str, bytes]:
+        """What the golden path generates for a registered service; the package's chart where the env repo has none."""
+        golden = onboarding.golden(self._estate or self.estate(), service)
+        return onboarding.generated(golden, environment, catalog.chart() if chart is None else chart)
 
     def mirror(self, repository: str) -> Repository:
         """A mirror of one of the organisation's repositories, fetched now."""
@@ -58,8 +67,8 @@ class World:
         """Rules, people, services and keys from the sealed platform commit.
 
         The seal is verified against the certificate of the context file: a certificate that the branch brings itself
-        would make whoever writes the branch the judge. Raises the errors of `sealed.load`.
+        would make whoever writes the branch the judge. Raises the errors of `estates.tip`.
         """
         with self._lock:
-            self._estate = sealed.load(self.mirror("platform"), self.seal_certificate, known=self._estate)
+            self._estate = estates.tip(self.mirror("platform"), self.seal_certificate, known=self._estate)
             return self._estate

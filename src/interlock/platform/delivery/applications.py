@@ -12,12 +12,12 @@ from collections.abc import Callable
 from interlock.clients.git import Repository
 from interlock.errors import InterlockError
 from interlock.platform.checks import reasons
-from interlock.platform.delivery.changes import contents
 from interlock.platform.delivery.history import Main, Proof
-from interlock.platform.domain.classification import application_of
 from interlock.platform.domain.facts import unread
 from interlock.platform.domain.ids import ObjectId, ReasonCode, ServiceName
 from interlock.platform.domain.verdict import Verdict
+from interlock.platform.estate import layout
+from interlock.platform.facts.change import contents
 
 FOLDER = "argocd"
 
@@ -35,7 +35,7 @@ def prove_applications(git: Repository, main: Main, expected: Callable[[ServiceN
     found = contents(git, tip, [item.path for item in changed])
     try:
         for item in changed:
-            service = application_of(item.path)
+            service = layout.application_of(item.path)
             wanted = expected(service) if service else None
             if wanted is None or item.new_mode != "100644" or found.get(item.path) != wanted:
                 return Proof(tip, Verdict.INVALID, ReasonCode("application-unproven"), item.path)

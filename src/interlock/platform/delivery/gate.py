@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from interlock.clients.forge import ForgeClient
-from interlock.errors import InterlockError
-from interlock.platform.checks import GateFacts, evaluate, reasons
-from interlock.platform.domain.classification import Classification
+from interlock.clients.forge import PullRequest as ForgePull
+from interlock.errors import InterlockError, NotFoundError, UnreachableError, UnsupportedError
+from interlock.platform.checks import reasons
 from interlock.platform.domain.facts import Unread
 from interlock.platform.domain.ids import CheckId, ReasonCode
 from interlock.platform.domain.pull import PullRequest
 from interlock.platform.domain.verdict import Finding, Verdict, overall
 from interlock.platform.estate import Environment, Estate
 from interlock.platform.estate.protection import GATE_STATUS
+from interlock.platform.facts import Facts, Reader, Sources, case, ground, pull, queue, record, reviews
+from interlock.platform.facts.case import Case
+from interlock.platform.facts.queue import QueueState
+from interlock.platform.kinds import reading as kinds_reading
+from interlock.platform.kinds import table
 
 MAX_DESCRIPTION = 140
 _DEPENDENT = ("record-not-read", "fact-missing")
@@ -27,14 +33,25 @@ _DEPENDENT = ("record-not-read", "fact-missing")
 class Gate:
     """What the gate says of a pull request at one moment."""
 
-    facts: GateFacts
+    pull: PullRequest
+    environment: Environment
+    case: Case
     findings: tuple[Finding, ...]
-    verdict: Verdict
+    facts: Facts = field(default_factory=Facts)
+    """What it was judged on."""
+    versions: Mapping[CheckId, int] = field(default_factory=dict)
+    """Of the rule behind each finding."""
+    added: tuple[CheckId, ...] = ()
+    """Checks that the software demanded and the estate's own table did not name."""
+
+    @property
+    def verdict(self) -> Verdict:
+        return overall(self.findings, self.environment.bases)
 
     @property
     def standing(self) -> tuple[Finding, ...]:
         """What stands in the way, the causes first."""
-        bases = self.facts.environment.bases
+        bases = self.environment.bases
         found = [item for item in self.findings if not item.accepted(bases)]
         return tuple(sorted(found, key=lambda item: (item.reason in _DEPENDENT, item.verdict is Verdict.UNKNOWN)))
 
@@ -51,33 +68,66 @@ class Gate:
         return shorten(f"{item.id}: {item.reason}" for item in self.standing)
 
 
-def judge(facts: GateFacts) -> Gate:
-    """Pure: the same facts give the same verdict."""
-    findings = evaluate(facts)
-    return Gate(facts, findings, overall(findings, facts.environment.bases))
+def facts_of(
+    sources: Sources,
+    estate: Estate,
+    environment: Environment,
+    found: ForgePull,
+    state: QueueState,
+    *,
+    others: Sequence[ForgePull],
+    now: datetime,
+) -> Facts:
+    """Facts of one open pull request of the environment's repository, none of them read yet.
+
+    ``others``: the other open pull requests of the estate, for records that are used twice.
+    """
+    given: dict[Reader[Any], object] = {
+        ground.sources: sources,
+        ground.moment: now,
+        ground.estate: estate,
+        ground.environment: environment,
+        pull.answer: found,
+        pull.others: others,
+        queue.read: state,
+    }
+    return Facts(given, {case.read: kinds_reading.read, record.expected: kinds_reading.expected})
 
 
-def failed(environment: Environment, estate: Estate, pull: PullRequest, error: Exception, *, now: datetime) -> Gate:
+def judge(facts: Facts) -> Gate:
+    """Every check of the delivery, in the order of the table. The same facts give the same verdict.
+
+    Raises RefusedError for reviews that cannot be written down, ConflictError ``ledger-epoch``.
+    """
+    with contextlib.suppress(UnreachableError, NotFoundError, UnsupportedError):
+        # Also where nobody must approve: what is merged is written down with what people said, or is not merged.
+        facts.get(reviews.read)
+    found = facts.look(case.read)
+    known = Case(None, None) if isinstance(found, Unread) else found
+    checks, added = table.demanded(facts)
+    findings = tuple(check.examine(facts) for check in checks)
+    versions = {CheckId(check.id): check.version for check in checks}
+    return Gate(facts.get(pull.read), facts.get(ground.environment), known, findings, facts, versions, added)
+
+
+def failed(environment: Environment, asked: PullRequest, error: Exception) -> Gate:
     """The gate of a pull request that could not be judged. Of an error that is none of ours only the kind is told:
     nobody knows what its text holds."""
-    detail = str(error) if isinstance(error, InterlockError) else type(error).__name__
-    unread = Unread("pull request", "gate-error", detail)
-    facts = GateFacts(now, estate, environment, pull, unread, Classification(None, None), unread)
     finding = Finding(
         CheckId("judged"),
         "The pull request can be judged.",
         Verdict.UNKNOWN,
         ReasonCode("gate-error"),
-        detail=detail,
+        detail=str(error) if isinstance(error, InterlockError) else type(error).__name__,
         remedy=reasons.REASONS["gate-error"].remedy,
     )
-    return Gate(facts, (finding,), Verdict.UNKNOWN)
+    return Gate(asked, environment, Case(None, None), (finding,))
 
 
 def publish(forge: ForgeClient, gate: Gate, *, target_url: str = "") -> bool:
     """Set the commit status of the judged head unless it says so already. Returns whether it was set."""
-    owner, _, name = gate.facts.pull.repository.partition("/")
-    head = gate.facts.pull.head
+    owner, _, name = gate.pull.repository.partition("/")
+    head = gate.pull.head
     latest = next((item for item in forge.statuses(owner, name, head) if item.context == GATE_STATUS), None)
     if latest is not None and (latest.state, latest.description) == (gate.state, gate.description):
         return False

@@ -13,15 +13,46 @@ from interlock.clients.git import Commit, Repository
 from interlock.errors import ConflictError, InterlockError
 from interlock.platform.books import Books, Recorded
 from interlock.platform.books.vocabulary import Judged
-from interlock.platform.checks import QueueState, reasons
-from interlock.platform.delivery import results, seal
+from interlock.platform.checks import reasons
 from interlock.platform.domain.facts import Unread, unread
 from interlock.platform.domain.ids import CommitId, ObjectId, ReasonCode
 from interlock.platform.domain.pull import PullRequest
 from interlock.platform.domain.result import ResultIds
 from interlock.platform.domain.verdict import Verdict
+from interlock.platform.estate.layout import MAIN
+from interlock.platform.facts import result as results
+from interlock.platform.facts import seals
+from interlock.platform.facts.queue import QueueState
 
-MAIN = "refs/heads/main"
+REASONS = reasons.table(
+    {
+        "merge-unjudged": reasons.Reason("The gate never judged this head as valid.", "revert the commit"),
+        "merge-not-a-merge": reasons.Reason("A commit of main that is no merge of two parents.", "revert the commit"),
+        "merge-parent": reasons.Reason(
+            "The merge does not follow the last proven commit of main.", "revert the commit"
+        ),
+        "merge-tree-differs": reasons.Reason(
+            "The merged tree is not what git merges from its parents: something was added in the merge.",
+            "revert the commit",
+        ),
+        "merge-conflict-hidden": reasons.Reason(
+            "Git cannot merge these parents: somebody chose the content.", "revert the commit"
+        ),
+        "merge-result-differs": reasons.Reason(
+            "The merge gives the service other files than were judged.", "revert the commit"
+        ),
+        "merge-by-other": reasons.Reason("Somebody other than the platform merged.", "revert the commit"),
+        "history-rewritten": reasons.Reason(
+            "main no longer contains the last sealed commit.", "restore main from the sealed branch's second parents"
+        ),
+        "sealed-branch-foreign": reasons.Reason(
+            "The branch sealed does not end in a seal of the platform.", "restore it to the last seal in the ledger"
+        ),
+        "application-unproven": reasons.Reason(
+            "A file under argocd/ is not what the golden path generates for a registered service.", "revert the commit"
+        ),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -29,7 +60,7 @@ class Main:
     """``sealed`` is the tip of the branch of that name; ``pending`` the first-parent commits of ``main`` after
     ``sealed.merge``, oldest first."""
 
-    sealed: seal.Seal
+    sealed: seals.Seal
     tip: CommitId
     pending: tuple[Commit, ...]
 
@@ -67,7 +98,7 @@ def read_main(git: Repository, certificate: str) -> Main | Proof:
     """Both branches of a fetched mirror; a Proof with verdict invalid when one of them was tampered with."""
     tip = CommitId(git.resolve(MAIN))
     try:
-        sealed = seal.read(git, seal.BRANCH, certificate)
+        sealed = seals.read(git, seals.BRANCH, certificate)
     except InterlockError as error:
         return _no("sealed-branch-foreign", tip, str(error))
     if not git.is_ancestor(sealed.merge, tip):
@@ -177,5 +208,5 @@ def read_merged(read: Callable[[int], PullRequest], number: int) -> PullRequest 
 
 
 def _no(reason: str, commit: CommitId, detail: str) -> Proof:
-    assert reason in reasons.REASONS  # noqa: S101 - every code is in the one table
+    assert reason in REASONS  # noqa: S101 - every code is in the one table
     return Proof(commit, Verdict.INVALID, ReasonCode(reason), detail)

@@ -12,68 +12,83 @@ from datetime import datetime
 from interlock.clients.forge import ForgeClient
 from interlock.clients.git import Repository
 from interlock.errors import NotFoundError, RefusedError
+from interlock.platform import kinds
 from interlock.platform.books import Books, Entry
-from interlock.platform.books.vocabulary import NO_SERVICE, ApplicationsProven, Judged, Merged, Sealed, subject
+from interlock.platform.books.vocabulary import (
+    NO_SERVICE,
+    ApplicationsProven,
+    Checked,
+    Judged,
+    Merged,
+    Sealed,
+    subject,
+)
 from interlock.platform.delivery import seal
 from interlock.platform.delivery.gate import Gate
 from interlock.platform.delivery.history import Proof
-from interlock.platform.domain.facts import Unread
 from interlock.platform.domain.ids import CommitId, Digest, EnvironmentName, ObjectId
 from interlock.platform.domain.verdict import Verdict
+from interlock.platform.facts import change, ground, record, result, seals
 from interlock.platform.proof import capture
 
 
-def merge(
-    forge: ForgeClient, books: Books, gate: Gate, *, raw_reviews: object, raw_record: object, tickets: str
-) -> None:
+def merge(forge: ForgeClient, books: Books, gate: Gate, *, tickets: str) -> None:
     """Write the judgement down, then have the forge merge exactly the judged head.
 
-    ``raw_reviews`` and ``raw_record``: the answers of forge and ticket system behind the facts; ``tickets`` the ticket
-    system's stable address. Raises RefusedError ``gate-not-valid``; the forge's ConflictError when the head moved,
-    RefusedError when its own rules say no: then the next round judges again.
+    ``tickets``: the ticket system's stable address. Raises RefusedError ``gate-not-valid``; the forge's ConflictError
+    when the head moved, RefusedError when its own rules say no: then the next round judges again.
     """
     judgement = judgement_of(gate)
-    facts = gate.facts
-    evidence = {"reviews": capture.capture_reviews(books, facts, raw=raw_reviews)}
-    if facts.record.number is not None and facts.environment.rules.change_record and not facts.restores:
-        evidence["record"] = capture.capture_record(books, facts, raw=raw_record, source=tickets)
+    facts, kind = gate.facts, kinds.find(judgement.kind)
+    where = f"{gate.pull.repository}/pulls/{gate.pull.number}"
+    evidence = {"reviews": capture.capture_reviews(books, facts)}
+    if judgement.record is not None:
+        evidence["record"] = capture.capture_record(books, facts, source=tickets)
+    needs = kind.needs if kind is not None and not judgement.restores else ()
+    if kept := capture.capture_facts(books, facts, needs, source=where):
+        evidence["facts"] = kept
     books.write(judgement.subject, judgement, key=judgement.key, evidence=evidence)
-    owner, _, name = facts.pull.repository.partition("/")
+    owner, _, name = gate.pull.repository.partition("/")
     forge.merge(
         owner,
         name,
-        facts.pull.number,
-        head_commit_id=facts.pull.head,
-        message_title=f"{facts.pull.title} (#{facts.pull.number})",
-        message=f"Judged by the gate with the rules of {facts.estate.commit[:12]}.",
+        gate.pull.number,
+        head_commit_id=gate.pull.head,
+        message_title=f"{gate.pull.title} (#{gate.pull.number})",
+        message=f"Judged by the gate with the rules of {judgement.platform_commit[:12]}.",
     )
 
 
 def judgement_of(gate: Gate) -> Judged:
     """What is about to be merged. Raises RefusedError ``gate-not-valid``."""
-    facts = gate.facts
-    if gate.verdict is not Verdict.VALID or facts.kind is None:
+    if gate.verdict is not Verdict.VALID or gate.case.kind is None:
         raise RefusedError(
             "gate-not-valid",
-            f"the gate of {facts.pull.repository}#{facts.pull.number} is {gate.verdict.value}",
+            f"the gate of {gate.pull.repository}#{gate.pull.number} is {gate.verdict.value}",
             got=gate.description,
             todo="see the commit status interlock/gate",
         )
-    assert not isinstance(facts.change, Unread) and not isinstance(facts.result, Unread)  # noqa: S101 - else not valid
-    asked = facts.environment.rules.change_record and not facts.restores
+    facts, restores = gate.facts, gate.case.restores
+    found = facts.get(change.read)
+    asked = facts.get(ground.demand).change_record and not restores
     return Judged(
-        environment=EnvironmentName(facts.environment.name),
-        service=facts.classification.service,
-        kind=facts.kind,
-        restores=facts.restores,
-        repository=facts.pull.repository,
-        pull=facts.pull.number,
-        title=facts.pull.title,
-        base=facts.change.base,
-        head=facts.change.head,
-        result=facts.result,
-        platform_commit=facts.estate.commit,
-        record=facts.record.number if asked else None,
+        environment=EnvironmentName(gate.environment.name),
+        service=gate.case.service,
+        kind=gate.case.kind,
+        restores=restores,
+        repository=gate.pull.repository,
+        pull=gate.pull.number,
+        title=gate.pull.title,
+        base=found.base,
+        head=found.head,
+        result=facts.get(result.read),
+        platform_commit=facts.get(ground.estate).commit,
+        record=facts.get(record.named) if asked else None,
+        checks=tuple(
+            Checked(item.id, gate.versions[item.id], item.verdict, item.reason, item.detail, item.basis)
+            for item in gate.findings
+        ),
+        added=gate.added,
     )
 
 
@@ -127,7 +142,7 @@ def seal_merge(
     now: datetime,
     sign: Callable[[bytes], str],
     author: tuple[str, str] = seal.AUTHOR,
-) -> seal.Seal:
+) -> seals.Seal:
     """Build the seal of a proven merge, move ``sealed`` to it, and write it down. Returns the new tip.
 
     Raises ConflictError ``git-push-stale`` when ``sealed`` is no longer at ``previous``: read it again.
@@ -135,7 +150,7 @@ def seal_merge(
     if proof.judgement is None:
         raise RefusedError("merge-not-proven", "only a proven merge is sealed", got=proof.reason)
     judgement = proof.judgement.said
-    lines = [f"Delivery: {judgement.title}", f"Kind: {judgement.kind.value}", f"Pull request: {judgement.pull}"]
+    lines = [f"Delivery: {judgement.title}", f"Kind: {judgement.kind}", f"Pull request: {judgement.pull}"]
     lines += [f"Change record: {judgement.record}"] if judgement.record else []
     lines += [f"Rules of: {judgement.platform_commit}"]
     made = seal.build(
@@ -150,12 +165,12 @@ def seal_merge(
         author=author,
     )
     seal.push(git, made, expected_old=previous)
-    sealed = seal.Seal(made, previous, proof.commit, decision.id)
+    sealed = seals.Seal(made, previous, proof.commit, decision.id)
     record_seal(books, sealed, url=url)
     return sealed
 
 
-def record_seal(books: Books, found: seal.Seal, *, url: str) -> Entry | None:
+def record_seal(books: Books, found: seals.Seal, *, url: str) -> Entry | None:
     """The ledger's ``sealed`` for the tip of the branch: written after the push, so a crash may have left it out.
 
     None for a seal that no merge's entry decided (the first, and those of ``applications``).
@@ -182,7 +197,7 @@ def seal_applications(
     now: datetime,
     sign: Callable[[bytes], str],
     author: tuple[str, str] = seal.AUTHOR,
-) -> seal.Seal:
+) -> seals.Seal:
     """Seal the tip of an open environment whose Applications are proven (delivery/applications.py)."""
     if proof.verdict is not Verdict.VALID:
         raise RefusedError("merge-not-proven", "only proven Applications are sealed", got=proof.reason)
@@ -201,4 +216,4 @@ def seal_applications(
         author=author,
     )
     seal.push(git, made, expected_old=previous)
-    return seal.Seal(made, previous, proof.commit, decision.id)
+    return seals.Seal(made, previous, proof.commit, decision.id)

@@ -13,12 +13,12 @@ from datetime import datetime
 from interlock.clients.forge import ForgeClient, PullRequest
 from interlock.clients.git import Repository
 from interlock.errors import ConflictError, NotFoundError, RefusedError
-from interlock.platform.delivery import reverts
-from interlock.platform.delivery.history import MAIN
-from interlock.platform.domain.delivery import DeliveryKind, branch
+from interlock.platform.domain.branches import WHOLE, Branch, Purpose
 from interlock.platform.domain.ids import CommitId, ObjectId, ServiceName
 from interlock.platform.domain.image import ImageReference
-from interlock.platform.estate import layout
+from interlock.platform.estate import layout, protection
+from interlock.platform.estate.layout import MAIN
+from interlock.platform.facts import revert as reverts
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def promotion(
         f"Copies tag and digest of {source} to `{path}`, nothing else.\n"
     )
     return Prepared(
-        branch(DeliveryKind.IMAGE, service, image.tag),
+        str(Branch(Purpose.PROMOTE, service, image.tag)),
         base,
         ObjectId(git.write_tree({path: after}, base=base)),
         title,
@@ -88,7 +88,7 @@ def onboarding(git: Repository, service: ServiceName, environment: str, files: M
         raise RefusedError("onboard-nothing", f"{service} is onboarded in {environment} already")
     title = f"{service}: onboarding to {environment}"
     body = f"{len(files)} files, exactly as the golden path generates them.\n"
-    return Prepared(branch(DeliveryKind.ONBOARDING, service), base, tree, title, body, title + "\n")
+    return Prepared(str(Branch(Purpose.ONBOARD, service)), base, tree, title, body, title + "\n")
 
 
 def revert(git: Repository, service: ServiceName, environment: str, commit: CommitId) -> Prepared:
@@ -100,7 +100,7 @@ def revert(git: Repository, service: ServiceName, environment: str, commit: Comm
     title = f"{service}: revert {commit[:12]} in {environment}"
     body = f"Takes back exactly what {commit} changed:\n\n> {subject}\n"
     return Prepared(
-        branch(DeliveryKind.REVERT, service, commit[:12]), base, tree, title, body, f"{title}\n\n{commit}\n"
+        str(Branch(Purpose.REVERT, service, commit[:12])), base, tree, title, body, f"{title}\n\n{commit}\n"
     )
 
 
@@ -112,7 +112,7 @@ def restore(git: Repository, environment: str, blocked_by: CommitId, sealed: str
         f"main has a commit that cannot be proven: {blocked_by}. After this merge the tree is the one of the last "
         "seal, so nothing that runs changes.\n"
     )
-    name = branch(DeliveryKind.REVERT, ServiceName("main"), blocked_by[:12])
+    name = str(Branch(Purpose.REVERT, WHOLE, blocked_by[:12]))
     return Prepared(name, base, ObjectId(git.tree(sealed)), title, body, f"{title}\n\n{blocked_by}\n")
 
 
@@ -146,9 +146,11 @@ def open_pull(
             todo="close its pull request and delete the branch",
         )
     for pull in forge.pulls(owner, name, state="open"):
-        if pull.head_ref == prepared.branch and pull.base_ref == "main":
+        if pull.head_ref == prepared.branch and pull.base_ref == protection.MAIN:
             return pull
-    return forge.create_pull(owner, name, head=prepared.branch, base="main", title=prepared.title, body=prepared.body)
+    return forge.create_pull(
+        owner, name, head=prepared.branch, base=protection.MAIN, title=prepared.title, body=prepared.body
+    )
 
 
 def _same_effect(git: Repository, existing: str, prepared: Prepared) -> bool:

@@ -16,7 +16,7 @@ def next_merge(gates: Iterable[Gate], *, stumbled: Collection[int] = ()) -> Gate
     """
 
     def order(gate: Gate) -> tuple[bool, bool, int]:
-        number = gate.facts.pull.number
-        return not gate.facts.restores, number in stumbled, number
+        number = gate.pull.number
+        return not gate.case.restores, number in stumbled, number
 
     return min((gate for gate in gates if gate.verdict is Verdict.VALID), key=order, default=None)

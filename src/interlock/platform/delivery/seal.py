@@ -1,32 +1,19 @@
 """Seals: the signed commits on branch ``sealed`` that Argo CD follows. An unproven commit has none: the interlock.
 
-What a seal is, is said in `interlock.platform.proof.seals`; here they are made, pushed and read.
+What a seal is, is said in `interlock.platform.facts.seals`; here they are made, pushed and read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 
 from interlock.clients.git import Repository
-from interlock.errors import InputError, IntegrityError, InterlockError
+from interlock.errors import InputError
 from interlock.platform.domain.ids import CommitId, Digest
-from interlock.platform.proof import seals
-from interlock.platform.proof.seals import BRANCH as BRANCH
-from interlock.platform.proof.seals import TRAILER as TRAILER
+from interlock.platform.facts.seals import BRANCH, TRAILER
 
 AUTHOR = ("Interlock", "interlock@users.noreply.interlock.dev")
-
-
-@dataclass(frozen=True, slots=True)
-class Seal:
-    """A seal as read. ``decision`` is the trailer: a ledger entry's id, or ``genesis`` for the first."""
-
-    id: CommitId
-    previous: CommitId | None
-    merge: CommitId
-    decision: str
 
 
 def build(
@@ -57,29 +44,3 @@ def push(git: Repository, seal: CommitId, *, expected_old: CommitId) -> None:
     """Move ``sealed`` from the seal that was read to this one. Raises ConflictError ``git-push-stale`` when somebody
     moved it since, RefusedError ``git-push-refused``."""
     git.push(f"{seal}:{BRANCH}", expected_old=expected_old)
-
-
-def read(git: Repository, revision: str, certificate: str) -> Seal:
-    """The seal at ``revision``. Raises IntegrityError ``seal-invalid`` when it is not exactly one of the platform's."""
-    commit = git.commit(revision)
-    problem = seals.problem(git, commit, [certificate])
-    if problem:
-        raise IntegrityError(
-            "seal-invalid",
-            "not a seal of the platform",
-            got=" ".join(problem),
-            expected="a seal, signed with the seal key",
-            where=commit.id,
-        )
-    decision = seals.decision(commit)
-    assert decision is not None  # noqa: S101 - a seal has one
-    previous = CommitId(commit.parents[0]) if len(commit.parents) == 2 else None
-    return Seal(CommitId(commit.id), previous, CommitId(commit.parents[-1]), decision)
-
-
-def is_seal(git: Repository, revision: str, certificate: str) -> bool:
-    """Whether ``revision`` is a seal, on the branch ``sealed``."""
-    try:
-        return read(git, revision, certificate) is not None and git.is_ancestor(revision, BRANCH)
-    except InterlockError:
-        return False

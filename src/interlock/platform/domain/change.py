@@ -57,8 +57,6 @@ class Change:
     """Contents at ``base`` of the files in ``effect``."""
     after: Mapping[str, bytes] = field(default_factory=dict)
     """Contents in ``tree`` of the same files."""
-    unchanged: Mapping[str, bytes] = field(default_factory=dict)
-    """Contents in ``tree`` of further files that a rule needs (those that a golden path expects)."""
     commits: tuple[CommitFacts, ...] = ()
     """Every commit of ``merge_base..head``."""
 

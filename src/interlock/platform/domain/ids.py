@@ -18,6 +18,8 @@ Digest = NewType("Digest", str)
 """``sha256:`` and 64 lower-case hexadecimal digits."""
 RecordNumber = NewType("RecordNumber", str)
 """Number of a change record, such as CHG0030001."""
+DeliveryKind = NewType("DeliveryKind", str)
+"""What a delivery changes: the name of a folder in ``platform/kinds``."""
 CheckId = NewType("CheckId", str)
 ReasonCode = NewType("ReasonCode", str)
 """Kebab-case and stable; see docs/reference/reason-codes.md."""

@@ -7,7 +7,7 @@ import re
 from interlock.errors import InputError
 from interlock.formats import yaml
 from interlock.platform.domain.branches import WHOLE
-from interlock.platform.domain.ids import Digest
+from interlock.platform.domain.ids import Digest, ServiceName
 from interlock.platform.domain.image import ImageReference
 
 MAIN = "refs/heads/main"
@@ -20,7 +20,10 @@ ROOT = "root"
 TAKEN = frozenset({ROOT, WHOLE})
 """Names that no service may have: its Application, or its branches, would be taken for those of the whole."""
 
-_VALUES = re.compile(r"apps/[^/]+/values\.([^/]+)\.yaml")
+_APP = re.compile(r"apps/([^/]+)/(.+)", re.DOTALL)
+_APPLICATION = re.compile(r"argocd/([^/]+)\.yaml")
+_MIDDLEWARE = re.compile(r"middleware/([^/]+)/.+", re.DOTALL)
+_REGISTRY = re.compile(r"services/([^/]+)\.yaml")
 TAG = ("image", "tag")
 DIGEST = ("image", "digest")
 
@@ -42,8 +45,45 @@ def values(service: str, environment: str) -> str:
 
 def environment_of(path: str) -> str | None:
     """The environment whose values of a service stand at ``path``; None for any other file."""
-    match = _VALUES.fullmatch(path)
+    match = re.fullmatch(r"values\.([^/]+)\.yaml", in_app(path) or "")
     return match[1] if match else None
+
+
+def service_of(path: str) -> ServiceName | None:
+    """The service that a file of an env repo belongs to; None for a file of the repo itself."""
+    found = next((match for rule in (_APP, _APPLICATION, _MIDDLEWARE) if (match := rule.fullmatch(path))), None)
+    return ServiceName(found[1]) if found else None
+
+
+def application_of(path: str) -> ServiceName | None:
+    """The service whose Application stands at ``path``; None when that is no Application's place."""
+    match = _APPLICATION.fullmatch(path)
+    return ServiceName(match[1]) if match else None
+
+
+def registered_service(path: str) -> ServiceName | None:
+    """The service that a file of the platform repo registers."""
+    match = _REGISTRY.fullmatch(path)
+    return ServiceName(match[1]) if match else None
+
+
+def is_middleware(path: str) -> bool:
+    return _MIDDLEWARE.fullmatch(path) is not None
+
+
+def is_library_chart(path: str) -> bool:
+    return path.startswith("charts/")
+
+
+def in_app(path: str) -> str | None:
+    """A file of a service's own chart, relative to its folder; None for any other."""
+    match = _APP.fullmatch(path)
+    return match[2] if match else None
+
+
+def is_values(inside: str) -> bool:
+    """Whether a file of a service's chart holds values."""
+    return re.fullmatch(r"values(\.[^/]+)?\.yaml", inside) is not None
 
 
 def application(service: str) -> str:

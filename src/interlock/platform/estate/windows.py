@@ -47,6 +47,10 @@ class Window(Model, arbitrary_types_allowed=True):
             raise ValueError("a window ends after it starts, on the same day")
         return self
 
+    def __str__(self) -> str:
+        times = " to ".join(f"{time // 60:02}:{time % 60:02}" for time in (self.start, self.end))
+        return f"{', '.join(self.days)} {times} {self.zone}"
+
     def contains(self, now: datetime) -> bool:
         local = now.astimezone(self.zone)
         return _DAYS[local.weekday()] in self.days and self.start <= local.hour * 60 + local.minute < self.end

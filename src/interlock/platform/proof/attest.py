@@ -21,15 +21,8 @@ from interlock.platform.books.vocabulary import Attested, RunRead
 from interlock.platform.domain.ids import Digest
 from interlock.platform.domain.image import StatementKind
 from interlock.platform.proof import capture
-from interlock.platform.proof.statements import documents, provenance
-from interlock.platform.proof.statements.run import FinishedRun
-
-PREDICATES = {
-    StatementKind.PROVENANCE: statement.SLSA_PROVENANCE,
-    StatementKind.SBOM: statement.CYCLONEDX,
-    StatementKind.SCAN: statement.VULNERABILITIES,
-}
-"""What each kind of statement is called on the wire."""
+from interlock.platform.statements import documents, provenance
+from interlock.platform.statements.run import FinishedRun
 
 
 def attest(

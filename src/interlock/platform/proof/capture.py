@@ -6,16 +6,16 @@ beside it the raw answers of the source; ``now`` is the time of reading.
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping, Sequence
-from datetime import date, datetime
-from enum import Enum
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from interlock.errors import InputError
 from interlock.formats.signatures import Commit
-from interlock.platform.books import Books, timestamp
+from interlock.platform.books import Books
+from interlock.platform.books.plain import as_json
 from interlock.platform.books.vocabulary import (
+    JudgedFacts,
     MergeFact,
     PipelineRunFact,
     RecordFact,
@@ -25,32 +25,42 @@ from interlock.platform.books.vocabulary import (
     SyncFact,
     TaskRunFact,
 )
-from interlock.platform.checks import GateFacts
 from interlock.platform.domain.facts import Unread
 from interlock.platform.domain.ids import Digest, ObjectId
+from interlock.platform.facts import Facts, case, change, ground, pull, record, reviews, source
+from interlock.platform.facts.facts import name
+from interlock.platform.kinds import Need
 
 
-def capture_reviews(books: Books, facts: GateFacts, *, raw: object) -> Digest:
-    """The pull request, its reviews and commits as the gate knew them; ``raw`` is what the forge answered (its pull
-    request and reviews). Raises InputError ``capture-unread`` when one of them could not be read: then nothing may be
-    decided either."""
-    change, reviews, source = facts.change, facts.reviews, facts.source
-    if isinstance(change, Unread) or isinstance(reviews, Unread) or isinstance(source, Unread):
-        unread = next(item for item in (change, reviews, source) if isinstance(item, Unread))
-        raise InputError("capture-unread", "a fact that could not be read cannot be captured", got=unread)
-    read = ReviewsRead(facts.now, facts.pull, reviews, facts.approvals, change.commits, source, facts.restores)
-    where = f"{facts.pull.repository}/pulls/{facts.pull.number}"
-    return books.capture(ReviewsFact(read, as_json(raw)), where, now=facts.now)
+def capture_reviews(books: Books, facts: Facts) -> Digest:
+    """The pull request, its reviews and commits as they were judged, and what the forge answered. Raises the error of
+    one that could not be read: then nothing may be decided either."""
+    asked, given = facts.get(pull.read), facts.get(reviews.read)
+    now, restores = facts.get(ground.moment), facts.get(case.read).restores
+    commits, authors = facts.get(change.commits), facts.get(source.read)
+    read = ReviewsRead(now, asked, given.reviews, given.approvals, commits, authors, restores)
+    raw = {"pull": facts.get(pull.answer), "reviews": facts.get(reviews.answer)}
+    return books.capture(ReviewsFact(read, as_json(raw)), f"{asked.repository}/pulls/{asked.number}", now=now)
 
 
-def capture_record(books: Books, facts: GateFacts, *, raw: object, source: str) -> Digest:
-    """The change record as the gate knew it; ``raw`` is {record, approvals}: the ticket system's rows;
-    ``source`` its stable address. Raises InputError ``capture-unread``."""
-    if isinstance(facts.record.record, Unread):
-        got = facts.record.record
-        raise InputError("capture-unread", "a fact that could not be read cannot be captured", got=got)
-    body = RecordFact(RecordRead(facts.now, facts.record), as_json(raw))
-    return books.capture(body, f"{source.rstrip('/')}/{facts.record.number}", now=facts.now)
+def capture_record(books: Books, facts: Facts, *, source: str) -> Digest:
+    """The change record as it was judged, and the ticket system's rows; ``source`` is its stable address. Raises
+    InputError ``capture-unread``."""
+    found, now = facts.get(record.read), facts.get(ground.moment)
+    if isinstance(found.record, Unread):
+        raise InputError("capture-unread", "a fact that could not be read cannot be captured", got=found.record)
+    body = RecordFact(RecordRead(now, found), as_json(facts.get(record.answer)))
+    return books.capture(body, f"{source.rstrip('/')}/{found.number}", now=now)
+
+
+def capture_facts(books: Books, facts: Facts, needs: Iterable[Need], *, source: str) -> Digest | None:
+    """What the checks of its kind looked at beyond that, each fact by its name; None where that is nothing."""
+    kept = {
+        name(need.read): as_json(facts.get(need.read))
+        for need in needs
+        if need.kept == "evidence" and facts.has(need.read)
+    }
+    return books.capture(JudgedFacts(kept), source, now=facts.get(ground.moment)) if kept else None
 
 
 def capture_merge(
@@ -96,25 +106,6 @@ def capture_run(
         task = labels.get("tekton.dev/pipelineTask") or _name(item)
         digests[f"task/{task}"] = books.capture(TaskRunFact(as_json(item)), f"{source}/{_name(item)}", now=now)
     return digests
-
-
-def as_json(value: object) -> Any:
-    """``value`` with dataclasses as objects, bytes as UTF-8 text, times as RFC 3339, enums as their value."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {item.name: as_json(getattr(value, item.name)) for item in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): as_json(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [as_json(item) for item in (sorted(value) if isinstance(value, set | frozenset) else value)]
-    if isinstance(value, datetime):
-        return timestamp(value)
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, Enum):
-        return as_json(value.value)
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "surrogateescape").encode("utf-8", "backslashreplace").decode()
-    return value
 
 
 def _name(item: Mapping[str, Any]) -> str:

@@ -8,14 +8,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from interlock.platform import kinds
 from interlock.platform.books import Ledger, Report, timestamp
 from interlock.platform.books.ledger.entries import GENESIS
 from interlock.platform.books.ledger.verification import Fault
+from interlock.platform.checks.link import Link
 from interlock.platform.domain.ids import EnvironmentName, ServiceName
 from interlock.platform.domain.verdict import Basis, Finding, Verdict, overall
+from interlock.platform.facts import Facts, Sources, build, case, decision, ground, place, running, synced
+from interlock.platform.proof import back
 from interlock.platform.proof.links import LINKS
-from interlock.platform.proof.sources import Sources
-from interlock.platform.proof.walk import Walk
 
 log = logging.getLogger(__name__)
 
@@ -68,16 +70,25 @@ def trace(
     Raises NotFoundError ``environment-unknown`` or ``service-unknown`` when the estate, which could be read, has no
     such environment or service.
     """
-    walk = Walk(sources, environment, service, now=now)
+    facts, at = back.facts(sources, environment, service), now()
     try:
-        estate = walk.estate_now
+        estate = facts.get(place.estate)
     except Exception:  # told by the links, each of which reads it too
         bases: tuple[Basis, ...] = ()
     else:
         bases = estate.environment(environment).bases
         estate.service(service)
-    findings = tuple(link().examine(walk) for link in LINKS)
-    return Trace(environment, service, walk.now, findings, bases, verified(sources.books.ledger), identify(walk))
+    findings = tuple(link().examine(facts) for link in links(facts))
+    return Trace(environment, service, at, findings, bases, verified(sources.books.ledger), identify(facts))
+
+
+def links(facts: Facts) -> tuple[type[Link], ...]:
+    """Those that everything that runs has, and what the delivery's kind adds."""
+    try:
+        kind = kinds.find(facts.get(case.read).kind)
+    except Exception:  # told by the links, each of which reads it too
+        kind = None
+    return LINKS + (kind.links if kind else ())
 
 
 def verified(ledger: Ledger) -> Report:
@@ -94,18 +105,19 @@ def in_whole(verdict: Verdict, ledger: Report) -> Verdict:
     return verdict if ledger.whole or verdict is Verdict.INVALID else Verdict.UNKNOWN
 
 
-def identify(walk: Walk) -> dict[str, str]:
+def identify(facts: Facts) -> dict[str, str]:
     """The ids on the way, as far as they could be found."""
+    get = facts.get
     wanted: dict[str, Callable[[], object]] = {
-        "image": lambda: walk.image,
-        "revision": lambda: walk.revision,
-        "seal": lambda: walk.delivering.id if walk.environment.sealed else None,
-        "merge": lambda: walk.merge.id,
-        "pull": lambda: walk.decision and walk.decision.said.pull,
-        "record": lambda: walk.decision and walk.decision.said.record,
-        "run": lambda: walk.run.said.run,
-        "source": lambda: walk.run.said.commit,
-        "platformCommit": lambda: walk.estate.commit,
+        "image": lambda: get(running.image),
+        "revision": lambda: get(synced.revision),
+        "seal": lambda: get(decision.delivering).id if get(place.environment).sealed else None,
+        "merge": lambda: get(decision.merge).id,
+        "pull": lambda: (found := get(decision.read)) and found.said.pull,
+        "record": lambda: (found := get(decision.read)) and found.said.record,
+        "run": lambda: get(build.run).said.run,
+        "source": lambda: get(build.run).said.commit,
+        "platformCommit": lambda: get(ground.estate).commit,
     }
     found = {}
     for name, read in wanted.items():

@@ -11,19 +11,18 @@ from interlock.errors import NotFoundError
 from interlock.formats.signatures import Commit
 from interlock.platform.books import Recorded, Report, timestamp
 from interlock.platform.books.vocabulary import Merged, Sealed, Synced
+from interlock.platform.checks.link import Link
 from interlock.platform.domain.ids import CheckId, EnvironmentName, ReasonCode, RecordNumber, ServiceName
 from interlock.platform.domain.verdict import Basis, Evidence, Finding, Verdict, overall
+from interlock.platform.facts import Facts, Sources, decision, ground, place, synced
+from interlock.platform.proof import back
 from interlock.platform.proof.chain import finding_as_dict, identify, in_whole, report_as_dict, verified
-from interlock.platform.proof.facts import fact
-from interlock.platform.proof.link import Link
 from interlock.platform.proof.links.approvals import Approvals
 from interlock.platform.proof.links.change_record import ChangeRecordLink
 from interlock.platform.proof.links.merge import Merge
 from interlock.platform.proof.links.running_object import RunningObject
 from interlock.platform.proof.links.seal import Seal
 from interlock.platform.proof.links.sync import Sync
-from interlock.platform.proof.sources import Sources
-from interlock.platform.proof.walk import Walk
 
 _DECIDED: tuple[type[Link], ...] = (ChangeRecordLink, Approvals, Merge, Seal)
 _NOW: tuple[type[Link], ...] = (Sync, RunningObject)
@@ -86,7 +85,7 @@ def forward(sources: Sources, number: RecordNumber, *, now: Callable[[], datetim
     at = now()
     decisions = [item for item in sources.books.about(Merged, number) if item.said.record == number]
     ledger = verified(sources.books.ledger)
-    journeys = tuple(_journey(sources, item, ledger, at) for item in reversed(decisions))
+    journeys = tuple(_journey(sources, item, ledger) for item in reversed(decisions))
     pending = "" if journeys else _pending(sources, number)
     return Forward(number, at, journeys, pending, ledger)
 
@@ -100,60 +99,47 @@ def _pending(sources: Sources, number: RecordNumber) -> str:
         ) from error
 
 
-def _journey(sources: Sources, decision: Recorded[Merged], ledger: Report, at: datetime) -> Journey:
-    environment, _, service = decision.entry.subject.partition("/")
-    walk = _Delivered(sources, EnvironmentName(environment), ServiceName(service), decision, now=lambda: at)
+def _journey(sources: Sources, decided: Recorded[Merged], ledger: Report) -> Journey:
+    environment, _, service = decided.entry.subject.partition("/")
+    name, place_ = EnvironmentName(environment), ServiceName(service)
+    facts = back.facts(sources, name, place_, begin={decision.delivering: lambda facts: _delivering(facts, decided)})
     try:
-        bases = walk.environment.bases
+        bases = facts.get(place.environment).bases
     except Exception:  # told by the links, each of which reads it too
         bases = ()
-    findings = [link().examine(walk) for link in _DECIDED]
-    superseded = _superseded(walk)
-    findings += [superseded] if superseded else [link().examine(walk) for link in _NOW]
-    return Journey(walk.name, walk.service_name, tuple(findings), bases, ledger, identify(walk))
+    findings = [link().examine(facts) for link in _DECIDED]
+    superseded = _superseded(facts)
+    findings += [superseded] if superseded else [link().examine(facts) for link in _NOW]
+    return Journey(name, place_, tuple(findings), bases, ledger, identify(facts))
 
 
-class _Delivered(Walk):
-    """A walk that begins at a decision and not at what runs."""
+def _delivering(facts: Facts, decided: Recorded[Merged]) -> Commit:
+    """The commit of the tracked branch that this decision led to: the walk begins there, and not at what runs.
 
-    def __init__(
-        self,
-        sources: Sources,
-        environment: EnvironmentName,
-        service: ServiceName,
-        decided: Recorded[Merged],
-        *,
-        now: Callable[[], datetime],
-    ) -> None:
-        super().__init__(sources, environment, service, now=now)
-        self._decided = decided
-
-    @fact
-    def delivering(self) -> Commit:
-        """The commit of the tracked branch that this decision led to. Raises NotFoundError ``not-sealed``."""
-        if not self.environment.sealed:
-            return self.repository.commit(self._decided.said.merge)
-        for item in self.books.of_subject(Sealed, self.subject):
-            if item.said.decision == self._decided.id:
-                return self.repository.commit(item.said.seal)
-        raise NotFoundError(
-            "not-sealed",
-            "the ledger records no seal of this decision",
-            got=self._decided.id,
-            todo="the controller seals in its next round; `interlock status` says what holds it up",
-        )
+    Raises NotFoundError ``not-sealed``.
+    """
+    git = facts.get(place.repository)
+    if not facts.get(place.environment).sealed:
+        return git.commit(decided.said.merge)
+    for item in facts.get(ground.books).of_subject(Sealed, facts.get(place.subject)):
+        if item.said.decision == decided.id:
+            return git.commit(item.said.seal)
+    raise NotFoundError(
+        "not-sealed",
+        "the ledger records no seal of this decision",
+        got=decided.id,
+        todo="the controller seals in its next round; `interlock status` says what holds it up",
+    )
 
 
-def _superseded(walk: _Delivered) -> Finding | None:
+def _superseded(facts: Facts) -> Finding | None:
     """The finding that ends a journey whose content was replaced since; None while it is what is synced."""
     try:
-        if walk.ids(walk.delivering.id) == walk.ids(walk.revision):
+        wanted, revision = synced.ids(facts, facts.get(decision.delivering).id), facts.get(synced.revision)
+        if wanted == synced.ids(facts, revision):
             return None
-        found = [
-            item
-            for item in walk.books.of_subject(Synced, walk.subject)
-            if walk.ids(item.said.revision) == walk.ids(walk.delivering.id)
-        ]
+        captured = facts.get(ground.books).of_subject(Synced, facts.get(place.subject))
+        found = [item for item in captured if synced.ids(facts, item.said.revision) == wanted]
     except Exception:  # told by the links that are judged then
         return None
     evidence = tuple(Evidence("sync as recorded", "ledger", item.id) for item in reversed(found))
@@ -162,7 +148,7 @@ def _superseded(walk: _Delivered) -> Finding | None:
         claim="Argo CD synced it, and a later delivery has replaced it.",
         verdict=Verdict.VALID if found else Verdict.UNKNOWN,
         reason=ReasonCode("superseded" if found else "sync-not-captured"),
-        detail=f"{walk.revision[:12]} is synced now",
+        detail=f"{revision[:12]} is synced now",
         evidence=evidence,
         remedy="" if found else "restore the ledger from its backup",
     )

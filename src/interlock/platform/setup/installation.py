@@ -25,8 +25,8 @@ from interlock.platform import catalog
 from interlock.platform.domain.ids import NO_COMMIT
 from interlock.platform.estate import Keys, argocd, estate, protection
 from interlock.platform.estate.sample import ENVIRONMENTS, PEOPLE, sample
-from interlock.platform.proof.statements import provenance
 from interlock.platform.setup import accounts
+from interlock.platform.statements import provenance
 
 _EVENTS = ("push", "pull_request", "pull_request_review", "status")
 

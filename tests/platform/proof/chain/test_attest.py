@@ -16,9 +16,10 @@ from interlock.platform.books.vocabulary import Attested, RunRead
 from interlock.platform.domain.facts import Unread
 from interlock.platform.domain.image import StatementKind
 from interlock.platform.domain.verdict import Verdict
-from interlock.platform.proof import attest, images
-from interlock.platform.proof.statements import reading
-from interlock.platform.proof.statements.run import FinishedRun
+from interlock.platform.facts import image as images
+from interlock.platform.proof import attest
+from interlock.platform.statements import PREDICATES, reading
+from interlock.platform.statements.run import FinishedRun
 
 
 def attested(world: Any, run: FinishedRun, **options: Any) -> Entry:
@@ -55,7 +56,7 @@ def statements(world: Any, predicate_type: str) -> tuple[verify.Verified, ...]:
 
 
 def test_three_statements_by_the_attest_key(world: Any) -> None:
-    for predicate_type in attest.PREDICATES.values():
+    for predicate_type in PREDICATES.values():
         assert len(statements(world, predicate_type)) == 1
     (provenance,) = statements(world, statement.SLSA_PROVENANCE)
     found = reading.provenance(provenance.statement)
@@ -90,7 +91,7 @@ def test_killed_between_pushes_the_rest_follows(world: Any, kept: int) -> None:
     for item in list(recorded.values())[kept:]:
         del world.registry.manifests[item["manifest"]]
     entry = attested(world, world.run, books=fresh(world))
-    for predicate_type in attest.PREDICATES.values():
+    for predicate_type in PREDICATES.values():
         assert len(statements(world, predicate_type)) == 1
     assert {name: item["document"] for name, item in entry.body["statements"].items()} == {
         name: item["document"] for name, item in recorded.items()
@@ -156,7 +157,7 @@ def test_what_the_gate_reads_of_an_image(world: Any) -> None:
     from interlock.platform.domain.image import ImageReference
 
     reference = ImageReference(walk_image[0], "main-" + world.run.commit[:12], walk_image[1])
-    facts = images.read(
+    facts = images.fetch(
         world.registry, "integration/payments", reference, release=world.release.public, attest=world.attest.public
     )
     assert facts.tag_digest == reference.digest

@@ -9,10 +9,11 @@ import pytest
 
 from interlock.formats import yaml
 from interlock.platform.books.vocabulary import Attested, Merged, Synced
-from interlock.platform.domain.delivery import DeliveryKind
 from interlock.platform.domain.ids import EnvironmentName, ServiceName
 from interlock.platform.domain.record import RecordApprovalState
 from interlock.platform.domain.verdict import Verdict
+from interlock.platform.kinds.image import NAME as IMAGE_KIND
+from interlock.platform.kinds.onboarding import NAME as ONBOARDING
 from interlock.platform.proof.chain import Trace, trace
 
 HUB, PROD = "https://hub-cluster", "https://prod-cluster"
@@ -112,7 +113,7 @@ def test_a_short_name_is_the_branch_only_where_the_delivered_file_says_it(
     spec = application(world)["spec"]
     spec["source"]["targetRevision"] = delivered
     file = yaml.dump({"spec": {"project": "prod", **spec}})
-    world.deliver("prod", {"argocd/payments.yaml": file}, DeliveryKind.IMAGE, service=QUOTES)
+    world.deliver("prod", {"argocd/payments.yaml": file}, IMAGE_KIND, service=QUOTES)
     spec["source"]["targetRevision"] = "sealed"
     assert told(world) == found
 
@@ -182,6 +183,7 @@ def test_what_nobody_writes_ends_no_proof(world: Any, break_it: Any) -> None:
     assert {item.reason for item in found.findings if item.verdict is Verdict.UNKNOWN} <= {
         "link-failed",
         "never-synced",
+        "rollout-unobserved",
     }
 
 
@@ -368,7 +370,7 @@ def test_a_stored_verdict_is_never_believed(world: Any) -> None:
 def test_another_services_delivery_does_not_void_the_proof(world: Any) -> None:
     before = traced(world)
     files = {"apps/quotes/values.prod.yaml": "image: {}\n"}
-    revision = world.deliver("prod", files, DeliveryKind.ONBOARDING, service=QUOTES)
+    revision = world.deliver("prod", files, ONBOARDING, service=QUOTES)
     application(world)["status"]["sync"]["revision"] = revision
     after = traced(world)
     assert told(world) == {}

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from interlock.errors import RefusedError
 from interlock.formats.sigstore import dsse
 from interlock.platform.books.keys import AttestKey
-from interlock.platform.proof.statements import chains
+from interlock.platform.statements import chains
 
 STATEMENT = {"_type": "https://in-toto.io/Statement/v1", "subject": [], "predicateType": "x", "predicate": {"a": "é"}}
 

@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 
 from interlock.errors import InputError, RefusedError
-from interlock.platform.proof.statements.provenance import SLSA_TEKTON, Options, provenance, task_provenance
-from interlock.platform.proof.statements.run import FinishedRun
+from interlock.platform.statements.provenance import SLSA_TEKTON, Options, provenance, task_provenance
+from interlock.platform.statements.run import FinishedRun
 
 GOLDENS = Path(__file__).parents[5] / "shared/conformance/chains-goldens/slsa-v2alpha4"
 IMAGE = "827521c857fdcd4374f4da5442fbae2edb01e7fbae285c3ec15673d4c1daecb7"

@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from interlock.errors import InputError, IntegrityError, RefusedError
 from interlock.formats.sigstore import PrivateKey, Statement, statement
 from interlock.formats.tekton import record as records
-from interlock.platform.proof.statements import capabilities, documents, hints, reading
-from interlock.platform.proof.statements.provenance import BUILDER, Options, provenance, task_provenance
-from interlock.platform.proof.statements.run import FinishedRun
+from interlock.platform.statements import capabilities, documents, hints, reading
+from interlock.platform.statements.provenance import BUILDER, Options, provenance, task_provenance
+from interlock.platform.statements.run import FinishedRun
 
 STEP = "registry.acme.test/platform/toolbox@sha256:" + "7" * 64
 

@@ -12,6 +12,7 @@ from interlock.platform.books.vocabulary.builds import (
 from interlock.platform.books.vocabulary.decisions import (
     NO_SERVICE,
     ApplicationsProven,
+    Checked,
     Judged,
     Merged,
     Sealed,
@@ -19,6 +20,7 @@ from interlock.platform.books.vocabulary.decisions import (
     subject,
 )
 from interlock.platform.books.vocabulary.facts import (
+    JudgedFacts,
     MergeFact,
     PipelineRunFact,
     RecordFact,
@@ -56,6 +58,7 @@ ENTRIES: tuple[type[Body], ...] = (
 """Bodies of ledger entries."""
 
 FACTS: tuple[type[Body], ...] = (
+    JudgedFacts,
     MergeFact,
     PipelineRunFact,
     RecordFact,
@@ -76,7 +79,9 @@ __all__ = [
     "Body",
     "BuildRefused",
     "BuildStarted",
+    "Checked",
     "Judged",
+    "JudgedFacts",
     "MergeFact",
     "Merged",
     "PipelineRunFact",

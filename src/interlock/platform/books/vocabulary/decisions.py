@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from interlock.platform.books.vocabulary.body import Body
-from interlock.platform.domain.delivery import DeliveryKind
-from interlock.platform.domain.ids import CommitId, Digest, EnvironmentName, ObjectId, RecordNumber, ServiceName
+from interlock.platform.domain.ids import (
+    CheckId,
+    CommitId,
+    DeliveryKind,
+    Digest,
+    EnvironmentName,
+    ObjectId,
+    ReasonCode,
+    RecordNumber,
+    ServiceName,
+)
 from interlock.platform.domain.result import ResultIds
+from interlock.platform.domain.verdict import Basis, Verdict
 
 NO_SERVICE = ServiceName("-")
 """Stands for the service in a subject where a restoring revert touches none, or several."""
@@ -23,14 +33,28 @@ def subject(environment: EnvironmentName, service: ServiceName) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Checked:
+    """One check as it was judged, by the ``version`` of its rule."""
+
+    id: CheckId
+    version: int
+    verdict: Verdict
+    reason: ReasonCode
+    detail: str
+    basis: Basis
+
+
+@dataclass(frozen=True, slots=True)
 class Judged(Body):
     """A gate that was valid, for one head on one base: written down before the platform asks the forge to merge.
 
     After a crash between merge and seal it says what was meant to be merged; a commit of ``main`` without one was
-    merged by somebody else. Evidence: ``reviews``, and ``record`` where one was asked for.
+    merged by somebody else. Evidence: ``reviews``, ``record`` where one was asked for, and ``facts``.
+    Version 1 named no checks.
     """
 
     KIND: ClassVar[str] = "judged"
+    VERSION: ClassVar[int] = 2
 
     environment: EnvironmentName
     service: ServiceName | None
@@ -46,6 +70,14 @@ class Judged(Body):
     platform_commit: CommitId
     """The sealed platform commit that rules and people were read from."""
     record: RecordNumber | None = None
+    checks: tuple[Checked, ...] = ()
+    """Every check, in its order."""
+    added: tuple[CheckId, ...] = ()
+    """Those of them that the software demanded and the estate's own table did not name."""
+
+    @classmethod
+    def upcast(cls, value: Any, version: int) -> Any:
+        return {**value, "checks": [], "added": []}
 
     @property
     def subject(self) -> str:
@@ -62,10 +94,11 @@ class Judged(Body):
 class Merged(Body):
     """The decision about a merge commit, written after it was proven and before its seal, whose trailer names it.
 
-    Evidence: ``merge``, ``reviews`` and, with a record, ``record``.
+    Evidence: ``merge``, ``reviews``, with a record ``record``, and ``facts``. Version 1 knew a fixed list of kinds.
     """
 
     KIND: ClassVar[str] = "merged"
+    VERSION: ClassVar[int] = 2
 
     environment: EnvironmentName
     service: ServiceName

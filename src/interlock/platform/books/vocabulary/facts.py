@@ -106,3 +106,12 @@ class ReviewFact(Raw):
     KIND: ClassVar[str] = "review"
 
     value: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedFacts(Raw):
+    """What else the checks of a delivery looked at: fact's name -> its value as it was read."""
+
+    KIND: ClassVar[str] = "judged-facts"
+
+    value: Mapping[str, Any]

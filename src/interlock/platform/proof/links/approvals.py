@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from interlock.platform.books.vocabulary import ApprovalCaptured, ReviewFact
 from interlock.platform.checks import approvals, people
+from interlock.platform.checks.link import RESTORE, Draft, Link
 from interlock.platform.domain.pull import ReviewState
 from interlock.platform.domain.verdict import Finding
-from interlock.platform.proof import replay
-from interlock.platform.proof.link import RESTORE, Draft, Link
-from interlock.platform.proof.walk import Walk
+from interlock.platform.facts import Facts, decision, ground, place
+from interlock.platform.proof import back
 
 CHECKS = (
     approvals.ApprovalBy,
@@ -26,20 +26,20 @@ class Approvals(Link):
     id = "approvals"
     claim = "The people that the environment asks for approved exactly this head and result."
 
-    def judge(self, walk: Walk, draft: Draft) -> Finding:
-        checks = replay.decided(walk, draft, *CHECKS)
+    def look(self, facts: Facts, draft: Draft) -> Finding:
+        checks = back.decided(facts, draft, *CHECKS)
         if not checks:
-            return replay.nothing(walk, draft)
-        draft.cite("reviews as read", "evidence store", walk.evidence("reviews"))
-        contradiction = self._first_seen(walk, draft) or self._live(walk, draft)
-        return contradiction or replay.judged(walk, draft, checks, replay.people_facts(walk))
+            return back.nothing(facts, draft)
+        draft.cite("reviews as read", "evidence store", decision.evidence(facts, "reviews"))
+        contradiction = self._first_seen(facts, draft) or self._live(facts, draft)
+        return contradiction or back.judged(facts, draft, checks)
 
-    def _first_seen(self, walk: Walk, draft: Draft) -> Finding | None:
+    def _first_seen(self, facts: Facts, draft: Draft) -> Finding | None:
         """Each approval again as it was bound to its result when it was new; None when all agree."""
-        pull = walk.reviews_read.pull
-        found = walk.books.of_subject(ApprovalCaptured, f"{pull.repository}#{pull.number}")
+        pull = facts.get(decision.reviews).pull
+        found = facts.get(ground.books).of_subject(ApprovalCaptured, f"{pull.repository}#{pull.number}")
         recorded = {item.said.review: item for item in reversed(list(found))}
-        for approval in walk.reviews_read.approvals:
+        for approval in facts.get(decision.reviews).approvals:
             what = f"approval by {approval.account} when it was new"
             item = recorded.get(approval.review)
             if item is None:
@@ -49,19 +49,19 @@ class Approvals(Link):
             if review is None or item.said.approval(review) != approval:
                 return draft.invalid("capture-contradicts", f"the {what} was of something else")
             draft.cite(what, "evidence store", review)
-            read = walk.books.fact(ReviewFact, review).value
+            read = facts.get(ground.books).fact(ReviewFact, review).value
             told = tuple(read.get(name) for name in ("id", "user", "commit_id"))
             if told != (approval.review, approval.account, approval.head):
                 return draft.invalid("capture-contradicts", f"the {what} is not the review that was read")
         return None
 
-    def _live(self, walk: Walk, draft: Draft) -> Finding | None:
+    def _live(self, facts: Facts, draft: Draft) -> Finding | None:
         """A captured approval that the forge now tells differently; reviews after the merge are none of it."""
-        read = walk.reviews_read
+        read = facts.get(decision.reviews)
         owner, name = read.pull.repository.split("/")
         number = read.pull.number
-        draft.cite(f"reviews of #{number}", f"{walk.url}/pulls/{number}/reviews")
-        reviews = draft.live("the forge", lambda: walk.sources.forge().reviews(owner, name, number))
+        draft.cite(f"reviews of #{number}", f"{facts.get(place.url)}/pulls/{number}/reviews")
+        reviews = draft.live("the forge", lambda: facts.get(ground.sources).forge().reviews(owner, name, number))
         if reviews is None:
             return None
         live = {item.id: item for item in reviews}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from interlock.errors import NotFoundError
 from interlock.platform.books.vocabulary import RecordAnswered
 from interlock.platform.checks import record as checks_record
+from interlock.platform.checks.link import RESTORE, Draft, Link
 from interlock.platform.domain.record import ChangeRecord, RecordApprovalState
 from interlock.platform.domain.verdict import Finding
-from interlock.platform.proof import replay
-from interlock.platform.proof.link import RESTORE, Draft, Link
-from interlock.platform.proof.walk import Walk
+from interlock.platform.facts import Facts, decision, ground
+from interlock.platform.proof import back
 
 CHECKS = (
     checks_record.RecordNamed,
@@ -24,24 +24,23 @@ class ChangeRecordLink(Link):
     id = "change-record"
     claim = "A change record for exactly this delivery was approved and its window was open."
 
-    def judge(self, walk: Walk, draft: Draft) -> Finding:
-        checks = replay.decided(walk, draft, *CHECKS)
+    def look(self, facts: Facts, draft: Draft) -> Finding:
+        checks = back.decided(facts, draft, *CHECKS)
         if not checks:
-            return replay.nothing(walk, draft)
-        draft.cite("change record as read", "evidence store", walk.evidence("record"))
-        captured = walk.record_read
+            return back.nothing(facts, draft)
+        draft.cite("change record as read", "evidence store", decision.evidence(facts, "record"))
+        captured = facts.get(decision.record)
         # Who asked for the delivery may not approve its record: that is judged on the captured pull request.
-        draft.cite("reviews as read", "evidence store", walk.evidence("reviews"))
-        facts = replay.people_facts(walk, record=captured.record)
+        draft.cite("reviews as read", "evidence store", decision.evidence(facts, "reviews"))
         record = captured.record.record
-        contradiction = self._first_seen(walk, draft, record) or self._live(walk, draft, record)
-        return contradiction or replay.judged(walk, draft, checks, facts)
+        contradiction = self._first_seen(facts, draft, record) or self._live(facts, draft, record)
+        return contradiction or back.judged(facts, draft, checks)
 
-    def _first_seen(self, walk: Walk, draft: Draft, captured: object) -> Finding | None:
+    def _first_seen(self, facts: Facts, draft: Draft, captured: object) -> Finding | None:
         """Each approval again as it was when it was new: with the plan that was shown; None when all agree."""
         if not isinstance(captured, ChangeRecord):
             return None
-        answers = list(reversed(list(walk.books.of_subject(RecordAnswered, captured.number))))
+        answers = list(reversed(list(facts.get(ground.books).of_subject(RecordAnswered, captured.number))))
         for item in captured.approvals:
             if item.state is not RecordApprovalState.APPROVED or item.shown is None:
                 continue
@@ -55,13 +54,13 @@ class ChangeRecordLink(Link):
                 return draft.invalid("capture-contradicts", f"{item.account} was shown another plan")
         return None
 
-    def _live(self, walk: Walk, draft: Draft, captured: object) -> Finding | None:
+    def _live(self, facts: Facts, draft: Draft, captured: object) -> Finding | None:
         """What the ticket system says now; None when it agrees or does not answer."""
         if not isinstance(captured, ChangeRecord):
             return None
         number = captured.number
         draft.cite(f"change record {number}", f"change_request/{number}")
-        tickets = draft.live("the ticket system", walk.sources.tickets)
+        tickets = draft.live("the ticket system", facts.get(ground.sources).tickets)
         if tickets is None:
             return None
         try:

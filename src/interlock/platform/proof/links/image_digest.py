@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from interlock.errors import InterlockError
 from interlock.platform.checks import image
+from interlock.platform.checks.link import Draft, Link
 from interlock.platform.domain.verdict import Finding
-from interlock.platform.proof import images, replay
-from interlock.platform.proof.link import Draft, Link
-from interlock.platform.proof.walk import Walk
+from interlock.platform.facts import Facts, ground, running, synced
+from interlock.platform.facts import image as images
+from interlock.platform.proof import back
 
 CHECKS = (image.ImagePinned, image.ImageExists, image.TagUnmoved)
 
@@ -18,19 +18,15 @@ class ImageDigest(Link):
     id = "image-digest"
     claim = "What runs is the image that the delivered commit names, and the registry has it whole."
 
-    def judge(self, walk: Walk, draft: Draft) -> Finding:
-        desired, found = walk.desired, walk.image
+    def look(self, facts: Facts, draft: Draft) -> Finding:
+        desired, found = facts.get(synced.desired), facts.get(running.image)
         draft.cite("image", f"{found.repository}", found.digest)
         if desired.digest != found.digest:
             return draft.invalid("image-other-digest", f"{desired.digest or 'nothing'} is delivered, {found} runs")
-        registry, name = walk.sources.registry(), walk.image_name
+        registry, name = facts.get(ground.sources).registry(), facts.get(running.image_name)
         manifest = registry.manifest(name, found.digest).image
         for digest in images.pieces(manifest):
             draft.cite("blob", found.repository, digest)
         for digest in images.pieces(manifest):
             images.check_blob(registry, name, digest)
-        try:
-            facts = replay.image_facts(walk, walk.image_read)
-        except InterlockError as error:
-            return draft.failed(error)
-        return replay.judged(walk, draft, replay.always(walk, *CHECKS), facts)
+        return back.judged(facts, draft, back.always(facts, *CHECKS))

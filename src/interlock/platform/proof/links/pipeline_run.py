@@ -9,15 +9,15 @@ from interlock.errors import InterlockError, NotFoundError
 from interlock.platform.books import canonical
 from interlock.platform.books.vocabulary import PipelineRunFact, RunRead, TaskRunFact
 from interlock.platform.checks import image
+from interlock.platform.checks.link import Draft, Link
 from interlock.platform.domain.image import StatementKind
 from interlock.platform.domain.verdict import Basis, Finding
 from interlock.platform.estate.argocd import CI_NAMESPACE
-from interlock.platform.proof import images, replay
-from interlock.platform.proof.attest import PREDICATES
-from interlock.platform.proof.link import Draft, Link
-from interlock.platform.proof.statements import provenance
-from interlock.platform.proof.statements.run import FinishedRun
-from interlock.platform.proof.walk import Walk
+from interlock.platform.facts import Facts, build, ground, running
+from interlock.platform.facts import image as images
+from interlock.platform.proof import back
+from interlock.platform.statements import PREDICATES, provenance
+from interlock.platform.statements.run import FinishedRun
 
 TESTS = "TESTS"
 """The pipeline result that says how the tests were obtained: JSON with ``basis``."""
@@ -29,12 +29,12 @@ class PipelineRunLink(Link):
     id = "pipeline-run"
     claim = "A successful run of the golden path made this digest; the run is kept as it was read."
 
-    def judge(self, walk: Walk, draft: Draft) -> Finding:
+    def look(self, facts: Facts, draft: Draft) -> Finding:
         try:
-            entry = walk.run
+            entry = facts.get(build.run)
         except NotFoundError:
-            if not replay.demanded(walk, image.ProvenanceSigned):
-                return replay.nothing(walk, draft)
+            if not back.demanded(facts, image.ProvenanceSigned):
+                return back.nothing(facts, draft)
             raise
         draft.cite("run as recorded", "ledger", entry.id)
         for name, digest in sorted(entry.evidence.items()):
@@ -44,32 +44,32 @@ class PipelineRunLink(Link):
             return draft.invalid("capture-contradicts", "the recorded run names no evidence")
         tasks = [digest for name, digest in entry.evidence.items() if name.startswith("task/")]
         run = FinishedRun(
-            walk.books.fact(PipelineRunFact, named).value,
-            [walk.books.fact(TaskRunFact, digest).value for digest in tasks],
+            facts.get(ground.books).fact(PipelineRunFact, named).value,
+            [facts.get(ground.books).fact(TaskRunFact, digest).value for digest in tasks],
         )
-        problem = self._problem(walk, entry.said, run)
+        problem = self._problem(facts, entry.said, run)
         if problem:
             return draft.invalid(*problem, remedy="build the source again and promote the new image")
         draft.basis, tests = _tests(run)
-        return self._live(walk, draft, run) or draft.valid(f"{run.name}: {tests}")
+        return self._live(facts, draft, run) or draft.valid(f"{run.name}: {tests}")
 
-    def _problem(self, walk: Walk, recorded: RunRead, run: FinishedRun) -> tuple[str, str] | None:
+    def _problem(self, facts: Facts, recorded: RunRead, run: FinishedRun) -> tuple[str, str] | None:
         if run.uid != recorded.uid:
             return "capture-contradicts", f"recorded run {recorded.uid}, read {run.uid}"
         if not run.succeeded:
             return "run-failed", f"{run.name} did not succeed"
         made = (run.image, run.digest("IMAGE_DIGEST"))
-        if made != (walk.image.repository, walk.image.digest):
+        if made != (facts.get(running.image).repository, facts.get(running.image).digest):
             return "run-other-image", f"the run made {made[0]}@{made[1]}"
-        if not _same(walk, run):
+        if not _same(facts, run):
             return "run-contradicts-provenance", "the signed provenance is not what the captured run gives"
         return None
 
-    def _live(self, walk: Walk, draft: Draft, run: FinishedRun) -> Finding | None:
+    def _live(self, facts: Facts, draft: Draft, run: FinishedRun) -> Finding | None:
         """What the cluster says now; None when it agrees, has deleted the run, or does not answer."""
         draft.cite("PipelineRun", f"{CI_NAMESPACE}/pipelineruns/{run.name}")
         try:
-            live = draft.live("the hub", lambda: walk.pipeline_run)
+            live = draft.live("the hub", lambda: facts.get(build.pipeline_run))
         except NotFoundError:
             draft.note("the cluster has deleted the run since")
             return None
@@ -99,7 +99,7 @@ def _tests(run: FinishedRun) -> tuple[Basis, str]:
     return basis, told
 
 
-def _same(walk: Walk, run: FinishedRun) -> bool:
+def _same(facts: Facts, run: FinishedRun) -> bool:
     """Whether a signed statement of this run says what the captured run gives; True when none can be read, since the
     link ``provenance`` tells that.
 
@@ -107,18 +107,16 @@ def _same(walk: Walk, run: FinishedRun) -> bool:
     its engine, or without where nobody could vouch for that.
     """
     try:
+        registry, name = facts.get(ground.sources).registry(), facts.get(running.image_name)
+        digest, key = facts.get(running.image).digest, facts.get(images.attest_key)
         _, bundles = images.verified(
-            walk.sources.registry(),
-            walk.image_name,
-            walk.image.digest,
-            key=walk.attest_key,
-            predicate_type=PREDICATES[StatementKind.PROVENANCE],
+            registry, name, digest, key=key, predicate_type=PREDICATES[StatementKind.PROVENANCE]
         )
     except InterlockError:
         return True
     signed = [item.statement.predicate for item in bundles]
     of_run = [item for item in signed if item.get("runDetails", {}).get("metadata", {}).get("invocationId") == run.uid]
-    options = (provenance.Options(walk.estate.platform.builder, told=told) for told in (False, True))
+    options = (provenance.Options(facts.get(ground.estate).platform.builder, told=told) for told in (False, True))
     made = (canonical.encode(provenance.provenance(run, item)["predicate"]) for item in options)
     known = {canonical.encode(item) for item in of_run}
     return not of_run or any(item in known for item in made)

@@ -6,9 +6,9 @@ from interlock.formats.sigstore import Statement
 from interlock.platform.books.vocabulary import Statement as Recorded
 from interlock.platform.checks import image
 from interlock.platform.domain.image import StatementKind
+from interlock.platform.facts import Facts, build
 from interlock.platform.proof.links.statement import StatementLink
-from interlock.platform.proof.statements import reading
-from interlock.platform.proof.walk import Walk
+from interlock.platform.statements import reading
 
 
 class Provenance(StatementLink):
@@ -19,6 +19,6 @@ class Provenance(StatementLink):
     kind = StatementKind.PROVENANCE
     checks = (image.ProvenanceSigned, image.ProvenanceCheck)
 
-    def agrees(self, walk: Walk, statement: Statement, recorded: Recorded) -> str:
-        run, uid = reading.provenance(statement).run, walk.attested.said.uid
+    def agrees(self, facts: Facts, statement: Statement, recorded: Recorded) -> str:
+        run, uid = reading.provenance(statement).run, facts.get(build.attested).said.uid
         return "" if run == uid else f"it is of run {run}, the ledger recorded {uid}"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from interlock.formats.sigstore import statement
 from interlock.platform.checks import image
+from interlock.platform.checks.link import Draft, Link
 from interlock.platform.domain.verdict import Finding
-from interlock.platform.proof import images, replay
-from interlock.platform.proof.link import Draft, Link
-from interlock.platform.proof.walk import Walk
+from interlock.platform.facts import Facts, ground, running
+from interlock.platform.facts import image as images
+from interlock.platform.proof import back
 
 
 class Signature(Link):
@@ -16,19 +17,18 @@ class Signature(Link):
     id = "signature"
     claim = "The image is signed with the release key."
 
-    def judge(self, walk: Walk, draft: Draft) -> Finding:
-        registry, name = walk.sources.registry(), walk.image_name
-        draft.cite("referrers", f"{walk.image.repository}@{walk.image.digest}")
-        outcome, bundles = images.verified(
-            registry, name, walk.image.digest, key=walk.release_key, predicate_type=statement.COSIGN_SIGN
-        )
+    def look(self, facts: Facts, draft: Draft) -> Finding:
+        registry, name = facts.get(ground.sources).registry(), facts.get(running.image_name)
+        runs, key = facts.get(running.image), facts.get(images.release_key)
+        draft.cite("referrers", f"{runs.repository}@{runs.digest}")
+        outcome, bundles = images.verified(registry, name, runs.digest, key=key, predicate_type=statement.COSIGN_SIGN)
         for bundle in bundles:
             for digest in (bundle.manifest, *bundle.blobs):
-                draft.cite("signature", walk.image.repository, digest)
+                draft.cite("signature", runs.repository, digest)
         for bundle in bundles:
             for digest in bundle.blobs:
                 images.check_blob(registry, name, digest)
-        checks = replay.demanded(walk, image.ImageSigned)
+        checks = back.demanded(facts, image.ImageSigned)
         if not checks:
-            return draft.valid(outcome.detail) if bundles else replay.nothing(walk, draft)
-        return replay.judged(walk, draft, checks, replay.image_facts(walk, walk.image_read))
+            return draft.valid(outcome.detail) if bundles else back.nothing(facts, draft)
+        return back.judged(facts, draft, checks)

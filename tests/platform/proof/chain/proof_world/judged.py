@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from interlock.clients.forge import model as forge_model
 from interlock.clients.tickets import record as tickets_model
+from interlock.platform.books.plain import as_json
 from interlock.platform.books.vocabulary import ApprovalCaptured, RecordAnswered, ReviewFact
-from interlock.platform.checks import GateFacts
 from interlock.platform.domain.approval import Approval
-from interlock.platform.domain.change import Change, CommitFacts
-from interlock.platform.domain.classification import Classification
-from interlock.platform.domain.delivery import DeliveryKind
-from interlock.platform.domain.ids import CommitId, Digest, ObjectId, PersonId, ServiceName
+from interlock.platform.domain.change import CommitFacts
+from interlock.platform.domain.ids import DeliveryKind, Digest, PersonId, ServiceName
 from interlock.platform.domain.pull import PullRequest, Review, ReviewState
 from interlock.platform.domain.record import ChangeRecord, RecordApproval, RecordApprovalState, RecordFacts, RecordState
 from interlock.platform.domain.result import ResultIds, service_paths
-from interlock.platform.proof import capture
+from interlock.platform.facts import Facts, Reader, case, change, ground, source
+from interlock.platform.facts import pull as pulls
+from interlock.platform.facts import record as records
+from interlock.platform.facts import reviews as given
+from interlock.platform.facts.case import Case
 
 from .objects import PLAN
 
 if TYPE_CHECKING:
     from .world import World
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One pull request as it was judged."""
+
+    pull: PullRequest
+    result: ResultIds
+    record: RecordFacts
+    facts: Facts
 
 
 def facts(
@@ -35,7 +47,7 @@ def facts(
     service: ServiceName,
     reviewers: tuple[str, ...],
     answer: RecordApprovalState,
-) -> GateFacts:
+) -> Judged:
     repo, where = world.repositories[f"env-{environment}"], world.estate.environment(environment)
     result = ResultIds.of(repo.object_ids(tree, service_paths(service)))  # type: ignore[arg-type]
     reviewers = reviewers if where.rules.approvals else ()
@@ -51,33 +63,33 @@ def facts(
         bound = Approval(identity, account, pull.repository, pull.number, "main", pull.head, result)
         approvals.append(first_seen(world, bound, raw))
     person = CommitFacts(pull.head, "Change", 1, PersonId("dana"))
-    draft = GateFacts(
-        now=world.clock(),
-        estate=world.estate,
-        environment=where,
-        pull=pull,
-        change=Change(CommitId(base), pull.head, CommitId(base), ObjectId(tree), (), (), commits=(person,)),
-        classification=Classification(kind, service),
-        result=result,
-        reviews=tuple(reviews),
-        approvals=tuple(approvals),
-        source=(person,),
-    )
-    found = record(world, draft, answer) if where.rules.change_record else RecordFacts(None)
-    return GateFacts(**{**draft.__dict__, "record": found})
+    found = record(world, pull, answer) if where.rules.change_record else RecordFacts(None)
+    known: dict[Reader[Any], object] = {
+        ground.moment: world.clock(),
+        pulls.read: pull,
+        pulls.answer: {},
+        case.read: Case(kind, service),
+        change.commits: (person,),
+        source.read: (person,),
+        given.read: given.Given(tuple(reviews), tuple(approvals)),
+        given.answer: world.forge.given[pull.number],
+        records.read: found,
+        records.answer: {},
+    }
+    return Judged(pull, result, found, Facts(known))
 
 
 def first_seen(world: World, approval: Approval, raw: forge_model.Review) -> Approval:
     """As delivery captures a review in the round in which it is new."""
     body = ApprovalCaptured.of(approval)
-    read = world.books.capture(ReviewFact(capture.as_json(raw)), body.source, now=world.clock())
+    read = world.books.capture(ReviewFact(as_json(raw)), body.source, now=world.clock())
     world.books.write(f"{approval.repository}#{approval.number}", body, key=body.key, evidence={"review": read})
     return replace(approval, evidence=read)
 
 
-def record(world: World, facts: GateFacts, answer: RecordApprovalState) -> RecordFacts:
-    number = facts.pull.title.split()[0]
-    delivery = f"{facts.delivery.id}@{facts.pull.head}"
+def record(world: World, pull: PullRequest, answer: RecordApprovalState) -> RecordFacts:
+    number = pull.title.split()[0]
+    delivery = f"{pull.repository}#{pull.number}@{pull.head}"
     raw = {
         **PLAN,
         "correlation_id": delivery,

@@ -11,7 +11,7 @@ from interlock.formats.sigstore import PrivateKey
 from interlock.formats.tekton import record
 from interlock.platform.domain.ids import ServiceName
 from interlock.platform.domain.pull import PullRequest
-from interlock.platform.proof.statements.run import FinishedRun
+from interlock.platform.statements.run import FinishedRun
 
 from .fakes import START
 
@@ -158,7 +158,7 @@ def deployment(reference: str) -> dict[str, Any]:
         "metadata": {"name": "payments", "namespace": "payments", "generation": 2},
         "spec": {
             "selector": {"matchLabels": {"app": "payments"}},
-            "template": {"spec": {"containers": [{"name": "ace", "image": reference}]}},
+            "template": {"spec": {"containers": [{"name": "payments", "image": reference}]}},
         },
         "status": {
             "observedGeneration": 2,

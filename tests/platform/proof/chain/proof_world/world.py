@@ -20,14 +20,15 @@ from interlock.formats.sigstore import PrivateKey, referrers, statement
 from interlock.platform.books import Books, Entry, EvidenceStore, Ledger
 from interlock.platform.books.keys import AttestKey
 from interlock.platform.books.vocabulary import Body, Merged, Sealed, Synced, subject
-from interlock.platform.domain.delivery import DeliveryKind
-from interlock.platform.domain.ids import CommitId, Digest, EnvironmentName, ServiceName
+from interlock.platform.domain.ids import CommitId, DeliveryKind, Digest, EnvironmentName, ServiceName
 from interlock.platform.domain.pull import PullRequest
 from interlock.platform.domain.record import RecordApprovalState
 from interlock.platform.estate import Keys, load, sample
+from interlock.platform.facts.sources import Sources
+from interlock.platform.kinds.image import NAME as IMAGE_KIND
+from interlock.platform.kinds.onboarding import NAME as ONBOARDING
 from interlock.platform.proof import attest, capture
-from interlock.platform.proof.sources import Sources
-from interlock.platform.proof.statements import provenance
+from interlock.platform.statements import provenance
 
 from . import judged
 from .fakes import START, Clock, Cluster, Forge, Registry, Remembering, Tickets
@@ -254,7 +255,7 @@ class World:
         merge = self.commit(name, [base, head], tree, f"Merge #{number}", by=merged_by, branch="main")
         merged = forge_pull(pull, merge)
         self.forge.pulls[number] = merged
-        result = {path: item for path, item in facts.result.items if item}  # type: ignore[union-attr]
+        result = {path: item for path, item in facts.result.items if item}
         evidence = {
             "merge": capture.capture_merge(
                 self.books,
@@ -267,11 +268,9 @@ class World:
             )
         }
         if where.sealed:
-            evidence["reviews"] = capture.capture_reviews(
-                self.books, facts, raw={"pull": merged, "reviews": self.forge.given[number]}
-            )
+            evidence["reviews"] = capture.capture_reviews(self.books, facts.facts)
         if facts.record.record:
-            evidence["record"] = capture.capture_record(self.books, facts, raw={}, source="https://tickets")
+            evidence["record"] = capture.capture_record(self.books, facts.facts, source="https://tickets")
         merged_as = Merged(
             environment=EnvironmentName(environment),
             service=service,
@@ -331,10 +330,10 @@ class World:
 
     def onboard(self, environment: str) -> None:
         files = {"argocd/payments.yaml": "kind: Application\n", **values(environment, "", "")}
-        self.deliver(environment, files, DeliveryKind.ONBOARDING)
+        self.deliver(environment, files, ONBOARDING)
 
     def ship(self, environment: str, tag: str, digest: str, **options: Any) -> str:
-        revision = self.deliver(environment, values(environment, tag, digest), DeliveryKind.IMAGE, **options)
+        revision = self.deliver(environment, values(environment, tag, digest), IMAGE_KIND, **options)
         self.sync(environment, revision, tag, digest)
         return revision
 

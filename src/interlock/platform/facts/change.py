@@ -1,0 +1,81 @@
+"""What merging a pull request would do to its base, as git has it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from interlock.clients.git import FileChange as GitChange
+from interlock.clients.git import Repository
+from interlock.errors import ConflictError, InputError
+from interlock.platform.domain.change import Change, ChangeStatus, CommitFacts, FileChange
+from interlock.platform.domain.ids import CommitId, ObjectId
+from interlock.platform.facts import pull as pulls
+from interlock.platform.facts.facts import Facts
+from interlock.platform.facts.ground import estate, moment, repository
+from interlock.platform.facts.signers import Signers
+
+MAX_FILES = 200
+"""Contents are read of this many files at most; no kind changes more."""
+MAX_COMMITS = 200
+CONFLICT = "merge-conflict"
+_REGULAR = ("100644", "100755")
+_STATUS: dict[str, ChangeStatus] = {"A": "added", "D": "deleted", "M": "modified", "T": "modified"}
+
+
+def read(facts: Facts) -> Change:
+    """Raises ConflictError ``merge-conflict`` when it does not merge, InputError ``change-too-large``, git's errors.
+
+    The head is the branch's own tip: a pull request from somewhere else has no branch here and is not judged.
+    """
+    git, pull = facts.get(repository), facts.get(pulls.read)
+    base = git.resolve(f"refs/heads/{pull.base_ref}")
+    head = git.resolve(f"refs/heads/{pull.head_ref}")
+    start = git.merge_base(base, head)
+    if start is None:
+        raise ConflictError(CONFLICT, "the branch shares no history with its base")
+    tree = git.merge_tree(base, head)
+    effect = git.diff(base, tree)
+    before, after = _sides(git, effect[:MAX_FILES])
+    found = git.log(f"{base}..{head}", limit=MAX_COMMITS + 1)
+    if len(found) > MAX_COMMITS:
+        raise InputError("change-too-large", "too many commits", got=len(found), expected=f"<= {MAX_COMMITS}")
+    return Change(
+        base=CommitId(base),
+        head=CommitId(head),
+        merge_base=CommitId(start),
+        tree=ObjectId(tree),
+        proposed=_files(git.diff(start, head)),
+        effect=_files(effect),
+        before=before,
+        after=after,
+        commits=Signers(facts.get(estate)).attribute(found, at=facts.get(moment)),
+    )
+
+
+def commits(facts: Facts) -> tuple[CommitFacts, ...]:
+    """Every commit that the pull request brings, with who is shown to have made it."""
+    return facts.get(read).commits
+
+
+def contents(git: Repository, revision: str, paths: Iterable[str]) -> dict[str, bytes]:
+    """Path -> content of the regular files among ``paths``; links and submodules have none."""
+    wanted = frozenset(paths)
+    if not wanted:
+        return {}
+    entries = [item for item in git.ls_tree(revision) if item.path in wanted and item.mode in _REGULAR]
+    return {item.path: git.blob(item.id) for item in entries}
+
+
+def _files(changes: Iterable[GitChange]) -> tuple[FileChange, ...]:
+    return tuple(FileChange(item.path, _STATUS[item.status], item.old_mode, item.new_mode) for item in changes)
+
+
+def _sides(git: Repository, changes: Iterable[GitChange]) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """Contents before and after of the regular files among ``changes``."""
+    before, after = {}, {}
+    for item in changes:
+        if item.old_id is not None and item.old_mode in _REGULAR:
+            before[item.path] = git.blob(item.old_id)
+        if item.new_id is not None and item.new_mode in _REGULAR:
+            after[item.path] = git.blob(item.new_id)
+    return before, after

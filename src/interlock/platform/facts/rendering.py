@@ -1,0 +1,50 @@
+"""A service's objects before and after a delivery, rendered as Argo CD would."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from interlock.clients.git import Repository
+from interlock.formats import helm
+from interlock.platform.domain.ids import ServiceName
+from interlock.platform.domain.result import CHART
+from interlock.platform.estate import layout
+from interlock.platform.facts import change
+from interlock.platform.facts.facts import Facts
+from interlock.platform.facts.ground import environment, named, repository
+
+Objects = tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """From the base, and from the merge's result."""
+
+    before: Objects
+    after: Objects
+
+
+def read(facts: Facts) -> Rendering:
+    """Raises the errors of git, and of helm for a chart that does not render."""
+    git, found = facts.get(repository), facts.get(change.read)
+    service, where = facts.get(named), facts.get(environment).name
+    return Rendering(render(git, found.base, service, where), render(git, found.tree, service, where))
+
+
+def render(git: Repository, revision: str, service: ServiceName, environment: str) -> Objects:
+    """The objects at a commit or tree; none where the service has no chart. Raises the errors of git and helm."""
+    folders = (layout.chart(service), CHART)
+    entries = [item for folder in folders for item in git.ls_tree(revision, folder) if item.type == "blob"]
+    files = {item.path: git.blob(item.id) for item in entries if item.mode != "120000"}
+    if f"{layout.chart(service)}/Chart.yaml" not in files:
+        return ()
+    rendered = helm.render(
+        files,
+        layout.chart(service),
+        value_files=[f"values.{environment}.yaml"],
+        release_name=f"{service}-{environment}",
+        namespace=service,
+    )
+    return tuple(item.object for item in rendered)

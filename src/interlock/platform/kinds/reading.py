@@ -1,0 +1,58 @@
+"""Facts that only the kinds can tell: which kind a pull request is, and what its change record says."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+from interlock.errors import InterlockError
+from interlock.platform import kinds
+from interlock.platform.domain.delivery import Delivery
+from interlock.platform.domain.facts import Unread
+from interlock.platform.domain.ids import EnvironmentName, ServiceName
+from interlock.platform.facts import Facts, case, change, ground, pull, revert
+from interlock.platform.kinds.classify import classify
+from interlock.platform.kinds.record import Plan, diff
+
+
+def read(facts: Facts) -> case.Case:
+    """Kind and service of an open pull request."""
+    asked, where = facts.get(pull.read), facts.get(ground.environment).name
+    found = classify(kinds.KINDS, facts.get(change.read), where, asked.head_ref)
+    undone = facts.look(revert.read) if found.kind else None
+    restores = not isinstance(undone, Unread) and undone is not None and undone.restores
+    return dataclasses.replace(found, restores=restores)
+
+
+def plan(facts: Facts) -> Plan | None:
+    """What the record of this delivery says; None where it has none, or not all of it is known yet.
+
+    A record is written once: not before everything that it tells has been read.
+    """
+    found = facts.look(case.read)
+    if isinstance(found, Unread) or found.restores or not facts.get(ground.demand).change_record:
+        return None
+    kind = kinds.find(found.kind)
+    try:
+        service = facts.get(ground.service)
+        told = kind.record(facts) if kind and service else None
+    except InterlockError:
+        return None
+    if kind is None or service is None or told is None:
+        return None
+    asked = facts.get(pull.read)
+    delivery = Delivery(
+        kind.name,
+        ServiceName(service.name),
+        EnvironmentName(facts.get(ground.environment).name),
+        asked.repository,
+        asked.number,
+        asked.head,
+    )
+    return Plan(delivery, service, facts.get(pull.answer).html_url, told, diff(facts.get(change.read)))
+
+
+def expected(facts: Facts) -> Mapping[str, str]:
+    """The texts of that plan."""
+    found = facts.get(plan)
+    return found.texts() if found else {}

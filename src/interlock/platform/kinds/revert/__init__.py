@@ -1,0 +1,50 @@
+"""Kind ``revert``: takes back exactly one commit of ``main``, or restores what is sealed.
+
+The one kind that is claimed by the head branch's name and not by paths: its rule, the exact inverse, is stricter than
+any list of paths.
+"""
+
+from __future__ import annotations
+
+from interlock.platform.checks import Check, image
+from interlock.platform.checks.pull import ServiceRegistered
+from interlock.platform.domain.change import Change, FileChange
+from interlock.platform.domain.ids import DeliveryKind, ServiceName
+from interlock.platform.facts import Facts, change, ground, revert
+from interlock.platform.facts import image as images
+from interlock.platform.facts.result import paths
+from interlock.platform.kinds.kind import Kind, Need, Position
+from interlock.platform.kinds.record import Told, image_lines
+from interlock.platform.kinds.revert.checks import RevertExact, RevertKeepsWorkload
+
+NAME = DeliveryKind("revert")
+
+
+class Revert(Kind):
+    name = NAME
+    needs = (
+        Need(change.read, "git"),
+        Need(revert.read, "git"),
+        Need(images.wanted, "git"),
+        Need(images.read, "evidence"),
+    )
+
+    def claims(self, file: FileChange, change: Change, environment: str) -> bool:
+        return False
+
+    def checks(self, position: Position) -> tuple[Check, ...]:
+        if position.restores:
+            return (RevertExact(),)
+        own: tuple[Check, ...] = (ServiceRegistered(), RevertExact(), RevertKeepsWorkload())
+        return own + tuple(image.demanded(position.environment.rules, aged=False))
+
+    def paths(self, service: ServiceName, environment: str) -> tuple[str, ...]:
+        return paths(service, environment)
+
+    def record(self, facts: Facts) -> Told | None:
+        found, held = facts.get(images.read), facts.get(images.held)
+        if found is None:
+            return None
+        service, where = facts.get(ground.registered).name, facts.get(ground.environment).name
+        back = f"Revert pull request: `interlock revert {service} --env {where}` goes back to {held}."
+        return Told(found.reference.tag, str(held or "no image"), str(found.reference), image_lines(found), back)

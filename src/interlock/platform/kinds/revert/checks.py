@@ -1,0 +1,54 @@
+"""The checks of a revert: exact on trees, and never a removal."""
+
+from __future__ import annotations
+
+from interlock.platform.checks import Check
+from interlock.platform.checks.reasons import Reason, table
+from interlock.platform.domain.verdict import Finding
+from interlock.platform.facts import Facts, case, change, image, missing, revert
+
+REASONS = table(
+    {
+        "revert-not-exact": Reason(
+            "The revert is not the exact inverse of one commit of main, nor the tree that is sealed.",
+            "prepare it with `interlock revert`",
+        ),
+        "revert-removes-workload": Reason(
+            "The revert would remove the service's first release: removal is a delivery of its own.",
+            "promote a good image instead",
+        ),
+    }
+)
+
+
+class RevertExact(Check):
+    """What is taken back is one commit's change, whole, or everything since the last seal."""
+
+    id = "revert-exact"
+    claim = "The merge gives exactly the inverse of one commit of main, or exactly what is sealed."
+
+    def judge(self, facts: Facts) -> Finding:
+        found = facts.get(revert.read)
+        if found is None:
+            raise missing("the reverted commit")
+        if found.restores:
+            return self.valid("restores what is sealed")
+        tree = facts.get(change.read).tree
+        if found.expected is None:
+            return self.invalid("revert-not-exact", found.problem)
+        if found.expected != tree:
+            return self.invalid("revert-not-exact", f"tree {tree[:12]}, inverse {found.expected[:12]}")
+        return self.valid(f"inverse of {(found.commit or '')[:12]}")
+
+
+class RevertKeepsWorkload(Check):
+    """Taking back a first release would delete a workload: deletes are a removal delivery."""
+
+    id = "revert-keeps-workload"
+    claim = "The service still has an image afterwards."
+
+    def judge(self, facts: Facts) -> Finding:
+        wanted = facts.get(image.wanted)
+        if wanted is None:
+            return self.invalid("revert-removes-workload", str(facts.get(case.read).service))
+        return self.valid(str(wanted))

@@ -1,0 +1,160 @@
+"""The facts of what runs, reached by walking back: to the sync, the seal, the merge, its decision, build and source.
+
+The same readers and checks as the gate's. What was captured for the decision stands for what the gate read then; what
+git and the registry hold by content is read again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from interlock.errors import UnsupportedError
+from interlock.platform import kinds
+from interlock.platform.checks import Check
+from interlock.platform.checks.link import NOT_REQUIRED, Draft
+from interlock.platform.domain.change import CommitFacts
+from interlock.platform.domain.ids import DeliveryKind, EnvironmentName, ObjectId, ServiceName
+from interlock.platform.domain.pull import PullRequest
+from interlock.platform.domain.record import RecordFacts
+from interlock.platform.domain.result import ResultIds
+from interlock.platform.domain.verdict import Finding, Verdict
+from interlock.platform.facts import (
+    Facts,
+    Reader,
+    Sources,
+    case,
+    change,
+    decision,
+    ground,
+    image,
+    place,
+    pull,
+    record,
+    result,
+    reviews,
+    running,
+    source,
+    synced,
+)
+from interlock.platform.kinds import table
+
+DIRECT = DeliveryKind("image")
+"""Direct commits are judged by the rules of an image delivery."""
+
+
+def facts(
+    sources: Sources,
+    environment: EnvironmentName,
+    service: ServiceName,
+    *,
+    begin: Mapping[Reader[Any], Reader[Any]] | None = None,
+) -> Facts:
+    """Of one service in one environment, as everything is now; ``begin``: readers for a walk that begins elsewhere."""
+    given: dict[Reader[Any], object] = {ground.sources: sources, place.read: place.Place(environment, service)}
+    return Facts(given, {**_BACK, **(begin or {})})
+
+
+def _case(facts: Facts) -> case.Case:
+    found = facts.get(decision.known)
+    name = found.said.kind if found else DIRECT
+    kind = kinds.find(name)
+    if kind is None:
+        raise UnsupportedError(
+            "kind-unknown",
+            "it was delivered as a kind that this software does not know",
+            got=name,
+            todo="use the version of Interlock that delivered it, or a newer one",
+        )
+    service, restores = facts.get(place.read).service, facts.get(decision.restores)
+    return case.Case(name, service, brings_source=kind.brings_source, restores=restores)
+
+
+def _moment(facts: Facts) -> datetime:
+    return facts.get(decision.reviews).now
+
+
+def _merging(facts: Facts) -> datetime:
+    """The time that the forge signed."""
+    return facts.get(decision.merge).committer.when
+
+
+def _pull(facts: Facts) -> PullRequest:
+    return facts.get(decision.reviews).pull
+
+
+def _commits(facts: Facts) -> tuple[CommitFacts, ...]:
+    return facts.get(decision.reviews).commits
+
+
+def _source(facts: Facts) -> tuple[CommitFacts, ...]:
+    return facts.get(decision.reviews).source
+
+
+def _reviews(facts: Facts) -> reviews.Given:
+    read = facts.get(decision.reviews)
+    return reviews.Given(read.reviews, read.approvals)
+
+
+def _record(facts: Facts) -> RecordFacts:
+    return facts.get(decision.record).record
+
+
+def _result(facts: Facts) -> ResultIds:
+    """What the merge gave, by git."""
+    ids = synced.ids(facts, facts.get(decision.merge).id)
+    return ResultIds.of({path: ObjectId(found) if found else None for path, found in ids.items()})
+
+
+_BACK: dict[Reader[Any], Reader[Any]] = {
+    ground.estate: decision.estate,
+    ground.environment: decision.environment,
+    ground.moment: _moment,
+    ground.merging: _merging,
+    case.read: _case,
+    pull.read: _pull,
+    change.commits: _commits,
+    source.read: _source,
+    reviews.read: _reviews,
+    record.read: _record,
+    result.read: _result,
+    image.wanted: running.image,
+}
+
+
+def demanded(facts: Facts, *types: type) -> tuple[Check, ...]:
+    """The checks of these types that the rules in force demand of this delivery."""
+    facts.get(case.read)
+    return tuple(check for check in table.demanded(facts)[0] if isinstance(check, types))
+
+
+def decided(facts: Facts, draft: Draft, *types: type) -> tuple[Check, ...]:
+    """`demanded`, with the decision cited: what was captured for it is what is judged."""
+    named = facts.get(decision.name)
+    if named is not None:
+        draft.cite("decision", "ledger", named)
+    found = facts.get(decision.read)
+    if found is not None:
+        draft.cite("decision", "ledger", found.id)
+    return demanded(facts, *types)
+
+
+def always(facts: Facts, *types: type[Check]) -> tuple[Check, ...]:
+    """The checks of these types, whether or not the kind of this delivery asked for them: what runs is an image."""
+    return demanded(facts, *types) or tuple(item() for item in types)
+
+
+def nothing(facts: Facts, draft: Draft) -> Finding:
+    """The verdict of a link that the rules in force do not ask for."""
+    return draft.valid(f"{facts.get(place.read).environment} does not ask for it", reason=NOT_REQUIRED)
+
+
+def judged(facts: Facts, draft: Draft, checks: tuple[Check, ...]) -> Finding:
+    """The first finding that is not valid, or all of them as one."""
+    findings = [item.judge(facts) for item in checks]
+    worst = [item for item in findings if item.verdict is Verdict.INVALID]
+    worst += [item for item in findings if item.verdict is Verdict.UNKNOWN]
+    if worst:
+        return draft.adopt(worst[0])
+    return draft.valid("; ".join(dict.fromkeys(item.detail for item in findings if item.detail)))

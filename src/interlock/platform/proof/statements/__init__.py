@@ -1,5 +1,0 @@
-"""Statements about a build, as in-toto Statement v1 values: provenance, SBOM and scan. No I/O, no keys.
-
-:mod:`~interlock.platform.proof.statements.provenance` follows Tekton Chains' format ``slsa/v2alpha4``; type hints and
-names are Chains' (research/tekton.md 3.2), so that verifiers that know Chains read ours.
-"""

@@ -1,0 +1,99 @@
+"""Which kind a change is: each kind claims an allow-list, and what no kind claims is refused by what it is."""
+
+from __future__ import annotations
+
+import pytest
+
+from interlock.platform import kinds
+from interlock.platform.domain.change import Change, FileChange
+from interlock.platform.domain.ids import CommitId, ObjectId
+from interlock.platform.kinds.classify import REASONS, classify
+
+A, M, D = "added", "modified", "deleted"
+VALUES = "apps/payments/values.prod.yaml"
+COMMIT = CommitId("a" * 40)
+IMAGE = b'image:\n  repository: "r/payments"\n  tag: "%s"\n  digest: ""\n'
+
+
+def classified(
+    files: dict[str, str], *, environment: str = "prod", head_ref: str = "x", image: bool = True
+) -> tuple[str | None, str | None, str]:
+    """``image``: whether the image differs in the values file."""
+    changes = tuple(FileChange(path, status) for path, status in files.items())  # type: ignore[arg-type]
+    before, after = {VALUES: IMAGE % b"1"}, {VALUES: IMAGE % (b"2" if image else b"1")}
+    change = Change(COMMIT, COMMIT, COMMIT, ObjectId("f" * 40), changes, changes, before, after)
+    found = classify(kinds.KINDS, change, environment, head_ref)
+    return found.kind, found.service, found.reason
+
+
+def test_the_files_say_what_a_delivery_is() -> None:
+    assert classified({VALUES: M}) == ("image", "payments", "ok")
+    new = {"argocd/payments.yaml": A, "apps/payments/Chart.yaml": A, VALUES: A}
+    assert classified(new) == ("onboarding", "payments", "ok")
+    assert classified({**new, "charts/service/Chart.yaml": A}) == ("onboarding", "payments", "ok")
+
+
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        ({}, "nothing-changed"),
+        ({VALUES: M, "apps/quotes/values.prod.yaml": M}, "several-services"),
+        ({VALUES: M, "apps/Payments/values.prod.yaml": M}, "several-services"),
+        ({VALUES: M, "README.md": M}, "path-outside-layout"),
+        ({"argocd/sub/payments.yaml": A}, "path-outside-layout"),
+        ({"argocd/payments.yml": A}, "path-outside-layout"),
+        ({".gitattributes": A}, "path-outside-layout"),
+        ({"argocd/payments.yaml": A, VALUES: M}, "several-kinds"),
+    ],
+)
+def test_one_service_one_kind_known_places(files: dict[str, str], reason: str) -> None:
+    kind, _, got = classified(files)
+    assert kind is None and got == reason
+
+
+@pytest.mark.parametrize("alone", [True, False], ids=["alone", "beside a bump"])
+@pytest.mark.parametrize(
+    ("path", "status", "reason"),
+    [
+        ("apps/payments/Chart.yaml", M, "chart-file-altered"),
+        ("apps/payments/templates/extra.yaml", A, "chart-file-altered"),
+        ("charts/service/templates/_all.tpl", M, "library-chart-altered"),
+        ("charts/service/extra.yaml", A, "library-chart-altered"),
+        ("argocd/payments.yaml", M, "application-file-altered"),
+        ("middleware/payments/topics.yaml", A, "middleware-not-claimed"),
+        ("apps/payments/values.yaml", M, "values-not-claimed"),
+        ("apps/payments/values.test.yaml", M, "values-not-claimed"),
+        ("apps/payments/.gitattributes", A, "file-foreign"),
+        ("apps/payments/vendor", A, "file-foreign"),
+        ("apps/payments/x\u202egnp.yaml", A, "file-foreign"),
+        ('apps/payments/--"', A, "file-foreign"),
+        ("apps/payments/new\nline", A, "file-foreign"),
+        ("argocd/payments.yaml", D, "file-deleted"),
+        ("apps/payments/values.yaml", D, "file-deleted"),
+    ],
+)
+def test_what_no_kind_claims_is_refused_by_what_it_is(path: str, status: str, reason: str, alone: bool) -> None:
+    files = {path: status} if alone else {VALUES: M, path: status}
+    assert classified(files) == (None, None if alone and path.startswith("charts/") else "payments", reason)
+
+
+def test_a_values_file_whose_image_stays_is_not_an_image_delivery() -> None:
+    assert classified({VALUES: M}, image=False)[2] == "values-not-claimed"
+
+
+def test_the_platform_repo_registers_services_and_nothing_else_yet() -> None:
+    registered = classified({"services/payments.yaml": A}, environment="platform")
+    assert registered == ("onboarding", "payments", "ok")
+    for files in ({"services/payments.yaml": M}, {"people.yaml": M}, {"services/payments.yaml": A, "people.yaml": M}):
+        kind, _, reason = classified(files, environment="platform")
+        assert (kind, reason) == (None, "platform-file-altered")
+
+
+def test_a_reverts_branch_claims_the_stricter_kind() -> None:
+    assert classified({VALUES: M}, head_ref="revert/payments/0123456789ab")[0] == "revert"
+    anything = classified({"README.md": M, VALUES: D}, head_ref="revert/main/0123456789ab")
+    assert anything == ("revert", "payments", "ok")
+
+
+def test_every_refusal_says_what_to_do() -> None:
+    assert all(reason.remedy for reason in REASONS.values())
