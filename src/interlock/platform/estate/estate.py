@@ -158,6 +158,8 @@ def load_service(data: bytes, *, file: str, platform: Platform, people: People) 
         raise refuse(
             f"the image repository is not {expected}", data=data, file=file, path=("image",), got=service.image
         )
+    if service.image not in {item.image for item in service.workloads}:
+        raise refuse("none runs the service's image", data=data, file=file, path=("workloads",), got=service.image)
     for index, item in enumerate(service.workloads):
         if not item.image.startswith(f"{platform.registry}/"):
             place = ("workloads", index, "image")
