@@ -49,6 +49,14 @@ table(
             "The check met something that it was not made for. The others were judged.",
             "mend what is odd about the delivery; the controller's log has the rest",
         ),
+        "check-parameters": Reason(
+            "The estate's table gives the check parameters that it does not take.",
+            "correct checks.yaml by a platform delivery",
+        ),
+        "check-newer": Reason(
+            "The decision was judged by a newer rule than this software has: it cannot say whether that holds.",
+            "use the version of Interlock that judged it, or a newer one",
+        ),
         "check-unknown": Reason(
             "The estate's table demands a check that this version of the software does not have.",
             "run the version that has it, or take it out of checks.yaml by a platform delivery",
