@@ -36,6 +36,12 @@ def table(reasons: Mapping[str, Reason]) -> Mapping[str, Reason]:
     return reasons
 
 
+def remedy(code: str) -> str:
+    """What to do about a finding of that code; also for one of another version, which this one does not know."""
+    known = REASONS.get(code)
+    return known.remedy if known else "see the reference of the version that judged it"
+
+
 table(
     {
         OK: Reason("The claim holds.", ""),
