@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +20,6 @@ from interlock.platform.estate.platform import PLATFORM, Environment, Platform
 from interlock.platform.estate.service import Service
 from interlock.platform.estate.windows import Freeze
 
-_SERVICE = re.compile(r"services/([^/]+)\.yaml")
 KEYS = ("keys/seal.asc", "keys/forge.asc", "keys/release.pem", "keys/attest.pem")
 
 
@@ -126,9 +124,8 @@ def load(files: Mapping[str, bytes], *, commit: CommitId, people: PeopleSource |
             )
     found: dict[str, Service] = {}
     for path in sorted(files):
-        match = _SERVICE.fullmatch(path)
-        if match:
-            found[match[1]] = load_service(files[path], file=path, platform=platform, people=known)
+        if name := layout.registered_service(path):
+            found[name] = load_service(files[path], file=path, platform=platform, people=known)
     _named_apart(platform, found)
     keys = [_file(files, path).decode("utf-8", errors="replace") for path in KEYS]
     table = None
@@ -161,6 +158,8 @@ def load_service(data: bytes, *, file: str, platform: Platform, people: People) 
         raise refuse(
             f"the image repository is not {expected}", data=data, file=file, path=("image",), got=service.image
         )
+    if service.image not in {item.image for item in service.workloads}:
+        raise refuse("none runs the service's image", data=data, file=file, path=("workloads",), got=service.image)
     for index, item in enumerate(service.workloads):
         if not item.image.startswith(f"{platform.registry}/"):
             place = ("workloads", index, "image")

@@ -14,17 +14,16 @@ MAIN = "refs/heads/main"
 """What people change, by merges. Branches are meant by their full names: git and Argo CD take a tag for a short one."""
 SEALED = "refs/heads/sealed"
 """What was proven. Only the platform moves it."""
-_APP = re.compile(r"apps/([^/]+)/(.+)", re.DOTALL)
-_APPLICATION = re.compile(r"argocd/([^/]+)\.yaml")
-_MIDDLEWARE = re.compile(r"middleware/([^/]+)/.+", re.DOTALL)
-_REGISTRY = re.compile(r"services/([^/]+)\.yaml")
 
 ROOT = "root"
 """Stands for the service in the name of an environment's root Application."""
 TAKEN = frozenset({ROOT, WHOLE})
 """Names that no service may have: its Application, or its branches, would be taken for those of the whole."""
 
-_VALUES = re.compile(r"apps/[^/]+/values\.([^/]+)\.yaml")
+_APP = re.compile(r"apps/([^/]+)/(.+)", re.DOTALL)
+_APPLICATION = re.compile(r"argocd/([^/]+)\.yaml")
+_MIDDLEWARE = re.compile(r"middleware/([^/]+)/.+", re.DOTALL)
+_REGISTRY = re.compile(r"services/([^/]+)\.yaml")
 TAG = ("image", "tag")
 DIGEST = ("image", "digest")
 
@@ -42,6 +41,12 @@ def application_name(service: str, environment: str) -> str:
 def values(service: str, environment: str) -> str:
     """The one file that an image delivery changes."""
     return f"apps/{service}/values.{environment}.yaml"
+
+
+def environment_of(path: str) -> str | None:
+    """The environment whose values of a service stand at ``path``; None for any other file."""
+    match = re.fullmatch(r"values\.([^/]+)\.yaml", in_app(path) or "")
+    return match[1] if match else None
 
 
 def service_of(path: str) -> ServiceName | None:
@@ -79,12 +84,6 @@ def in_app(path: str) -> str | None:
 def is_values(inside: str) -> bool:
     """Whether a file of a service's chart holds values."""
     return re.fullmatch(r"values(\.[^/]+)?\.yaml", inside) is not None
-
-
-def environment_of(path: str) -> str | None:
-    """The environment whose values of a service stand at ``path``; None for any other file."""
-    match = _VALUES.fullmatch(path)
-    return match[1] if match else None
 
 
 def application(service: str) -> str:

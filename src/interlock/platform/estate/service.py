@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from interlock.formats import yaml
 from interlock.platform.domain import workload
@@ -51,14 +51,13 @@ class Service(Model):
     """The service's CI in the CMDB: change records must name it."""
     runs: tuple[Container, ...] | None = Field(alias="workloads", default=None, min_length=1)
 
-    @model_validator(mode="after")
-    def _named_once(self) -> Service:
-        found = [(item.kind, item.name, item.container) for item in self.workloads]
+    @field_validator("runs")
+    @classmethod
+    def _named_once(cls, value: tuple[Container, ...] | None) -> tuple[Container, ...] | None:
+        found = [(item.kind, item.name, item.container) for item in value or ()]
         if len(found) != len(set(found)):
-            raise ValueError("workloads: a container is named twice")
-        if self.image not in {item.image for item in self.workloads}:
-            raise ValueError("workloads: none runs the image of the service")
-        return self
+            raise ValueError("a container is named twice")
+        return value
 
     @property
     def workloads(self) -> tuple[Workload, ...]:
