@@ -10,10 +10,9 @@ from interlock.clients.connect import Connections
 from interlock.clients.context import Context
 from interlock.clients.forge import ForgeClient, PullRequest
 from interlock.errors import NotFoundError
+from interlock.platform.domain import branches
 from interlock.platform.estate import Environment, Estate
 from interlock.platform.facts import estates
-
-_BRANCHES = ("onboard", "bump", "promote", "revert")
 
 
 class Session:
@@ -32,9 +31,8 @@ class Session:
         """The newest open delivery of ``service`` into ``environment``. Raises NotFoundError ``delivery-unknown``."""
         owner, _, name = estate.repository(environment).partition("/")
         for pull in sorted(forge.pulls(owner, name), key=lambda item: -item.number):
-            kind, _, rest = pull.head_ref.partition("/")
-            # A restoring revert takes back what is no single service's: its branch is revert/main/<commit>.
-            if kind in _BRANCHES and rest.split("/")[0] in (service, "main"):
+            branch = branches.parse(pull.head_ref)
+            if branch and branch.service in (service, branches.WHOLE):
                 return pull
         raise NotFoundError(
             "delivery-unknown",

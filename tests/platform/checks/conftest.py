@@ -70,6 +70,10 @@ class Known:
     revert: RevertFacts | Unread | None = None
 
     def facts(self) -> Facts:
+        return Facts(self.given())
+
+    def given(self) -> dict[Reader[Any], object]:
+        """Values by their readers."""
         restores = isinstance(self.revert, RevertFacts) and self.case.kind == REVERT_KIND and self.revert.restores
         reviews = self.reviews if isinstance(self.reviews, Unread) else given.Given(self.reviews, self.approvals)
         wanted = self.image.reference if isinstance(self.image, ImageFacts) else self.image
@@ -93,7 +97,7 @@ class Known:
         optional = {
             rendering.read: self.rendering, onboarding.read: self.onboarding, health.promoted: self.previous
         }  # fmt: skip
-        return Facts({**known, **{reader: value for reader, value in optional.items() if value is not None}})
+        return {**known, **{reader: value for reader, value in optional.items() if value is not None}}
 
 
 def evaluate(known: Known) -> tuple[Finding, ...]:

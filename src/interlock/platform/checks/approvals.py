@@ -65,6 +65,9 @@ class Question:
     source_authors: frozenset[PersonId]
     machines: frozenset[str]
     """Accounts that are no people, case-folded."""
+    owners: frozenset[PersonId] = frozenset()
+    """Of every service that the delivery touches."""
+    platform_team: TeamId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +178,17 @@ def _meets(who: str, person: Person, question: Question) -> bool:
     match who:
         case "service-owner":
             return person.id == question.owner
+        case "owners-touched":
+            return person.id in question.owners
+        case "data-owner":
+            # Who owns a service owns its data, until registrations name somebody else.
+            return person.id == question.owner
         case "platform-reviewer":
             return Role.PLATFORM_REVIEWER in person.roles
+        case "change-manager":
+            return Role.CHANGE_MANAGER in person.roles
+        case "platform-team":
+            return question.platform_team in person.teams
         case "other-team":
             return bool(person.teams) and not person.teams & question.teams
         case "anyone":
@@ -199,6 +211,8 @@ def question(facts: Facts) -> Question:
         people=people,
         now=facts.get(ground.merging),
         owner=PersonId(service.owner) if service else None,
+        owners=frozenset({PersonId(service.owner)} if service else ()),
+        platform_team=TeamId(team) if (team := facts.get(ground.estate).platform.platform.team) else None,
         teams=frozenset(teams | ({TeamId(service.team)} if service else set())),
         initiators=initiators,
         source_authors=checks_people.source_authors(facts),
@@ -209,7 +223,7 @@ def question(facts: Facts) -> Question:
 def requirements(facts: Facts) -> tuple[Requirement, ...]:
     """What the environment asks for. A revert that restores what is sealed changes nothing that runs and may touch no
     service at all: it needs as many people, whoever they are."""
-    asked = facts.get(ground.environment).rules.approvals
+    asked = facts.get(ground.demand).approvals
     if not facts.get(case.read).restores:
         return asked
     return (Requirement(who="anyone", count=min(10, sum(item.count for item in asked))),) if asked else ()

@@ -126,7 +126,7 @@ class WindowOpen(Check):
     claim = "A change window of the environment is open."
 
     def judge(self, facts: Facts) -> Finding:
-        windows = facts.get(ground.environment).windows
+        windows = facts.get(ground.demand).windows
         if not windows:
             return self.valid("always open")
         if facts.get(case.read).restores:

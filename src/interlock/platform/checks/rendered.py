@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from interlock.platform.checks.check import Check
 from interlock.platform.checks.reasons import PUSH, Reason, table
+from interlock.platform.domain import workload
 from interlock.platform.domain.facts import Unread
 from interlock.platform.domain.verdict import Finding
-from interlock.platform.facts import Facts, image
+from interlock.platform.domain.workload import Object, Path
+from interlock.platform.estate import Service
+from interlock.platform.facts import Facts, ground, image
 from interlock.platform.facts import rendering as renderings
 from interlock.platform.facts.facts import missing
 from interlock.platform.facts.rendering import Objects
@@ -25,7 +28,7 @@ REASONS = table(
 )
 
 Key = tuple[str, str, str, str]
-Path = tuple[str | int, ...]
+ByKey = Mapping[Key, Object]
 
 VERSION_LABEL = "app.kubernetes.io/version"
 FIRST_RELEASE = frozenset({"Deployment", "Service", "PodDisruptionBudget", "HorizontalPodAutoscaler", "NetworkPolicy"})
@@ -33,7 +36,11 @@ FIRST_RELEASE = frozenset({"Deployment", "Service", "PodDisruptionBudget", "Hori
 
 
 class RenderedDiff(Check):
-    """Differences other than these are a change of configuration or chart, whoever asked for an image."""
+    """Differences other than these are a change of configuration or chart, whoever asked for an image.
+
+    Images are seen wherever an object names one. Those of the service become the wanted one, every one of them; any
+    other stays what it is. A first release may bring the images that the service's registration names.
+    """
 
     id = "image-rendered-diff"
     claim = "The rendered objects differ only in container image and version label; a first release adds its workload."
@@ -46,25 +53,36 @@ class RenderedDiff(Check):
             return self.invalid("render-failed", rendering.detail) if fault else self.unread(rendering)
         if wanted is None:
             raise missing("image")
-        reference = str(wanted)
         before, after = _by_key(rendering.before), _by_key(rendering.after)
-        gone = sorted(before.keys() - after.keys())
-        added = sorted(after.keys() - before.keys())
-        first = not any(True for item in before.values() for _ in images(item))
+        gone, added = sorted(before.keys() - after.keys()), sorted(after.keys() - before.keys())
+        first = not any(True for item in before.values() for _ in workload.images(item))
         if gone or (added and not first):
             return self.invalid("rendered-diff-other", f"{'removed' if gone else 'added'}: {_name((gone or added)[0])}")
         if odd := [key for key in added if key[1] not in FIRST_RELEASE]:
             return self.invalid("rendered-diff-other", f"added: {_name(odd[0])}")
         for key in sorted(before.keys() & after.keys()):
+            places = {path for path, _ in workload.images(after[key])}
             for path, _, _ in differences(before[key], after[key]):
-                if not _allowed(path):
+                if path not in places and not _label(path):
                     return self.invalid("rendered-diff-other", f"{_name(key)}: {'.'.join(map(str, path))}")
-        found = [(key, value) for key, item in after.items() for value in images(item)]
-        if not found:
-            return self.invalid("rendered-nothing", reference)
-        if wrong := [f"{_name(key)} runs {value}" for key, value in found if value != reference]:
-            return self.invalid("rendered-diff-other", f"{wrong[0]}, expected {reference}")
-        return self.valid(f"{len(added)} added" if first else reference)
+        return self._images(facts.get(ground.registered), str(wanted), before, after) or self.valid(
+            f"{len(added)} added" if first else str(wanted)
+        )
+
+    def _images(self, service: Service, wanted: str, before: ByKey, after: ByKey) -> Finding | None:
+        """The finding over images that are not what they may be; None when each is."""
+        named = {item.image for item in service.workloads} - {service.image}
+        found = False
+        for key, item in after.items():
+            held = dict(workload.images(before.get(key, {})))
+            for path, value in workload.images(item):
+                if value == wanted:
+                    found = True
+                elif not (held.get(path) == value and not _of(value, {service.image})) and not (
+                    key not in before and _of(value, named)
+                ):
+                    return self.invalid("rendered-diff-other", f"{_name(key)} runs {value}, expected {wanted}")
+        return None if found else self.invalid("rendered-nothing", wanted)
 
 
 def differences(before: Any, after: Any, path: Path = ()) -> Iterator[tuple[Path, Any, Any]]:
@@ -79,34 +97,19 @@ def differences(before: Any, after: Any, path: Path = ()) -> Iterator[tuple[Path
         yield path, before, after
 
 
-def images(item: Mapping[str, Any]) -> Iterator[str]:
-    """Every container image in an object, init containers included, whatever its kind."""
-    for path, value in _leaves(item):
-        if len(path) >= 3 and path[-1] == "image" and path[-3] in ("containers", "initContainers"):
-            yield str(value)
+def _of(image: str, repositories: Collection[str]) -> bool:
+    """Whether an image is of one of these repositories."""
+    return any(image.startswith((f"{name}:", f"{name}@")) or image == name for name in repositories)
 
 
-def _leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _leaves(item, (*path, key))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _leaves(item, (*path, index))
-    else:
-        yield path, value
-
-
-def _allowed(path: Path) -> bool:
+def _label(path: Path) -> bool:
     match path:
         case ("metadata", "labels", label) | ("spec", "template", "metadata", "labels", label):
             return label == VERSION_LABEL
-        case ("spec", "template", "spec", "containers" | "initContainers", int(), "image"):
-            return True
     return False
 
 
-def _by_key(objects: Objects) -> dict[Key, Mapping[str, Any]]:
+def _by_key(objects: Objects) -> ByKey:
     """Later objects of the same name win, as Argo CD takes them: a repeated one is seen as what it becomes."""
     found: dict[Key, Mapping[str, Any]] = {}
     for item in objects:

@@ -8,16 +8,10 @@ from collections.abc import Callable, Sequence
 from interlock.clients.forge import PullRequest
 from interlock.errors import InterlockError
 from interlock.platform.controller.world import World
+from interlock.platform.domain import branches
 from interlock.platform.estate import Environment, Estate, layout
 
 log = logging.getLogger(__name__)
-
-
-def source(head_ref: str) -> tuple[str, str] | None:
-    """(service, short commit) of a branch ``bump/<service>/main-<commit>``; None for any other branch."""
-    kind, _, rest = head_ref.partition("/")
-    service, _, tag = rest.partition("/")
-    return (service, tag.removeprefix("main-")) if kind == "bump" and tag.startswith("main-") else None
 
 
 def overtaken(
@@ -28,7 +22,11 @@ def overtaken(
     ``current``: the short commit that a service has now, or "". ``older(service, a, b)``: whether commit ``a`` is an
     ancestor of ``b``, and not ``b`` itself.
     """
-    found = [(pull, named) for pull in pulls if (named := source(pull.head_ref)) is not None]
+    found = [
+        (pull, (branch.service, branch.source))
+        for pull in pulls
+        if (branch := branches.parse(pull.head_ref)) and branch.source
+    ]
     closing = []
     for pull, (service, commit) in found:
         others = [other for _, (name, other) in found if name == service and other != commit]
@@ -49,7 +47,7 @@ def close_overtaken(
 
     def current(service: str) -> str:
         try:
-            data = git.read("refs/heads/main", layout.values(service, environment.name))
+            data = git.read(layout.MAIN, layout.values(service, environment.name))
             tag = layout.image_in(data, file=service).tag if data else ""
         except InterlockError:
             return ""

@@ -70,7 +70,7 @@ def judgement_of(gate: Gate) -> Judged:
         )
     facts, restores = gate.facts, gate.case.restores
     found = facts.get(change.read)
-    asked = gate.environment.rules.change_record and not restores
+    asked = facts.get(ground.demand).change_record and not restores
     return Judged(
         environment=EnvironmentName(gate.environment.name),
         service=gate.case.service,

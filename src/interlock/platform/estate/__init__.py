@@ -1,9 +1,9 @@
-"""The estate: ``platform.yaml``, ``people.yaml``, the registered services, and the layout of env repos.
+"""The estate: ``platform.yaml``, ``people.yaml``, ``checks.yaml``, registered services, and the layout of env repos.
 
 Public interface::
 
     estate = load(files, commit=sealed_commit)          # files of the platform repo, path -> bytes
-    estate.environment("prod").rules.approvals
+    rules.of(estate.environment("prod"), "image")       # what a kind of delivery must have there
     protection.required(estate)                         # what the forge must enforce
     sample.sample(...)                                  # the files that `interlock platform init` writes
     layout.set_image(data, tag, digest, file=path)      # the edit that an image delivery is
@@ -11,6 +11,7 @@ Public interface::
 Files are strict: unknown fields, duplicate keys and contradictions are errors with file:line:column.
 """
 
+from interlock.platform.estate.check_table import CheckEntry, CheckTable
 from interlock.platform.estate.estate import Estate, Keys, belongs, load, load_service
 from interlock.platform.estate.people import FileSource, PeopleSource
 from interlock.platform.estate.platform import PLATFORM, Environment, Platform, Requirement, Rules
@@ -19,6 +20,8 @@ from interlock.platform.estate.service import Service
 
 __all__ = [
     "PLATFORM",
+    "CheckEntry",
+    "CheckTable",
     "Environment",
     "Estate",
     "FileSource",

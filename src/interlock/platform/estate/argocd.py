@@ -18,8 +18,8 @@ from typing import Any
 
 from interlock.formats import yaml
 from interlock.formats.signatures import openpgp
+from interlock.platform.estate import layout
 from interlock.platform.estate.platform import PLATFORM, Environment, Platform
-from interlock.platform.estate.protection import SEALED
 
 NAMESPACE = "argocd"
 CI_NAMESPACE = "ci"
@@ -43,19 +43,16 @@ def files(platform: Platform, *, seal_key_ids: Sequence[str], seal_certificate: 
             destinations=[{"server": hub, "namespace": name} for name in (NAMESPACE, CI_NAMESPACE)],
             integrity=_integrity(platform, seal_key_ids),
         ),
-        "argocd/root-platform.yaml": application(
-            "root-platform", f"{url}/{own.repository}", "argocd", hub, namespace=NAMESPACE
-        ),
         "argocd/catalog.yaml": application(
             "catalog", f"{url}/{own.repository}", "catalog", hub, namespace=CI_NAMESPACE, recurse=True
         ),
     }
-    for item in platform.environments:
-        repository = f"{url}/{item.repository}"
+    for item in (platform.itself, *platform.environments):
+        root, repository = layout.application_name(layout.ROOT, item.name), f"{url}/{item.repository}"
+        found[layout.application(root)] = application(root, repository, "argocd", hub, namespace=NAMESPACE)
+        if item.name == PLATFORM:
+            continue
         found[f"argocd/project-{item.name}.yaml"] = _environment_project(platform, item, repository, seal_key_ids)
-        found[f"argocd/root-{item.name}.yaml"] = application(
-            f"root-{item.name}", repository, "argocd", hub, namespace=NAMESPACE
-        )
     return {path: yaml.dump(value).encode() for path, value in sorted(found.items())}
 
 
@@ -131,7 +128,7 @@ def application(
     name: str, repository: str, path: str, cluster: str, *, namespace: str, recurse: bool = False
 ) -> dict[str, Any]:
     """A root Application: project ``platform``, branch ``sealed``, heals, never prunes (removal is a delivery)."""
-    source: dict[str, Any] = {"repoURL": repository, "targetRevision": f"refs/heads/{SEALED}", "path": path}
+    source: dict[str, Any] = {"repoURL": repository, "targetRevision": layout.SEALED, "path": path}
     if recurse:
         source["directory"] = {"recurse": True}
     return {

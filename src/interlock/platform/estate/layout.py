@@ -1,4 +1,4 @@
-"""Where things stand in an env repo (design section 5), and the edit that an image delivery is."""
+"""Names and places of an estate's repositories (design section 5), and the edit that an image delivery is."""
 
 from __future__ import annotations
 
@@ -6,13 +6,20 @@ import re
 
 from interlock.errors import InputError
 from interlock.formats import yaml
+from interlock.platform.domain.branches import WHOLE
 from interlock.platform.domain.ids import Digest, ServiceName
 from interlock.platform.domain.image import ImageReference
 
 MAIN = "refs/heads/main"
-"""What is merged, by its full name: a short one may be a tag."""
+"""What people change, by merges. Branches are meant by their full names: git and Argo CD take a tag for a short one."""
 SEALED = "refs/heads/sealed"
-"""What is proven."""
+"""What was proven. Only the platform moves it."""
+
+ROOT = "root"
+"""Stands for the service in the name of an environment's root Application."""
+TAKEN = frozenset({ROOT, WHOLE})
+"""Names that no service may have: its Application, or its branches, would be taken for those of the whole."""
+
 _APP = re.compile(r"apps/([^/]+)/(.+)", re.DOTALL)
 _APPLICATION = re.compile(r"argocd/([^/]+)\.yaml")
 _MIDDLEWARE = re.compile(r"middleware/([^/]+)/.+", re.DOTALL)
@@ -21,9 +28,25 @@ TAG = ("image", "tag")
 DIGEST = ("image", "digest")
 
 
+def short(ref: str) -> str:
+    """The short name of a branch: what a forge calls it."""
+    return ref.removeprefix("refs/heads/")
+
+
+def application_name(service: str, environment: str) -> str:
+    """The Application of a service in an environment, as the hub's Argo CD has it."""
+    return f"{service}-{environment}"
+
+
 def values(service: str, environment: str) -> str:
     """The one file that an image delivery changes."""
     return f"apps/{service}/values.{environment}.yaml"
+
+
+def environment_of(path: str) -> str | None:
+    """The environment whose values of a service stand at ``path``; None for any other file."""
+    match = re.fullmatch(r"values\.([^/]+)\.yaml", in_app(path) or "")
+    return match[1] if match else None
 
 
 def service_of(path: str) -> ServiceName | None:
@@ -64,12 +87,8 @@ def is_values(inside: str) -> bool:
 
 
 def application(service: str) -> str:
+    """The file of an env repo that holds the service's Application."""
     return f"argocd/{service}.yaml"
-
-
-def application_name(service: str, environment: str) -> str:
-    """The Application of a service in an environment; also its Helm release."""
-    return f"{service}-{environment}"
 
 
 def chart(service: str) -> str:

@@ -16,7 +16,7 @@ API_VERSION = "interlock.dev/v1alpha1"
 
 
 class Model(BaseModel):
-    """Unknown fields are refused; names in files are camelCase where they have several words."""
+    """Unknown fields are refused; files have them in camelCase alone."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
@@ -71,7 +71,7 @@ def parse(model: type[M], data: bytes | str, *, file: str) -> M:
             "estate-invalid", "a mapping is needed", got=type(document.value).__name__, where=document.where()
         )
     try:
-        return model.model_validate(document.value)
+        return model.model_validate(document.value, by_alias=True, by_name=False)
     except ValidationError as error:
         # A misspelt field is also a missing one: the unknown name is what helps.
         every = error.errors()

@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints, model_validator
 from interlock.platform.domain.ids import EnvironmentName
 from interlock.platform.domain.record import RecordState
 from interlock.platform.domain.verdict import Basis
+from interlock.platform.estate import layout
 from interlock.platform.estate.model import Duration, ImageRepository, Label, Model, PersonKey, Text
 from interlock.platform.estate.windows import Freeze, Window
 
@@ -16,11 +17,33 @@ PLATFORM = EnvironmentName("platform")
 """The platform repo is delivered like an environment of this name."""
 
 
+Who = Literal[
+    "platform-reviewer",
+    "platform-team",
+    "service-owner",
+    "owners-touched",
+    "data-owner",
+    "other-team",
+    "change-manager",
+    "anyone",
+]
+
+
 class Requirement(Model):
     """Approvals that a delivery needs. Each person counts once in a delivery, for one requirement."""
 
-    who: Literal["platform-reviewer", "service-owner", "other-team", "anyone"]
+    who: Who
     count: int = Field(default=1, ge=1, le=10)
+
+
+class KindRules(Model):
+    """What one kind of delivery asks beyond its environment (estate/rules.py); None: what the environment asks."""
+
+    approvals: tuple[Requirement, ...] | None = None
+    change_record: bool | None = Field(alias="changeRecord", default=None)
+    windows: tuple[Window, ...] | None = None
+    freezes: bool | None = None
+    """Whether the estate's freezes stop it."""
 
 
 class Rules(Model):
@@ -36,6 +59,8 @@ class Rules(Model):
     healthy_before: bool = Field(alias="healthyBefore", default=True)
     """The digest must be Synced and Healthy in the previous environment."""
     scan_max_age: Duration | None = Field(alias="scanMaxAge", default=None)
+    kinds: dict[str, KindRules] = Field(default_factory=dict)
+    """By kind of delivery; at least as strict as the rest."""
 
 
 class Environment(Model):
@@ -57,12 +82,12 @@ class Environment(Model):
     @property
     def branch(self) -> str:
         """Short name of what Applications track."""
-        return "sealed" if self.sealed else "main"
+        return layout.short(self.ref)
 
     @property
     def ref(self) -> str:
         """Its full name, which Applications track."""
-        return f"refs/heads/{self.branch}"
+        return layout.SEALED if self.sealed else layout.MAIN
 
 
 class PlatformRepository(Model):
@@ -71,6 +96,8 @@ class PlatformRepository(Model):
     repository: Label = "platform"
     cluster: Annotated[str, StringConstraints(pattern=r"^https://[a-z0-9.-]+(:[0-9]+)?$")] = "https://hub-cluster"
     rules: Rules
+    team: Label | None = None
+    """The team that requirement ``platform-team`` asks."""
 
 
 class Team(Model):
@@ -153,6 +180,15 @@ class Platform(Model):
     tickets: Tickets
     accounts: Accounts = Accounts()
 
+    @property
+    def itself(self) -> Environment:
+        """The platform repo as the environment that it is delivered like."""
+        own = self.platform
+        every = tuple(dict.fromkeys(basis for item in self.environments for basis in item.bases))
+        return Environment(
+            name=PLATFORM, repository=own.repository, cluster=own.cluster, sealed=True, bases=every, rules=own.rules
+        )
+
     @model_validator(mode="after")
     def _unique(self) -> Platform:
         for what, found in (
@@ -165,6 +201,8 @@ class Platform(Model):
             twice = {item for item in found if found.count(item) > 1}
             if twice:
                 raise ValueError(f"{what} {', '.join(sorted(twice))} appears twice")
+        if self.platform.team not in {None, *(item.id for item in self.teams)}:
+            raise ValueError(f"platform: team {self.platform.team} is none of `teams`")
         known = {item.name for item in self.environments}
         if PLATFORM in known:
             raise ValueError("environment `platform` is the platform repo's own name")

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from interlock.platform.estate import layout
 from interlock.platform.estate.estate import Estate
 from interlock.platform.estate.platform import Environment
 
 GATE_STATUS = "interlock/gate"
 """Context of the commit status that the gate sets and every protected ``main`` requires."""
-SEALED = "sealed"
-MAIN = "main"
+SEALED = layout.short(layout.SEALED)
+MAIN = layout.short(layout.MAIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,7 @@ def app_rules() -> tuple[BranchRules, ...]:
 def required(estate: Estate) -> dict[str, tuple[BranchRules, ...]]:
     """Repository (``owner/name``) -> its branch rules, for the platform repo, every env repo and every app repo."""
     rules = {}
-    for name in ("platform", *(item.name for item in estate.platform.environments)):
-        environment = estate.environment(name)
+    for environment in (estate.platform.itself, *estate.platform.environments):
         rules[estate.repository(environment)] = environment_rules(estate, environment)
     for service in estate.services.values():
         rules[f"{estate.platform.organisation}/{service.repository}"] = app_rules()

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from interlock.errors import InputError, IntegrityError, NotFoundError
 from interlock.formats.signatures import Commit
 from interlock.platform.books import Recorded
-from interlock.platform.books.vocabulary import Merged, RecordFact, RecordRead, ReviewsFact, ReviewsRead
+from interlock.platform.books.vocabulary import Judged, Merged, RecordFact, RecordRead, ReviewsFact, ReviewsRead
 from interlock.platform.domain.ids import Digest
 from interlock.platform.estate import Environment, Estate
 from interlock.platform.facts import estates, ground, place, seals, synced
@@ -105,6 +105,22 @@ def read(facts: Facts) -> Recorded[Merged] | None:
             todo="find out who moved the seal here; if it was made for this, the seal key is compromised",
         )
     return books.read(Merged, entry)
+
+
+def judgement(facts: Facts) -> Recorded[Judged] | None:
+    """The gate's judgement of the head that the decision merged; None where none is recorded, or no decision is.
+
+    Raises UnsupportedError ``schema-unknown`` for one that this software cannot read.
+    """
+    decided = facts.get(known)
+    if decided is None:
+        return None
+    said = decided.said
+    for item in facts.get(ground.books).about(Judged, said.head):
+        found = item.said
+        if (found.pull, found.head, found.platform_commit) == (said.pull, said.head, said.platform_commit):
+            return item
+    return None
 
 
 def known(facts: Facts) -> Recorded[Merged] | None:

@@ -6,8 +6,9 @@ from datetime import datetime
 
 from interlock.clients.git import Repository
 from interlock.platform.books import Books
+from interlock.platform.domain.facts import Unread
 from interlock.platform.domain.ids import ServiceName
-from interlock.platform.estate import Environment, Estate, Service
+from interlock.platform.estate import Environment, Estate, Service, rules
 from interlock.platform.facts import case
 from interlock.platform.facts.facts import Facts, missing
 from interlock.platform.facts.sources import Sources
@@ -63,6 +64,13 @@ def named(facts: Facts) -> ServiceName:
     if found is None:
         raise missing("service")
     return found
+
+
+def demand(facts: Facts) -> rules.Demand:
+    """What the rules in force ask of the delivery's kind there."""
+    found = facts.look(case.read)
+    kind = None if isinstance(found, Unread) else found.kind
+    return rules.of(facts.get(environment), kind or "")
 
 
 def repository(facts: Facts) -> Repository:

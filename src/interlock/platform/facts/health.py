@@ -7,6 +7,7 @@ from typing import Any
 
 from interlock.clients.git import Repository
 from interlock.errors import NotFoundError
+from interlock.platform.domain import health as healths
 from interlock.platform.domain.health import ApplicationFacts
 from interlock.platform.domain.ids import NO_COMMIT, CommitId, Digest
 from interlock.platform.domain.image import ImageReference
@@ -15,7 +16,7 @@ from interlock.platform.estate import Environment, layout
 from interlock.platform.estate.argocd import NAMESPACE
 from interlock.platform.facts import image, running, seals
 from interlock.platform.facts.facts import Facts, missing
-from interlock.platform.facts.ground import environment, estate, named, sources
+from interlock.platform.facts.ground import environment, estate, named, registered, sources
 
 
 def before(facts: Facts) -> Environment:
@@ -46,7 +47,7 @@ def read(facts: Facts) -> ApplicationFacts | None:
             raise
         return None
     git = sources_.mirror(where.repository)
-    basis = running.basis(sources_, where, service)
+    basis = running.basis(sources_, where, facts.get(registered))
     return of(found, git, service, where, seal_certificate=sources_.seal, basis=basis)
 
 
@@ -63,20 +64,17 @@ def of(
 
     An operation that is not Succeeded makes it not Synced: the comparison may be ahead of what was applied.
     """
-    status = application.get("status") or {}
-    sync, health = status.get("sync") or {}, status.get("health") or {}
-    phase = str((status.get("operationState") or {}).get("phase", ""))
-    revision = CommitId(git.resolve(str(sync.get("revision") or NO_COMMIT)))
+    told = healths.of(application)
+    revision = CommitId(git.resolve(told.revision or NO_COMMIT))
     path = layout.values(service, environment.name)
     data = git.read(revision, path)
     if data is None:
         raise NotFoundError("values-missing", "the synced revision has no values of this service", where=path)
     found = layout.image_in(data, file=path)
-    state = str(sync.get("status", "Unknown"))
     return ApplicationFacts(
         name=layout.application_name(service, environment.name),
-        sync=state if phase in ("", "Succeeded") else f"{state}, operation {phase}",
-        health=str(health.get("status", "Unknown")),
+        sync=told.state,
+        health=told.health,
         revision=revision,
         digest=found.digest,
         tag=found.tag,

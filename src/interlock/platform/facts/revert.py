@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from interlock.clients.git import Repository
 from interlock.errors import ConflictError, InputError, NotFoundError
-from interlock.platform.domain.branches import Purpose, parse
+from interlock.platform.domain.branches import parse
 from interlock.platform.domain.ids import CommitId, ObjectId, ServiceName
 from interlock.platform.estate import layout
 from interlock.platform.facts import change, queue, seals
@@ -43,10 +42,9 @@ def read(facts: Facts) -> RevertFacts | None:
 
 
 def reverted(head_ref: str) -> str | None:
-    """The short commit id that a branch ``revert/<service>/<id>`` says it reverts."""
+    """The commit id, short or full, that a branch ``revert/<service>/<id>`` says it reverts."""
     branch = parse(head_ref)
-    short = branch is not None and branch.purpose is Purpose.REVERT and re.fullmatch("[0-9a-f]{7,64}", branch.suffix)
-    return branch.suffix if branch and short else None
+    return branch.reverts if branch else None
 
 
 def judge(git: Repository, short: str, *, base: str, tree: str, sealed: str | None) -> RevertFacts:

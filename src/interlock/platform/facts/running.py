@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
+from interlock.clients.kubernetes import KubernetesClient
 from interlock.errors import InputError, InterlockError, NotFoundError, RefusedError, UnreachableError
 from interlock.formats.oci import reference
+from interlock.platform.domain import workload as workloads
 from interlock.platform.domain.ids import Digest
 from interlock.platform.domain.image import ImageReference
 from interlock.platform.domain.verdict import Basis
-from interlock.platform.estate import Environment
+from interlock.platform.domain.workload import Object, Workload
+from interlock.platform.estate import Environment, Service
 from interlock.platform.facts import place, synced
 from interlock.platform.facts.facts import Facts
 from interlock.platform.facts.ground import sources
 from interlock.platform.facts.sources import Sources
 
-Object = Mapping[str, Any]
-SIMULATED_REASON = "SimulatedNoContainerRuns"
-SIMULATED_ANNOTATION = "interlock.dev/simulated"
+
+def objects(facts: Facts) -> tuple[tuple[Workload, Object], ...]:
+    """Each container that the service names, with the object that runs it."""
+    cluster, service = facts.get(sources).cluster(facts.get(place.environment).cluster), facts.get(place.service)
+    return tuple((item, fetch(cluster, service, item)) for item in service.workloads)
 
 
 def workload(facts: Facts) -> Object:
-    """The service's Deployment."""
-    where, service = facts.get(place.environment), facts.get(place.read).service
-    return facts.get(sources).cluster(where.cluster).get("apps/v1", "Deployment", service, service)
+    """What runs the service's own image."""
+    own = facts.get(place.service).image
+    return next(found for item, found in facts.get(objects) if item.image == own)
 
 
 def pods(facts: Facts) -> list[Object]:
@@ -37,21 +40,22 @@ def pods(facts: Facts) -> list[Object]:
 
 
 def read(facts: Facts) -> ImageReference:
-    """The image of the service's container. Raises InputError ``workload-image``."""
-    containers = facts.get(workload)["spec"]["template"]["spec"]["containers"]
-    images = [str(item.get("image", "")) for item in containers]
+    """The image of the service's own containers. Raises InputError ``workload-image``.
+
+    Sidecars are another matter, and may be named in ways that only their registry understands.
+    """
     expected = facts.get(place.service).image
-    # Sidecars are another matter, and may be named in ways that only their registry understands.
-    own = [item for item in images if re.match(rf"{re.escape(expected)}(?![\w./-])", item)]
-    found = [reference.parse(item) for item in own]
-    if len(found) != 1 or not found[0].digest:
+    own = [workloads.image_of(found, item.container) for item, found in facts.get(objects) if item.image == expected]
+    found = {reference.parse(item) for item in own if item and re.match(rf"{re.escape(expected)}(?![\w./-])", item)}
+    one = next(iter(found), None)
+    if one is None or len(found) != 1 or len(own) != sum(map(bool, own)) or not one.digest:
         raise InputError(
             "workload-image",
-            "the Deployment does not run one image of the service, by digest",
-            got=", ".join(images) or "none",
+            "the service's containers do not run one image of it, by digest",
+            got=", ".join(item or "no such container" for item in own),
             expected=f"{expected}:<tag>@sha256:…",
         )
-    return ImageReference(found[0].name, found[0].tag or "", Digest(found[0].digest))
+    return ImageReference(one.name, one.tag or "", Digest(one.digest))
 
 
 def image(facts: Facts) -> ImageReference:
@@ -67,25 +71,17 @@ def image_name(facts: Facts) -> str:
     return reference.parse(facts.get(image).repository).repository
 
 
-def basis(sources: Sources, environment: Environment, service: str) -> Basis:
-    """``simulated`` when the service's own workload says that no container runs, or does not tell."""
+def basis(sources: Sources, environment: Environment, service: Service) -> Basis:
+    """``simulated`` when one of the service's own workloads says that no container runs, or does not tell."""
     try:
-        found = sources.cluster(environment.cluster).get("apps/v1", "Deployment", service, service)
+        cluster = sources.cluster(environment.cluster)
+        found = [fetch(cluster, service, item) for item in service.workloads]
     except InterlockError:
         return Basis.SIMULATED
-    return Basis.SIMULATED if simulated(found) else Basis.EXECUTED
+    return Basis.SIMULATED if any(map(workloads.simulated, found)) else Basis.EXECUTED
 
 
-def condition(item: Object, kind: str) -> Object:
-    conditions = (item.get("status") or {}).get("conditions") or []
-    return next((entry for entry in conditions if entry.get("type") == kind), {})
-
-
-def simulated(workload: Object) -> bool:
-    """Whether a stand-in says that no container runs."""
-    conditions = (workload.get("status") or {}).get("conditions") or []
-    template = (workload.get("spec") or {}).get("template") or {}
-    annotated = [item.get("metadata", {}).get("annotations") or {} for item in (workload, template)]
-    return any(item.get("reason") == SIMULATED_REASON for item in conditions) or any(
-        SIMULATED_ANNOTATION in item for item in annotated
-    )
+def fetch(cluster: KubernetesClient, service: Service, workload: Workload) -> Object:
+    """The object of a workload, in the namespace of the service's name. Raises NotFoundError ``kubernetes-not-found``,
+    the cluster's errors."""
+    return cluster.get(workloads.KINDS[workload.kind].api_version, workload.kind, workload.name, service.name)

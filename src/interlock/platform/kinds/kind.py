@@ -40,8 +40,6 @@ class Kind(ABC):
     name: ClassVar[DeliveryKind]
     brings_source: ClassVar[bool] = False
     """Whether its authors of source may not approve it."""
-    undoes: ClassVar[bool] = False
-    """Delivered in a freeze too: a freeze must not keep a bad release running."""
     inverse: ClassVar[str] = ""
     """Empty: taken back by the exact inverse of its commit. Else the reason code of the refusal."""
     needs: ClassVar[tuple[Need, ...]] = ()

@@ -30,7 +30,7 @@ def plan(facts: Facts) -> Plan | None:
     A record is written once: not before everything that it tells has been read.
     """
     found = facts.look(case.read)
-    if isinstance(found, Unread) or found.restores or not facts.get(ground.environment).rules.change_record:
+    if isinstance(found, Unread) or found.restores or not facts.get(ground.demand).change_record:
         return None
     kind = kinds.find(found.kind)
     try:

@@ -2,26 +2,71 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from interlock.platform import kinds
-from interlock.platform.checks import Check, approvals, people, pull, record
+from interlock.platform.checks import Check, Misconfigured, Unknown, approvals, people, pull, record
 from interlock.platform.domain.facts import Unread
 from interlock.platform.domain.ids import CheckId, DeliveryKind
+from interlock.platform.estate import CheckTable, Platform
+from interlock.platform.estate import rules as demands
+from interlock.platform.estate.model import API_VERSION
 from interlock.platform.facts import Facts, case, ground
 from interlock.platform.kinds.kind import Position
 
 
 def demanded(facts: Facts) -> tuple[tuple[Check, ...], tuple[CheckId, ...]]:
     """The checks of the delivery that ``facts`` are of, in their order, and those of them that the software adds to the
-    estate's own table."""
+    estate's own table (``checks.yaml``).
+
+    The table may ask for more and be stricter; what the software demands of a kind holds whether it is named or not.
+    A name that the software does not know is a check that nobody can say holds.
+    """
     found, environment = facts.look(case.read), facts.get(ground.environment)
     known = case.Case(None, None) if isinstance(found, Unread) else found
-    first = facts.get(ground.estate).previous(environment) is None
-    return rules(known.kind, Position(environment, first=first, restores=known.restores)), ()
+    estate = facts.get(ground.estate)
+    first = estate.previous(environment) is None
+    position = Position(environment, first=first, restores=known.restores)
+    own, told = rules(known.kind, position), estate.check_table
+    asked = told.of(known.kind, environment.name) if told and known.kind and not known.restores else None
+    if asked is None:
+        return own, ()
+    there = {**_every(position), **{check.id: check for check in own}}
+    named = {item.id: _configured(there.get(item.id) or Unknown(item.id), item.parameters) for item in asked}
+    added = [check for check in own if check.id not in named]
+    return (*named.values(), *added), tuple(CheckId(check.id) for check in added)
+
+
+def as_data(platform: Platform) -> CheckTable:
+    """What the software demands, as the table that a new estate begins with."""
+    places = [*platform.environments, platform.itself]
+    checks = {
+        kind.name: {
+            place.name: [
+                {"id": check.id} for check in rules(kind.name, Position(place, first=place == platform.environments[0]))
+            ]
+            for place in places
+        }
+        for kind in kinds.KINDS
+    }
+    return CheckTable.model_validate({"apiVersion": API_VERSION, "kind": "CheckTable", "checks": checks})
+
+
+def _every(position: Position) -> Mapping[str, Check]:
+    """Whatever any kind knows, by its id."""
+    return {check.id: check for kind in kinds.KINDS for check in (*kind.checks(position), *record.every())}
+
+
+def _configured(check: Check, parameters: Mapping[str, object]) -> Check:
+    try:
+        return check.configured(parameters)
+    except ValueError:
+        return Misconfigured(check.id, ", ".join(sorted(parameters)))
 
 
 def rules(name: DeliveryKind | None, position: Position) -> tuple[Check, ...]:
     """The same as a table. What is of no kind gets the checks that refuse it."""
-    kind, asked = kinds.find(name), position.environment.rules
+    kind, asked = kinds.find(name), demands.of(position.environment, name or "")
     found: list[Check] = [
         pull.KindRecognised(),
         pull.PullBase(),
@@ -29,21 +74,21 @@ def rules(name: DeliveryKind | None, position: Position) -> tuple[Check, ...]:
         pull.QueueOpen(),
         pull.WindowOpen(),
     ]
-    if kind is None or not kind.undoes:
+    if asked.freezes:
         found.append(pull.NoFreeze())
     if kind is not None:
         found += kind.checks(position)
-    if asked.signed_commits:
+    if position.environment.rules.signed_commits:
         found.append(people.SignedCommits())
     if asked.approvals:
         found += [people.InitiatorKnown(), approvals.NobodyAgainst()]
-        found += [approvals.ApprovalBy(who) for who in _wanted(position)]
+        found += [approvals.ApprovalBy(who) for who in _wanted(asked, position)]
     if asked.change_record and not position.restores:
         found += record.every()
     return tuple(found)
 
 
-def _wanted(position: Position) -> list[str]:
+def _wanted(asked: demands.Demand, position: Position) -> list[str]:
     """Who must approve. What restores the sealed tree may touch no service: anybody, as many as are asked for."""
-    asked = ["anyone"] if position.restores else [item.who for item in position.environment.rules.approvals]
-    return list(dict.fromkeys(asked))
+    wanted = ["anyone"] if position.restores else [item.who for item in asked.approvals]
+    return list(dict.fromkeys(wanted))

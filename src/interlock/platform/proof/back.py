@@ -12,10 +12,11 @@ from typing import Any
 
 from interlock.errors import UnsupportedError
 from interlock.platform import kinds
-from interlock.platform.checks import Check
+from interlock.platform.books.vocabulary import Checked
+from interlock.platform.checks import Check, reasons
 from interlock.platform.checks.link import NOT_REQUIRED, Draft
 from interlock.platform.domain.change import CommitFacts
-from interlock.platform.domain.ids import DeliveryKind, EnvironmentName, ObjectId, ServiceName
+from interlock.platform.domain.ids import CheckId, DeliveryKind, EnvironmentName, ObjectId, ReasonCode, ServiceName
 from interlock.platform.domain.pull import PullRequest
 from interlock.platform.domain.record import RecordFacts
 from interlock.platform.domain.result import ResultIds
@@ -129,6 +130,15 @@ def demanded(facts: Facts, *types: type) -> tuple[Check, ...]:
     return tuple(check for check in table.demanded(facts)[0] if isinstance(check, types))
 
 
+def _as_recorded(check: Check, was: Checked) -> Finding:
+    """What the gate found then, by another version of the rule than this software has."""
+    detail = f"{was.detail} (as judged by version {was.version} of {was.id})".strip()
+    verdict, reason = was.verdict, was.reason
+    if was.version > check.version and was.verdict is Verdict.VALID:
+        verdict, reason = Verdict.UNKNOWN, ReasonCode("check-newer")
+    return Finding(was.id, check.claim, verdict, reason, detail, was.basis, remedy=reasons.remedy(reason))
+
+
 def decided(facts: Facts, draft: Draft, *types: type) -> tuple[Check, ...]:
     """`demanded`, with the decision cited: what was captured for it is what is judged."""
     named = facts.get(decision.name)
@@ -151,8 +161,23 @@ def nothing(facts: Facts, draft: Draft) -> Finding:
 
 
 def judged(facts: Facts, draft: Draft, checks: tuple[Check, ...]) -> Finding:
-    """The first finding that is not valid, or all of them as one."""
-    findings = [item.judge(facts) for item in checks]
+    """The first finding that is not valid, or all of them as one.
+
+    A decision is judged again by the rules that judged it, and never by newer ones: where a rule has changed since, its
+    recorded finding is read, and a check that came later says nothing about it.
+    """
+    entry = facts.get(decision.judgement)
+    recorded = {item.id: item for item in entry.said.checks} if entry else {}
+    findings = []
+    for item in checks:
+        was = recorded.get(CheckId(item.id))
+        if was is None or was.version == item.version:
+            if was is not None or not recorded:
+                findings.append(item.judge(facts))
+            continue
+        if entry is not None:
+            draft.cite("judgement", "ledger", entry.id)
+        findings.append(_as_recorded(item, was))
     worst = [item for item in findings if item.verdict is Verdict.INVALID]
     worst += [item for item in findings if item.verdict is Verdict.UNKNOWN]
     if worst:

@@ -183,6 +183,7 @@ def test_what_nobody_writes_ends_no_proof(world: Any, break_it: Any) -> None:
     assert {item.reason for item in found.findings if item.verdict is Verdict.UNKNOWN} <= {
         "link-failed",
         "never-synced",
+        "rollout-unobserved",
     }
 
 

@@ -9,6 +9,7 @@ from interlock.platform.domain.change import Change, FileChange
 from interlock.platform.domain.ids import DeliveryKind, ServiceName
 from interlock.platform.domain.result import service_paths
 from interlock.platform.estate import layout
+from interlock.platform.estate import rules as demands
 from interlock.platform.facts import Facts, change, ground, health, rendering, source
 from interlock.platform.facts import image as images
 from interlock.platform.kinds.image.checks import ImageTextDiff
@@ -52,7 +53,7 @@ class Image(Kind):
             found.append(image.Promoted())
             if rules.healthy_before:
                 found.append(image.HealthyBefore())
-        if rules.approvals:
+        if demands.of(position.environment, self.name).approvals:
             found.append(people.SourceAuthorsKnown())
         return tuple(found)
 

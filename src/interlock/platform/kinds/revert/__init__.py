@@ -22,7 +22,6 @@ NAME = DeliveryKind("revert")
 
 class Revert(Kind):
     name = NAME
-    undoes = True
     needs = (
         Need(change.read, "git"),
         Need(revert.read, "git"),

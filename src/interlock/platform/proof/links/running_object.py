@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from interlock.errors import NotFoundError
 from interlock.platform.checks.link import Draft, Link
-from interlock.platform.domain.verdict import Basis, Finding
+from interlock.platform.domain import workload
+from interlock.platform.domain.verdict import Basis, Finding, Verdict
 from interlock.platform.facts import Facts, place, running
 
 
@@ -15,27 +16,27 @@ class RunningObject(Link):
     claim = "The service's Deployment is available and runs one image, by digest."
 
     def look(self, facts: Facts, draft: Draft) -> Finding:
-        service = facts.get(place.read).service
-        where = f"{facts.get(place.environment).cluster}/{service}"
-        draft.cite("Deployment", f"{where}/deployments/{service}")
+        service = facts.get(place.service)
+        where = f"{facts.get(place.environment).cluster}/{service.name}"
+        for item in service.workloads:
+            draft.cite(item.kind, f"{where}/{item.kind.lower()}s/{item.name}")
         try:
-            workload = facts.get(running.workload)
+            objects = facts.get(running.objects)
         except NotFoundError as error:
-            return draft.invalid("not-running", str(error), remedy="deliver the service into this environment")
-        if running.simulated(workload):
+            return draft.invalid("not-running", str(error))
+        if any(workload.simulated(found) for _, found in objects):
             draft.basis = Basis.SIMULATED
         image = facts.get(running.read)
-        status = workload.get("status") or {}
-        if status.get("observedGeneration") != workload["metadata"].get("generation"):
-            return draft.unknown("rollout-unobserved", "the cluster has not acted on the Deployment yet", remedy=_WAIT)
-        available = running.condition(workload, "Available")
-        if available.get("status") != "True":
-            detail = f"{available.get('reason', 'no condition')}: {available.get('message', '')}"
-            return draft.invalid("not-available", detail, remedy="see `kubectl describe deployment`")
-        for name, found in self._images(facts):
-            if not found.endswith(image.digest):
+        for _, found in objects:
+            verdict, detail = workload.readiness(found)
+            if verdict is Verdict.UNKNOWN:
+                return draft.unknown("rollout-unobserved", detail)
+            if verdict is Verdict.INVALID:
+                return draft.invalid("not-available", detail)
+        for name, runs in self._images(facts):
+            if not runs.endswith(image.digest):
                 draft.cite(f"Pod {name}", f"{where}/pods/{name}")
-                return draft.invalid("pod-other-image", f"pod {name} runs {found}", remedy=_WAIT)
+                return draft.invalid("pod-other-image", f"pod {name} runs {runs}")
         return draft.valid(str(image))
 
     def _images(self, facts: Facts) -> list[tuple[str, str]]:
@@ -50,6 +51,3 @@ class RunningObject(Link):
             for status in (pod.get("status") or {}).get("containerStatuses") or []
             if status.get("imageID") and str(status.get("image", "")).startswith(facts.get(place.service).image)
         ]
-
-
-_WAIT = "wait for the rollout to end, then ask again"

@@ -10,6 +10,7 @@ from interlock.formats import yaml
 from interlock.formats.argocd import application
 from interlock.platform.books.vocabulary import SyncFact
 from interlock.platform.checks.link import Draft, Link
+from interlock.platform.domain import health
 from interlock.platform.domain.ids import Digest
 from interlock.platform.domain.verdict import Finding
 from interlock.platform.estate import layout
@@ -29,7 +30,7 @@ class Sync(Link):
         if live is not None:
             problem = self._live(facts, live)
             if problem:
-                return draft.invalid(*problem, remedy="let Argo CD sync, and see what changed the Application")
+                return draft.invalid(*problem)
         revision = facts.get(synced.revision)
         draft.cite("synced commit", f"{facts.get(place.url)}/commit/{revision}")
         where = facts.get(place.environment)
@@ -38,7 +39,7 @@ class Sync(Link):
         runs, name = self._running(facts), facts.get(synced.application_name)
         if runs is not None and runs != facts.get(synced.desired).digest:
             detail = f"{runs} runs, {facts.get(synced.desired).digest or 'nothing'} is desired"
-            return draft.invalid("sync-other-image", detail, remedy="wait for the sync, or find out who changed it")
+            return draft.invalid("sync-other-image", detail)
         return self._captured(facts, draft, runs) or draft.valid(f"{name} at {revision[:12]}")
 
     def _live(self, facts: Facts, live: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -55,10 +56,9 @@ class Sync(Link):
         for name, got, want in zip(("repository", "branch", "path", "cluster"), actual, expected, strict=True):
             if got != want:
                 return "application-altered", f"its {name} is {got}, not {want}"
-        status = live.get("status") or {}
-        sync, health = (status.get("sync") or {}).get("status"), (status.get("health") or {}).get("status")
-        if (sync, health) != ("Synced", "Healthy"):
-            return "not-synced", f"{sync or 'never compared'} and {health or 'of unknown health'}"
+        told = health.of(live)
+        if told.deployed is None:
+            return "not-synced", f"{told.state} and {told.health}"
         return None
 
     def _tracked(self, facts: Facts, revision: object) -> object:
@@ -76,11 +76,7 @@ class Sync(Link):
         """What the controller read after the sync; None when it agrees."""
         entry = facts.get(synced.read)
         if entry is None:
-            return draft.unknown(
-                "sync-not-captured",
-                "the ledger has no sync of this content",
-                remedy="the controller captures it in its next round; if it does not, restore the ledger",
-            )
+            return draft.unknown("sync-not-captured", "the ledger has no sync of this content")
         draft.cite("sync as recorded", "ledger", entry.id)
         digest = entry.evidence.get("sync")
         if digest is None:

@@ -158,7 +158,7 @@ def deployment(reference: str) -> dict[str, Any]:
         "metadata": {"name": "payments", "namespace": "payments", "generation": 2},
         "spec": {
             "selector": {"matchLabels": {"app": "payments"}},
-            "template": {"spec": {"containers": [{"name": "ace", "image": reference}]}},
+            "template": {"spec": {"containers": [{"name": "payments", "image": reference}]}},
         },
         "status": {
             "observedGeneration": 2,
