@@ -22,7 +22,7 @@ def build(
     context: ContextOption = None,
 ) -> None:
     """Wait for the build of a commit and show its tasks; exit code 1 when it failed."""
-    from interlock.cli import proofs
+    from interlock.cli import tables
     from interlock.cli.session import Session
     from interlock.platform.controller.builds import succeeded
     from interlock.platform.estate.argocd import CI_NAMESPACE
@@ -60,7 +60,7 @@ def build(
         print_json({"run": name, "condition": condition, "tasks": told, "results": results})
     else:
         typer.echo(f"{CI_NAMESPACE}/{name}: {condition.get('reason', 'Running')}: {condition.get('message', '')}")
-        proofs.print_table("", _COLUMNS, rows)
+        tables.print_table(_COLUMNS, rows)
     if condition.get("status") != "True":
         raise typer.Exit(1)
 
