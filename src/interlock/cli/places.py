@@ -8,7 +8,7 @@ from typing import Any
 
 from interlock.cli.session import Session
 from interlock.errors import InterlockError, NotFoundError
-from interlock.platform.controller.syncs import deployed
+from interlock.platform.domain import health as reading
 from interlock.platform.domain.image import ImageReference
 from interlock.platform.estate import Environment, Estate, layout
 from interlock.platform.estate.argocd import NAMESPACE
@@ -66,7 +66,7 @@ def place(session: Session, estate: Estate, environment: Environment, service: s
     except NotFoundError:
         raise _absent(service, environment) from None
     status = application.get("status") or {}
-    revision = deployed(application)
+    revision = reading.of(application).deployed
     current = False
     if revision is not None:
         chart = layout.chart(service)

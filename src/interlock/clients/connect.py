@@ -76,8 +76,8 @@ class Connections:
         names = {endpoint.name: name for name, endpoint in self.context.clusters.items()}
         return self.cluster(names.get(url, url), identity)
 
-    def mirror(self, repository: str, identity: str = PLATFORM) -> Repository:
-        """A mirror of one of the organisation's repositories, fetched now."""
+    def mirror(self, repository: str, identity: str = PLATFORM, *, fetch: bool = True) -> Repository:
+        """A mirror of one of the organisation's repositories, fetched now; without ``fetch`` as it was left."""
         path = self._clones / f"{identity}-{repository}.git"
         token = self._token(self.context.identity(identity).forge, f"{identity} on the forge")
         with self._lock:
@@ -86,7 +86,8 @@ class Connections:
             ca = self.context.forge.ca
             mirror = self._keep(("mirror", str(path)), lambda: Repository(path, credential=token, ca=ca))
             if path.is_dir():
-                mirror.fetch()
+                if fetch:
+                    mirror.fetch()
             else:
                 url = self.context.resolve(self.context.repository(repository)) + ".git"
                 Repository.clone_mirror(url, path, token, ca)

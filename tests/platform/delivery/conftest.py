@@ -158,6 +158,9 @@ class World:
     def now(self) -> datetime:
         return NOW + timedelta(seconds=next(self.clock))
 
+    def pass_time(self, seconds: int = 60) -> None:
+        self.clock = itertools.count(next(self.clock) + seconds)
+
     def main(self) -> str:
         return self.git.resolve("refs/heads/main")
 

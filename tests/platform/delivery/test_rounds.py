@@ -13,7 +13,13 @@ from interlock.clients.forge import Comment, CommitStatus
 from interlock.clients.git import Repository
 from interlock.errors import ConflictError, NotFoundError, RefusedError, UnreachableError
 from interlock.platform.books import FENCED, Ledger
-from interlock.platform.controller.deliveries import Deliveries
+from interlock.platform.controller.acting import Acting
+from interlock.platform.controller.loops.deliveries import Deliveries
+from interlock.platform.controller.loops.desk import Desk
+from interlock.platform.controller.loops.judge import Judge
+from interlock.platform.controller.queue import Key
+from interlock.platform.controller.schedule import Loop
+from interlock.platform.delivery.readmodel import ReadModel
 from interlock.platform.estate.protection import GATE_STATUS
 from interlock.platform.facts.sources import Sources
 
@@ -53,7 +59,6 @@ class Forge:
     def set_status(self, owner: str, repo: str, sha: str, **values: Any) -> None:
         number = next(item.number for item in self.world.pulls.values() if item.head_sha == sha)
         self._meet("set_status", number)
-        values.pop("target_url")
         made = CommitStatus(
             id=1, **values, target_url="", creator="interlock", creator_id=1, created_at=self.world.now()
         )
@@ -100,9 +105,14 @@ class Round:
             books, world.keys.seal[1], down, mirror, lambda: self.forge, down, lambda: self.tickets,  # type: ignore[arg-type, return-value]
             generate=lambda service, where, _: world.golden(service, where),
         )  # fmt: skip
-        view = SimpleNamespace(
+        self.model = ReadModel(world.git.path.parent / f"{world.environment.name}-readmodel.db")
+        self.held = True
+        self.view = SimpleNamespace(
             estate=lambda: world.estate,
             mirror=mirror,
+            moved=lambda name: None,
+            snapshot=SimpleNamespace(fresh=mirror),
+            generate=lambda service, where, _: world.golden(service, where),
             connections=SimpleNamespace(forge=lambda: self.forge, tickets=lambda: self.tickets),
             context=SimpleNamespace(
                 tickets=SimpleNamespace(name="https://tickets"),
@@ -110,15 +120,42 @@ class Round:
             ),
             sources=sources,
             books=books,
+            model=self.model,
             seal_certificate=world.keys.seal[1],
             seal_secret=world.keys.seal[0],
             now=world.now,
         )
-        self.deliveries = Deliveries(view, world.environment.name)  # type: ignore[arg-type]
+        self.begin()
+
+    def begin(self) -> None:
+        """A process starts: nothing is known but what the world says (and the read model)."""
+        acting = self.acting = Acting(self.view, held=lambda: self.held)  # type: ignore[arg-type]
+        desk = Desk(self.view, acting)  # type: ignore[arg-type]
+        self.loops: dict[str, Loop] = {
+            "deliver": Deliveries(self.view, acting, desk),  # type: ignore[arg-type]
+            "judge": Judge(self.view, acting, desk),  # type: ignore[arg-type]
+        }
+
+    def run(self) -> None:
+        """One resync, and all that it wakes."""
+        todo: list[Key] = [("deliver", self.world.environment.name)]
+        for _ in range(100):
+            if not todo:
+                return
+            key = todo.pop(0)
+            try:
+                done = self.loops[key[0]].run(key)
+            except UnreachableError:
+                continue  # tried again later
+            found = [*done.wake, *([key] if done.again == 0 else [])]
+            mine = [item for item in found if item[0] in self.loops and item[1:2] == (self.world.environment.name,)]
+            todo += [item for item in mine if item not in todo]
+        raise AssertionError(f"it never rests: {todo}")
 
     def play(self, rounds: int = 4) -> None:
         for _ in range(rounds):
-            self.deliveries.run()
+            self.world.pass_time()
+            self.run()
 
     def merged(self) -> list[int]:
         return [item.number for item in self.world.pulls.values() if item.merged]
@@ -249,5 +286,5 @@ def test_a_controller_that_lost_its_lease_says_nothing_more(dev: Round, monkeypa
 
     monkeypatch.setattr(Ledger, "append", late)
     with pytest.raises(ConflictError, match="another writer"):
-        dev.deliveries.run()
+        dev.run()
     assert dev.forge.told == {} and dev.forge.said == {}

@@ -6,25 +6,28 @@ import argparse
 import logging
 import signal
 import sys
-import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import uvicorn
+from starlette.applications import Starlette
 
 from interlock.clients.connect import Connections
 from interlock.clients.context import Context, load_context
 from interlock.clients.process import notify_ready
-from interlock.errors import InterlockError
+from interlock.errors import InterlockError, InternalError
 from interlock.platform.controller import webhook
+from interlock.platform.controller.acting import Acting
+from interlock.platform.controller.guard import Guard
+from interlock.platform.controller.health import Health
 from interlock.platform.controller.lease import Lease, claim, holder_of
 from interlock.platform.controller.loops import loops
 from interlock.platform.controller.schedule import Schedule
 from interlock.platform.controller.watches import Watches
 from interlock.platform.controller.world import World
 
-DEFAULT_RESYNC_SECONDS = 10.0
+DEFAULT_RESYNC_SECONDS = 60.0
 
 
 def now() -> datetime:
@@ -47,7 +50,8 @@ def main() -> None:
 
 
 def serve(context_file: Path, *, resync: float) -> None:
-    """Run until SIGTERM or SIGINT. Raises ConflictError ``data-in-use`` while another controller has these stores."""
+    """Run until SIGTERM or SIGINT. Raises ConflictError ``data-in-use`` while another controller has these stores,
+    InternalError ``thread-ended`` when a thread ends by itself."""
     context = load_context(context_file)
     folder = context.stores.ledger.parent
     with claim(folder):
@@ -55,39 +59,49 @@ def serve(context_file: Path, *, resync: float) -> None:
 
 
 def _serve(context: Context, holder: str, *, resync: float) -> None:
+    guard = Guard()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: guard.stop())
     connections = Connections(context, clones=context.stores.index.parent / "clones")
     world = World(connections, now, epoch=lambda: lease.epoch)
     lease = Lease(lambda: connections.cluster("hub"), holder=holder, now=now, floor=world.books.ledger.epoch)
-    schedule = Schedule(loops(world), resync=resync, active=lease.held)
+    schedule = Schedule(loops(world, Acting(world, held=lease.held)), resync=resync, active=lease.held, now=now)
     watches = Watches(lambda: connections.cluster("hub"), wake=schedule.wake)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    server = _webhook_server(context.webhook.outside, world, schedule)
-    schedule.start()
-    lease.start(schedule.wake)
-    watches.start()
+
+    def hinted(hint: webhook.Hint) -> None:
+        if hint.repository:
+            world.moved(hint.repository)
+        schedule.wake(webhook.keys(hint, world.known_estate))
+
+    def health() -> tuple[bool, dict[str, object]]:
+        found = Health(lease.remaining, lease.epoch, schedule.rounds(), guard.dead, lease.since)
+        return found.report(now())
+
+    application = webhook.create_app(
+        secret=lambda: context.secret(context.webhook_secret, what="webhooks"), wake=hinted, health=health
+    )
+    server = _server(context.webhook.outside, application)
+    guard.start("webhook", server.run)
+    schedule.start(guard)
+    guard.start("lease", lambda: lease.serve(schedule.wake))
+    watches.start(guard)
     notify_ready()
-    stop.wait()
+    dead = guard.wait()
     server.should_exit = True
     watches.stop()
     schedule.stop()
     lease.release()
-    world.books.ledger.close()
+    world.close()
+    if dead:
+        raise InternalError("thread-ended", "a thread that must not end has ended", got=", ".join(dead))
 
 
-def _webhook_server(address: str, world: World, schedule: Schedule) -> uvicorn.Server:
+def _server(address: str, application: Starlette) -> uvicorn.Server:
     parts = urlsplit(address)
-    application = webhook.create_app(
-        secret=lambda: world.context.secret(world.context.webhook_secret, what="webhooks"),
-        wake=lambda _event: schedule.wake(),
-    )
     config = uvicorn.Config(
         application, host=parts.hostname or "127.0.0.1", port=parts.port or 80, log_config=None, access_log=False
     )
-    server = uvicorn.Server(config)
-    threading.Thread(target=server.run, name="webhook", daemon=True).start()
-    return server
+    return uvicorn.Server(config)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from interlock.clients.forge import ForgeClient
+import re
+from collections.abc import Sequence
+
 from interlock.platform.delivery.gate import Gate
+from interlock.platform.delivery.readmodel import Missing
 from interlock.platform.domain.verdict import Finding, Verdict
 
 _WORDS = {Verdict.VALID: "holds", Verdict.INVALID: "refused", Verdict.UNKNOWN: "not shown yet"}
@@ -30,10 +33,25 @@ def _standing(finding: Finding) -> str:
     return f"- {finding.id} [{finding.reason}]{detail}{basis}{remedy}"
 
 
-def publish(forge: ForgeClient, gate: Gate, *, own: str) -> None:
-    """Comment unless the last comment of ours, who are the account ``own``, says the same."""
-    owner, _, name = gate.pull.repository.partition("/")
-    body = text(gate)
-    latest = [item.body for item in forge.comments(owner, name, gate.pull.number) if item.user == own]
-    if not latest or latest[-1] != body:
-        forge.comment(owner, name, gate.pull.number, body)
+# What a comment says, in a line that people do not see: so that whoever lost the read model needs not say it again.
+
+_MARK = re.compile(r"^<!-- interlock:gate ([0-9a-f]{40,64})((?: [a-z0-9.-]+:[a-z0-9-]+)*) -->$", re.MULTILINE)
+
+
+def mark(head: str, missing: Missing) -> str:
+    """The line for what is missing at a head."""
+    return f"<!-- interlock:gate {' '.join([head, *sorted(map(':'.join, missing))])} -->"
+
+
+def marked(comments: Sequence[str]) -> str | None:
+    """The line of the last of our comments that has one."""
+    lines = [match[0] for body in comments for match in [*_MARK.finditer(body)][-1:]]
+    return lines[-1] if lines else None
+
+
+def missing_at(line: str, head: str) -> Missing | None:
+    """What the line says is missing at ``head``; None when it is of another head."""
+    match = _MARK.fullmatch(line)
+    if match is None or match[1] != head:
+        return None
+    return frozenset((check, reason) for check, _, reason in (item.partition(":") for item in match[2].split()))

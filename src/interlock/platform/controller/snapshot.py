@@ -1,0 +1,75 @@
+"""The repositories as they were seen last: a round reads what was fetched, and asks a remote only when it is time.
+
+Refs are asked by one ``git ls-remote`` a repository and period, and fetched when one moved. A hint (a webhook, an act
+of our own) makes the next look one at the remote. What was decided on an older view is found out where it matters: the
+forge merges exactly the judged head, and ``sealed`` moves only from where it was seen.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from interlock.clients.git import Repository
+
+OWN_SECONDS = 30.0
+"""The platform repo and the env repos."""
+APP_SECONDS = 900.0
+
+
+class Mirrors(Protocol):
+    """What `interlock.clients.connect.Connections` gives."""
+
+    def mirror(self, repository: str, *, fetch: bool) -> Repository: ...
+
+
+@dataclass
+class _Place:
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    seen: float | None = None
+    """When its refs were asked for last."""
+    hinted: bool = False
+
+
+class Snapshot:
+    """Thread-safe. ``app`` says of which repositories the platform only reads the source."""
+
+    def __init__(
+        self, mirrors: Mirrors, *, app: Callable[[str], bool], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._mirrors, self._app, self._clock = mirrors, app, clock
+        self._places: dict[str, _Place] = {}
+        self._lock = threading.Lock()
+
+    def hint(self, repository: str) -> None:
+        """It may have moved: the next `mirror` looks."""
+        self._place(repository).hinted = True
+
+    def mirror(self, repository: str) -> Repository:
+        """The repository as of its last look, which is younger than its period and than every hint before."""
+        place = self._place(repository)
+        with place.lock:
+            now, period = self._clock(), APP_SECONDS if self._app(repository) else OWN_SECONDS
+            mirror = self._mirrors.mirror(repository, fetch=False)
+            if place.seen is None or place.hinted or now - place.seen >= period:
+                place.hinted = False
+                try:
+                    if mirror.remote_refs() != mirror.refs("refs/"):
+                        mirror.fetch()
+                except BaseException:
+                    place.hinted = True
+                    raise
+                place.seen = now
+            return mirror
+
+    def fresh(self, repository: str) -> Repository:
+        """The repository as it is now."""
+        self.hint(repository)
+        return self.mirror(repository)
+
+    def _place(self, repository: str) -> _Place:
+        with self._lock:
+            return self._places.setdefault(repository, _Place())
