@@ -32,6 +32,8 @@ from interlock.platform.domain.result import ResultIds
 from interlock.platform.domain.verdict import Basis, Finding, Verdict
 from interlock.platform.estate import layout
 
+from ..acme import sample
+
 NOW = datetime(2026, 8, 24, 12, 0, tzinfo=UTC)
 HEAD, BASE, SOURCE = CommitId("b" * 40), CommitId("a" * 40), CommitId("5" * 40)
 TAG, OLD_TAG = "main-" + "5" * 12, "main-" + "4" * 12
@@ -53,7 +55,7 @@ RESULT = ResultIds.of({"apps/payments": ObjectId("1" * 40), "charts/service": Ob
 
 @pytest.fixture(scope="session")
 def sample_estate() -> estate.Estate:
-    files = estate.sample(
+    files = sample(
         keys=estate.Keys(
             seal=keys.generate_openpgp("Interlock <interlock@acme.test>")[1], forge="F\n", release="R\n", attest="A\n"
         ),

@@ -24,11 +24,12 @@ from interlock.platform.domain.delivery import DeliveryKind
 from interlock.platform.domain.ids import CommitId, Digest, EnvironmentName, ServiceName
 from interlock.platform.domain.pull import PullRequest
 from interlock.platform.domain.record import RecordApprovalState
-from interlock.platform.estate import Keys, load, sample
+from interlock.platform.estate import Keys, load
 from interlock.platform.proof import attest, capture
 from interlock.platform.proof.sources import Sources
 from interlock.platform.proof.statements import provenance
 
+from ....acme import sample
 from . import judged
 from .fakes import START, Clock, Cluster, Forge, Registry, Remembering, Tickets
 from .objects import (
