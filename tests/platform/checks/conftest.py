@@ -44,6 +44,8 @@ from interlock.platform.kinds import table
 from interlock.platform.kinds.image import NAME as IMAGE_KIND
 from interlock.platform.kinds.revert import NAME as REVERT_KIND
 
+from ..acme import sample
+
 
 @dataclasses.dataclass(frozen=True)
 class Known:
@@ -127,7 +129,7 @@ RESULT = ResultIds.of({"apps/payments": ObjectId("1" * 40), "charts/service": Ob
 
 @pytest.fixture(scope="session")
 def sample_estate() -> estate.Estate:
-    files = estate.sample(
+    files = sample(
         keys=estate.Keys(
             seal=keys.generate_openpgp("Interlock <interlock@acme.test>")[1], forge="F\n", release="R\n", attest="A\n"
         ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from interlock.clients.connect import PLATFORM
 from interlock.clients.forge import ForgeClient
@@ -11,7 +11,7 @@ from interlock.clients.forge import PullRequest as ForgePull
 from interlock.clients.git import Repository
 from interlock.errors import ConflictError, InterlockError
 from interlock.formats.signatures import openpgp
-from interlock.platform import catalog
+from interlock.platform import goldenpaths
 from interlock.platform.books import FENCED, Entry, Recorded
 from interlock.platform.books.vocabulary import Judged, Merged, RecordWithdrawn
 from interlock.platform.controller import bumps, report
@@ -23,13 +23,12 @@ from interlock.platform.domain.ids import CommitId, ServiceName
 from interlock.platform.domain.pull import PullRequest
 from interlock.platform.domain.verdict import Verdict
 from interlock.platform.estate import PLATFORM as REGISTRY
-from interlock.platform.estate import Environment, Estate, Service, layout
+from interlock.platform.estate import Environment, Estate
 from interlock.platform.facts import pull as pulls
 from interlock.platform.facts import record
 from interlock.platform.facts.queue import QueueState
 from interlock.platform.facts.record import number_in
 from interlock.platform.kinds import reading
-from interlock.platform.setup import onboarding
 
 log = logging.getLogger(__name__)
 
@@ -133,11 +132,11 @@ class Deliveries:
                 self._record(estate, environment, git, proof)
 
     def _seal_applications(self, estate: Estate, environment: Environment, git: Repository, main: Main) -> bool:
-        chart = catalog.chart()
-
         def expected(name: ServiceName) -> bytes | None:
             service = estate.services.get(name)
-            return None if service is None else generate(estate, service, environment, chart)[layout.application(name)]
+            if service is None:
+                return None
+            return goldenpaths.path(service.shape).application(service, environment, estate.platform)
 
         proof = applications.prove_applications(git, main, expected)
         if proof is None or proof.verdict is not Verdict.VALID:
@@ -279,13 +278,6 @@ class Deliveries:
 
     def _sign(self, payload: bytes) -> str:
         return openpgp.sign(self._world.seal_secret, payload)
-
-
-def generate(
-    estate: Estate, service: Service, environment: Environment, chart: Mapping[str, bytes]
-) -> dict[str, bytes]:
-    """What the golden path generates for a registered service."""
-    return onboarding.generated(onboarding.golden(estate, service), environment, chart)
 
 
 def environments(estate: Estate) -> tuple[str, ...]:
