@@ -6,8 +6,8 @@
     environment/**    every env repo; may say @{environment} and @{rule}, how the environment is changed
 
 They may leave to the context file what it knows: ``@{organisation}``, ``@{registry}`` (its host), ``@{builder}`` (the
-platform's builder id) and ``@{sshKey.<identity>}`` (a public key line). Keys, Argo CD's objects, the catalog and the
-library chart are added.
+platform's builder id) and ``@{sshKey.<identity>}`` (a public key line). Keys, Argo CD's objects, the catalog, the
+library chart and the table of checks are added.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from importlib.resources.abc import Traversable
 from interlock.errors import InputError, NotFoundError
 from interlock.platform import goldenpaths
 from interlock.platform.domain.ids import NO_COMMIT
-from interlock.platform.estate import Estate, Keys, argocd, load
+from interlock.platform.estate import Estate, Keys, argocd, check_table, load
 from interlock.platform.estate.estate import KEYS
 from interlock.platform.goldenpaths import library, template
+from interlock.platform.kinds import table
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Founding:
             own.update(zip(KEYS, (item.encode() for item in stated), strict=True))
             own.update(argocd.files(platform, seal_key_ids=seal_key_ids, seal_certificate=keys.seal))
             own.update({**catalog, **charts})
+            own.setdefault(check_table.FILE, table.as_data(platform).dump())
         found = {platform.platform.repository: own}
         for environment in platform.environments:
             rule = "Changed by delivery only." if environment.sealed else "Direct commits are welcome."
