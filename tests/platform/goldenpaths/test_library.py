@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,11 +16,16 @@ from interlock.errors import InputError
 from interlock.formats import helm, yaml
 from interlock.platform import catalog, goldenpaths, kinds
 from interlock.platform.delivery import promotion
-from interlock.platform.domain.change import Change, FileChange
+from interlock.platform.domain.change import Change, ChangeStatus, FileChange
 from interlock.platform.domain.ids import CommitId, Digest, ObjectId, ServiceName
+from interlock.platform.domain.verdict import Finding, Verdict
 from interlock.platform.estate import layout
+from interlock.platform.facts import Facts, change, ground
+from interlock.platform.facts.case import Case
+from interlock.platform.facts.facts import Reader
 from interlock.platform.facts.onboarding import chart_at
-from interlock.platform.kinds.classify import classify
+from interlock.platform.kinds import onboarding
+from interlock.platform.kinds.onboarding.checks import OnboardingFiles
 
 from .. import acme
 
@@ -33,7 +40,7 @@ def files(chart: Mapping[str, bytes] | None) -> dict[str, bytes]:
     return goldenpaths.expected(acme.platform(), acme.service(), PROD, chart)
 
 
-def library(chart: dict[str, bytes]) -> dict[str, bytes]:
+def library(chart: Mapping[str, bytes]) -> dict[str, bytes]:
     return {f"charts/service/{path}": data for path, data in chart.items()}
 
 
@@ -66,17 +73,16 @@ def test_the_package_has_another_chart_than_such_a_repository() -> None:
     assert catalog.chart()["Chart.yaml"] != OLD["Chart.yaml"]
 
 
-def test_an_onboarding_leaves_the_chart_that_is_there(git: Repository) -> None:
-    chart = chart_at(git, "refs/heads/main")
-    assert chart == OLD
-    prepared = promotion.onboarding(git, ServiceName("payments"), "prod", files(chart))
+def gate(git: Repository, files: Mapping[str, bytes]) -> tuple[Case, Finding]:
+    """What a pull request that brings these files is, and whether they are what the gate generates."""
+    prepared = promotion.onboarding(git, ServiceName("payments"), "prod", files)
     head = git.commit_tree(prepared.tree, [prepared.base], "Onboard\n", author=("I", "i@x"), date=NOW)
-    diff = git.diff(prepared.base, head)
-    assert {item.status for item in diff} == {"A"}
-    found = tuple(FileChange(item.path, "added", "", item.new_mode) for item in diff)
-    assert {item.path.split("/")[0] for item in found} == {"apps", "argocd"}
-    assert all(git.read(head, path) == data for path, data in files(chart).items()), "what the gate compares"
-    change = Change(
+    statuses: dict[str, ChangeStatus] = {"A": "added", "M": "modified", "D": "deleted"}
+    found = tuple(
+        FileChange(item.path, statuses[item.status], item.old_mode, item.new_mode)
+        for item in git.diff(prepared.base, head)
+    )
+    brought = Change(
         base=prepared.base,
         head=CommitId(head),
         merge_base=prepared.base,
@@ -87,8 +93,29 @@ def test_an_onboarding_leaves_the_chart_that_is_there(git: Repository) -> None:
         after={},
         commits=(),
     )
-    kind = classify(kinds.KINDS, change, "prod", "onboard/payments")
-    assert (kind.kind, kind.service) == ("onboarding", "payments")
+    known: dict[Reader[Any], object] = {
+        ground.repository: git,
+        ground.environment: PROD,
+        ground.registered: acme.service(),
+        ground.sources: SimpleNamespace(generate=partial(goldenpaths.expected, acme.platform())),
+        change.read: brought,
+    }
+    case = kinds.classify.classify(kinds.KINDS, brought, "prod", prepared.branch)
+    return case, OnboardingFiles().examine(Facts(known))
+
+
+def test_an_onboarding_leaves_the_chart_that_is_there(git: Repository) -> None:
+    chart = chart_at(git, "refs/heads/main")
+    assert chart == OLD
+    case, finding = gate(git, files(chart))
+    assert case == Case(onboarding.NAME, ServiceName("payments"))
+    assert finding.verdict is Verdict.VALID, finding
+
+
+def test_one_that_brings_the_packages_chart_is_refused(git: Repository) -> None:
+    case, finding = gate(git, files(None))
+    assert (case.kind, case.reason) == (None, "library-chart-altered")
+    assert (finding.verdict, finding.reason) == (Verdict.INVALID, "onboarding-files-differ")
 
 
 def test_the_gate_expects_the_chart_that_is_there() -> None:

@@ -12,13 +12,12 @@ from packaging.version import InvalidVersion, Version
 
 from interlock.errors import InputError
 from interlock.formats import yaml
-
-FOLDER = "charts/service"
+from interlock.platform.domain.result import CHART
 
 
 def version(chart: Mapping[str, bytes]) -> str:
     """The version that a chart states. Raises InputError ``chart-version``."""
-    document = yaml.load(chart.get("Chart.yaml", b""), file=f"{FOLDER}/Chart.yaml")
+    document = yaml.load(chart.get("Chart.yaml", b""), file=f"{CHART}/Chart.yaml")
     stated = document.value.get("version") if isinstance(document.value, dict) else None
     try:
         Version(str(stated))

@@ -17,6 +17,7 @@ from interlock.errors import ConflictError, InputError, UnsupportedError
 from interlock.formats import yaml
 from interlock.platform import catalog
 from interlock.platform.domain import names
+from interlock.platform.domain.result import CHART
 from interlock.platform.estate import Environment, Platform, Service
 from interlock.platform.estate import service as services
 from interlock.platform.estate.model import Label, Model, Text, parse
@@ -152,7 +153,7 @@ class Path:
                 f"the library chart cannot render the shape {self.described.shape}",
                 got=found,
                 expected=f"{self.described.chart} or later",
-                where=f"{environment.repository}: {library.FOLDER}",
+                where=f"{environment.repository}: {CHART}",
             )
         values = {**self._environment(service, environment, platform), "chart": found}
         return template.render(self.folder / "environment", values)
@@ -238,7 +239,7 @@ def expected(
     """
     chart = catalog.chart() if chart_at_base is None else chart_at_base
     own = path(service.shape, root).environment(service, environment, platform, chart)
-    return dict(sorted({**own, **{f"{library.FOLDER}/{name}": data for name, data in chart.items()}}.items()))
+    return dict(sorted({**own, **{f"{CHART}/{name}": data for name, data in chart.items()}}.items()))
 
 
 def pipelines(platform: Platform, *, root: Traversable = ROOT) -> dict[str, bytes]:

@@ -19,9 +19,10 @@ from importlib.resources.abc import Traversable
 from interlock.errors import InputError, NotFoundError
 from interlock.platform import goldenpaths
 from interlock.platform.domain.ids import NO_COMMIT
+from interlock.platform.domain.result import CHART
 from interlock.platform.estate import Estate, Keys, argocd, check_table, load
 from interlock.platform.estate.estate import KEYS
-from interlock.platform.goldenpaths import library, template
+from interlock.platform.goldenpaths import template
 from interlock.platform.kinds import table
 
 
@@ -49,7 +50,7 @@ class Founding:
         library chart relative to its folder.
         """
         platform = self.estate.platform
-        charts = {f"{library.FOLDER}/{path}": data for path, data in chart.items()}
+        charts = {f"{CHART}/{path}": data for path, data in chart.items()}
         own = dict(self.files)
         if not self.stands:
             stated = (keys.seal, keys.forge, keys.release, keys.attest)
