@@ -20,7 +20,6 @@ from interlock.platform import kinds as kinds  # every room registers its codes
 from interlock.platform import proof as proof
 from interlock.platform.books import vocabulary
 from interlock.platform.checks import reasons
-from interlock.platform.delivery import history as history
 from interlock.platform.kinds import table as table
 from interlock.platform.proof import chain as chain
 from interlock.tekton.engine.config import Config

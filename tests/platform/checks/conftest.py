@@ -44,6 +44,8 @@ from interlock.platform.kinds import table
 from interlock.platform.kinds.image import NAME as IMAGE_KIND
 from interlock.platform.kinds.revert import NAME as REVERT_KIND
 
+from ..acme import sample
+
 
 @dataclasses.dataclass(frozen=True)
 class Known:
@@ -70,6 +72,10 @@ class Known:
     revert: RevertFacts | Unread | None = None
 
     def facts(self) -> Facts:
+        return Facts(self.given())
+
+    def given(self) -> dict[Reader[Any], object]:
+        """Values by their readers."""
         restores = isinstance(self.revert, RevertFacts) and self.case.kind == REVERT_KIND and self.revert.restores
         reviews = self.reviews if isinstance(self.reviews, Unread) else given.Given(self.reviews, self.approvals)
         wanted = self.image.reference if isinstance(self.image, ImageFacts) else self.image
@@ -93,7 +99,7 @@ class Known:
         optional = {
             rendering.read: self.rendering, onboarding.read: self.onboarding, health.promoted: self.previous
         }  # fmt: skip
-        return Facts({**known, **{reader: value for reader, value in optional.items() if value is not None}})
+        return {**known, **{reader: value for reader, value in optional.items() if value is not None}}
 
 
 def evaluate(known: Known) -> tuple[Finding, ...]:
@@ -123,7 +129,7 @@ RESULT = ResultIds.of({"apps/payments": ObjectId("1" * 40), "charts/service": Ob
 
 @pytest.fixture(scope="session")
 def sample_estate() -> estate.Estate:
-    files = estate.sample(
+    files = sample(
         keys=estate.Keys(
             seal=keys.generate_openpgp("Interlock <interlock@acme.test>")[1], forge="F\n", release="R\n", attest="A\n"
         ),

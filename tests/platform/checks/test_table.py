@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from interlock.platform import checks, kinds
+from interlock.platform import checks, kinds, proof
 from interlock.platform.checks import reasons
 from interlock.platform.checks.link import Link
 from interlock.platform.domain.facts import Unread
@@ -14,6 +14,7 @@ from interlock.platform.domain.verdict import Basis, Finding, Verdict, overall
 from interlock.platform.kinds import KINDS, Position
 from interlock.platform.kinds.image import NAME as IMAGE
 from interlock.platform.kinds.table import rules
+from interlock.platform.proof import links
 
 from .conftest import Known, evaluate
 
@@ -79,8 +80,9 @@ def _codes(path: Path) -> set[str]:
 
 
 def test_every_reason_code_is_in_the_table_of_its_room() -> None:
-    modules = [*Path(checks.__path__[0]).glob("*.py"), *Path(kinds.__path__[0]).rglob("*.py")]
+    modules = [path for room in (checks, kinds, proof) for path in Path(room.__path__[0]).rglob("*.py")]
     used = set().union(*(_codes(path) for path in modules))
+    assert links.LINKS
     assert used <= reasons.REASONS.keys(), used - reasons.REASONS.keys()
     assert len(used) > 60
 

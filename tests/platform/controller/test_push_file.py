@@ -9,7 +9,7 @@ import pytest
 
 from interlock.errors import InterlockError, RefusedError
 from interlock.formats import yaml
-from interlock.platform import catalog
+from interlock.platform import catalog, goldenpaths
 from interlock.platform.controller import push_file
 from interlock.platform.estate import Estate
 from interlock.tekton.spec import admission
@@ -43,7 +43,8 @@ def test_the_runs_files_lie_in_a_claim_of_its_own(estate: Estate) -> None:
 
 def test_tekton_admits_the_run_with_the_catalog_that_it_names(estate: Estate) -> None:
     documents = [yaml.load(yaml.dump(run_of(estate, GOLDEN)), file="run.yaml")]
-    documents += [found for name, data in catalog.manifests().items() for found in yaml.load_all(data, file=name)]
+    files = {**catalog.manifests(), **goldenpaths.pipelines(estate.platform)}
+    documents += [found for name, data in files.items() for found in yaml.load_all(data, file=name)]
     outcome = admission.judge(documents, Flags())
     assert outcome.judged > 3
     assert [placed for placed in outcome.findings if placed.finding.severity == "error"] == []

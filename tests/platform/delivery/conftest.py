@@ -29,6 +29,8 @@ from interlock.platform.domain.pull import PullRequest
 from interlock.platform.estate import Environment, Service, layout
 from interlock.platform.facts import pull as pulls
 
+from .. import acme
+
 NOW = datetime(2026, 8, 24, 12, 0, tzinfo=UTC)
 IMAGE = "registry.acme.test/integration/payments"
 PEOPLE = ("dana", "sam", "rita", "pat")
@@ -94,7 +96,7 @@ SERVICES = {
 
 @pytest.fixture(scope="session")
 def repositories(signing: Keys) -> dict[str, dict[str, bytes]]:
-    return estate.sample(
+    return acme.sample(
         keys=estate.Keys(seal=signing.seal[1], forge=signing.forge[1], release="R\n", attest="A\n"),
         seal_key_ids=["0123456789ABCDEF"],
         ssh_keys={person: [signing.ssh[person][1]] for person in PEOPLE},
@@ -112,19 +114,7 @@ def sample_estate(repositories: dict[str, dict[str, bytes]]) -> estate.Estate:
 
 def golden(service: estate.Service, environment: estate.Environment) -> dict[str, bytes]:
     """What an onboarding must bring."""
-    return goldenpaths.generate_environment(
-        goldenpaths.Service(
-            name=service.name,
-            team=service.team,
-            owner=service.owner,
-            organisation="acme",
-            registry="registry.acme.test/integration",
-        ),
-        goldenpaths.Environment(
-            name=environment.name, cluster=environment.cluster, revision=environment.ref, prune=environment.prune
-        ),
-        catalog.chart(),
-    )
+    return goldenpaths.expected(acme.platform(), service, environment, None)
 
 
 @dataclass

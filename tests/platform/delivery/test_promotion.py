@@ -11,6 +11,7 @@ from interlock.platform.delivery import gate, promotion
 from interlock.platform.domain.ids import Digest, ServiceName
 from interlock.platform.domain.image import ImageReference
 from interlock.platform.facts import Facts, case, change, onboarding
+from interlock.platform.facts.kept import Kept
 from interlock.platform.facts.queue import QueueState
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def known(world: World, pull: PullRequest) -> Facts:
     sources = SimpleNamespace(
         mirror=lambda _: world.git,
         seal=world.keys.seal[1],
+        kept=Kept(),
         generate=lambda service, where, _: world.golden(service, where),
     )
     return gate.facts_of(

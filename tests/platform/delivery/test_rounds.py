@@ -112,7 +112,6 @@ class Round:
             mirror=mirror,
             moved=lambda name: None,
             snapshot=SimpleNamespace(fresh=mirror),
-            generate=lambda service, where, _: world.golden(service, where),
             connections=SimpleNamespace(forge=lambda: self.forge, tickets=lambda: self.tickets),
             context=SimpleNamespace(
                 tickets=SimpleNamespace(name="https://tickets"),

@@ -52,3 +52,9 @@ def test_other_forms_of_image_are_refused_with_a_position(image: bytes) -> None:
 def test_branches_have_their_full_names_and_what_a_forge_calls_them() -> None:
     assert [layout.short(item) for item in (layout.MAIN, layout.SEALED)] == ["main", "sealed"]
     assert layout.short("main") == "main"
+
+
+def test_the_environment_of_a_values_file() -> None:
+    assert layout.environment_of(layout.values("payments", "prod")) == "prod"
+    for path in ("apps/payments/values.yaml", "apps/payments/x/values.prod.yaml", "values.prod.yaml"):
+        assert layout.environment_of(path) is None

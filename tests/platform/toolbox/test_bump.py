@@ -11,10 +11,11 @@ import pytest
 from interlock.clients.git import Repository
 from interlock.errors import ConflictError, InputError, NotFoundError
 from interlock.formats import signatures, yaml
-from interlock.platform import goldenpaths
 from interlock.platform.toolbox import bump, image_build
 from interlock.platform.toolbox.source import Source
 from interlock.platform.toolbox.world import World
+
+from .. import acme
 
 CHART = {"Chart.yaml": b"apiVersion: v2\nname: service\nversion: 1.0.0\ntype: library\n"}
 TAG = "main-0123456789ab"
@@ -32,9 +33,9 @@ def digest(estate: Any) -> str:
 
 class Env:
     def __init__(self, estate: Any, name: str) -> None:
-        service = goldenpaths.Service("payments", "payments", "sam", "acme", "registry.acme.test/integration")
         self.estate, self.name = estate, f"env-{name}"
-        self.files = goldenpaths.generate_environment(service, goldenpaths.environment(name), CHART)
+        environment = acme.environment("dev").model_copy(update={"name": name, "repository": f"env-{name}"})
+        self.files = acme.ACE.environment(acme.service(), environment, acme.platform(), CHART)
         self.path = f"apps/payments/values.{name}.yaml"
         self.base = estate.seed(self.name, self.files)
         self.url = f"https://git/acme/{self.name}"
@@ -126,6 +127,22 @@ def test_a_service_that_is_not_onboarded(estate: Any, world: World, results: Any
     assert caught.value.code == "bump-not-onboarded"
 
 
+def test_an_env_repo_may_have_any_name_and_has_one_environment(
+    estate: Any, env: Callable[[str], Env], world: World, results: Any, digest: str
+) -> None:
+    files = env("any").files
+    files = {path.replace("values.any.", "values.dev."): data for path, data in files.items()}
+    both = {**files, "apps/payments/values.test.yaml": files[VALUES]}
+    for name, content in (("deployments", files), ("both", both)):
+        estate.seed(name, content)
+    given = {"image_name": IMAGE, "token_file": estate.token_file}
+    pull = bump.bump(world, results, env_repo="https://git/acme/deployments", **given)
+    assert pull is not None and pull.title == f"payments: {TAG} to dev"
+    with pytest.raises(InputError, match="dev, test") as caught:
+        bump.bump(world, results, env_repo="https://git/acme/both", **given)
+    assert caught.value.code == "bump-environment"
+
+
 def test_another_services_image_repository(env: Callable[[str], Env], estate: Any, world: World, results: Any) -> None:
     foreign = env("foreign")
     content = image_build.bar_image("P.bar", b"bar", None)
@@ -141,7 +158,7 @@ def test_an_image_that_does_not_exist(env: Callable[[str], Env], world: World, r
         env("absent").run(world, results, image_name="registry.acme.test/integration/payments:gone")
 
 
-@pytest.mark.parametrize("url", ["https://git/acme/payments", "https://git/env-dev", "env-dev", "file:///acme/env-dev"])
+@pytest.mark.parametrize("url", ["https://git/env-dev", "env-dev", "file:///acme/env-dev"])
 def test_what_is_no_env_repo(world: World, results: Any, url: str) -> None:
     with pytest.raises(InputError) as caught:
         bump.bump(world, results, env_repo=url, image_name=IMAGE)

@@ -4,6 +4,6 @@ A check of one kind alone stands in that kind's folder. `Link` is a check of the
 delivery is said by `interlock.platform.kinds`.
 """
 
-from interlock.platform.checks.check import Check, Unknown
+from interlock.platform.checks.check import Check, Misconfigured, Unknown
 
-__all__ = ["Check", "Unknown"]
+__all__ = ["Check", "Misconfigured", "Unknown"]

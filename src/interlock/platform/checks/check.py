@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import ClassVar
 
 from interlock.errors import InterlockError
@@ -28,6 +29,13 @@ class Check(ABC):
     @abstractmethod
     def judge(self, facts: Facts) -> Finding:
         """The verdict over ``facts``. What `Facts.get` raises may be raised: `examine` says ``unknown``."""
+
+    def configured(self, parameters: Mapping[str, object]) -> Check:
+        """The same check, as strict as ``parameters`` of the estate's table say: never less than without them. Raises
+        ValueError for parameters that it does not take."""
+        if parameters:
+            raise ValueError(f"{self.id} takes no parameters")
+        return self
 
     def examine(self, facts: Facts) -> Finding:
         """The finding; nothing that the facts hold is raised: nobody's pull request ends the judging of others.
@@ -76,6 +84,19 @@ class Check(ABC):
             evidence=evidence,
             remedy=reasons.REASONS[reason].remedy,
         )
+
+
+class Misconfigured(Check):
+    """Stands for a check whose parameters in the estate's table this software does not take."""
+
+    claim = "The check takes its parameters."
+
+    def __init__(self, id: str, parameters: str) -> None:
+        self.id = id
+        self._parameters = parameters
+
+    def judge(self, facts: Facts) -> Finding:
+        return self.unknown("check-parameters", self._parameters)
 
 
 class Unknown(Check):

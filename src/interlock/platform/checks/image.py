@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
+from datetime import timedelta
 
 from interlock.formats.oci import media
 from interlock.platform.checks.check import Check
@@ -182,9 +184,18 @@ class ScanPassed(ImageCheck):
     id = "image-scan"
     claim = "A signed scan with fresh advisories found nothing that is refused, not longer ago than allowed."
 
-    def __init__(self, *, aged: bool = True) -> None:
+    def __init__(self, *, aged: bool = True, most: timedelta | None = None) -> None:
+        self.most = most
+        """Age of the scan at most, beside what the environment's rules allow."""
         self.aged = aged
         """False for a revert: going back must be possible with what was good enough when it was delivered."""
+
+    def configured(self, parameters: Mapping[str, object]) -> ScanPassed:
+        """``maxAgeDays``: a whole number of days."""
+        days = parameters.get("maxAgeDays")
+        if set(parameters) - {"maxAgeDays"} or (parameters and (not isinstance(days, int) or days < 1)):
+            raise ValueError("maxAgeDays: a number of days")
+        return ScanPassed(aged=self.aged, most=timedelta(days=days) if isinstance(days, int) else None)
 
     def judge_image(self, facts: Facts, image: ImageFacts) -> Finding:
         signed = self.judge_signed(image.statements.get(StatementKind.SCAN), "scan statement")
@@ -202,7 +213,7 @@ class ScanPassed(ImageCheck):
         allowed = facts.get(ground.estate).platform.advisories.max_age
         if scan.advisories_at is None or scan.finished_at - scan.advisories_at > allowed:
             return self.unknown("advisories-outdated", f"refreshed {scan.advisories_at}, scan {scan.finished_at}")
-        most = facts.get(ground.environment).rules.scan_max_age
+        most = min(filter(None, (self.most, facts.get(ground.environment).rules.scan_max_age)), default=None)
         if self.aged and most is not None and facts.get(ground.merging) - scan.finished_at > most:
             return self.unknown("scan-outdated", f"scanned {scan.finished_at.isoformat()}")
         return None

@@ -48,7 +48,7 @@ class Link(Check):
             return draft.failed(error)
         except Exception as error:
             log.exception("link %s", self.id)
-            return draft.unknown("link-failed", type(error).__name__, remedy=reasons.REASONS["link-failed"].remedy)
+            return draft.unknown("link-failed", type(error).__name__)
 
 
 class Draft:
@@ -82,11 +82,11 @@ class Draft:
     def valid(self, detail: str = "", *, reason: str = reasons.OK) -> Finding:
         return self._finding(Verdict.VALID, reason, detail, "")
 
-    def invalid(self, reason: str, detail: str, *, remedy: str = RESTORE) -> Finding:
-        return self._finding(Verdict.INVALID, reason, detail, remedy)
+    def invalid(self, reason: str, detail: str) -> Finding:
+        return self._finding(Verdict.INVALID, reason, detail, reasons.remedy(reason))
 
-    def unknown(self, reason: str, detail: str, *, remedy: str) -> Finding:
-        return self._finding(Verdict.UNKNOWN, reason, detail, remedy)
+    def unknown(self, reason: str, detail: str) -> Finding:
+        return self._finding(Verdict.UNKNOWN, reason, detail, reasons.remedy(reason))
 
     def adopt(self, finding: Finding) -> Finding:
         """The verdict of a check, as this link's."""

@@ -36,6 +36,12 @@ def table(reasons: Mapping[str, Reason]) -> Mapping[str, Reason]:
     return reasons
 
 
+def remedy(code: str) -> str:
+    """What to do about a finding of that code; also for one of another version, which this one does not know."""
+    known = REASONS.get(code)
+    return known.remedy if known else "see the reference of the version that judged it"
+
+
 table(
     {
         OK: Reason("The claim holds.", ""),
@@ -48,6 +54,10 @@ table(
         "check-failed": Reason(
             "The check met something that it was not made for. The others were judged.",
             "mend what is odd about the delivery; the controller's log has the rest",
+        ),
+        "check-parameters": Reason(
+            "The estate's table gives the check parameters that it does not take.",
+            "correct checks.yaml by a platform delivery",
         ),
         "check-newer": Reason(
             "The decision was judged by a newer rule than this software has: it cannot say whether that holds.",

@@ -12,14 +12,13 @@ from interlock import __version__
 from interlock.clients.connect import PLATFORM, Connections
 from interlock.clients.context import Context
 from interlock.clients.git import Repository
-from interlock.platform import catalog
+from interlock.platform import goldenpaths
 from interlock.platform.books import Books, Stamp, keys
 from interlock.platform.controller.snapshot import Snapshot
 from interlock.platform.delivery.readmodel import ReadModel, path_of
 from interlock.platform.estate import Environment, Estate, Service
 from interlock.platform.facts import estates
 from interlock.platform.facts.sources import Sources
-from interlock.platform.setup import onboarding
 
 
 @dataclass
@@ -50,19 +49,19 @@ class World:
     @cached_property
     def sources(self) -> Sources:
         """What the gate and the proof read from."""
-        found = Sources.of(self.connections, self.books, registry=PLATFORM, generate=self.generate)
+        found = Sources.of(self.connections, self.books, registry=PLATFORM, generate=self._generate)
         return replace(found, mirror=self.mirror)
 
     def _stamp(self) -> Stamp:
         """What every entry says of who writes it: before an estate was read there are no rules."""
         return Stamp(__version__, self._estate.digest if self._estate else None, self.epoch())
 
-    def generate(
+    def _generate(
         self, service: Service, environment: Environment, chart: Mapping[str, bytes] | None
     ) -> Mapping[str, bytes]:
-        """What the golden path generates for a registered service; the package's chart where the env repo has none."""
-        golden = onboarding.golden(self._estate or self.estate(), service)
-        return onboarding.generated(golden, environment, catalog.chart() if chart is None else chart)
+        """What the golden path generates for a registered service."""
+        estate = self._estate or self.estate()
+        return goldenpaths.expected(estate.platform, service, environment, chart)
 
     def mirror(self, repository: str) -> Repository:
         """A mirror of one of the organisation's repositories, as of the snapshot."""

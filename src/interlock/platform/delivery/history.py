@@ -13,7 +13,7 @@ from interlock.clients.git import Commit, Repository
 from interlock.errors import ConflictError, InterlockError
 from interlock.platform.books import Books, Recorded
 from interlock.platform.books.vocabulary import Judged
-from interlock.platform.checks import reasons
+from interlock.platform.checks.reasons import OK
 from interlock.platform.domain.facts import Unread, unread
 from interlock.platform.domain.ids import CommitId, ObjectId, ReasonCode
 from interlock.platform.domain.pull import PullRequest
@@ -23,36 +23,7 @@ from interlock.platform.estate.layout import MAIN
 from interlock.platform.facts import result as results
 from interlock.platform.facts import seals
 from interlock.platform.facts.queue import QueueState
-
-REASONS = reasons.table(
-    {
-        "merge-unjudged": reasons.Reason("The gate never judged this head as valid.", "revert the commit"),
-        "merge-not-a-merge": reasons.Reason("A commit of main that is no merge of two parents.", "revert the commit"),
-        "merge-parent": reasons.Reason(
-            "The merge does not follow the last proven commit of main.", "revert the commit"
-        ),
-        "merge-tree-differs": reasons.Reason(
-            "The merged tree is not what git merges from its parents: something was added in the merge.",
-            "revert the commit",
-        ),
-        "merge-conflict-hidden": reasons.Reason(
-            "Git cannot merge these parents: somebody chose the content.", "revert the commit"
-        ),
-        "merge-result-differs": reasons.Reason(
-            "The merge gives the service other files than were judged.", "revert the commit"
-        ),
-        "merge-by-other": reasons.Reason("Somebody other than the platform merged.", "revert the commit"),
-        "history-rewritten": reasons.Reason(
-            "main no longer contains the last sealed commit.", "restore main from the sealed branch's second parents"
-        ),
-        "sealed-branch-foreign": reasons.Reason(
-            "The branch sealed does not end in a seal of the platform.", "restore it to the last seal in the ledger"
-        ),
-        "application-unproven": reasons.Reason(
-            "A file under argocd/ is not what the golden path generates for a registered service.", "revert the commit"
-        ),
-    }
-)
+from interlock.platform.proof import reasons
 
 
 @dataclass(frozen=True)
@@ -188,7 +159,7 @@ def prove(
         return Proof(name, Verdict.UNKNOWN, ReasonCode("fact-unreadable"), str(pull))
     if not pull.merged or pull.merge_commit != name or (pull.merged_by or "").casefold() != platform.casefold():
         return _no("merge-by-other", name, f"pull request {pull.number}: merged by {pull.merged_by or 'nobody'}")
-    return Proof(name, Verdict.VALID, ReasonCode(reasons.OK), f"#{judgement.pull}", recorded, ObjectId(expected), got)
+    return Proof(name, Verdict.VALID, ReasonCode(OK), f"#{judgement.pull}", recorded, ObjectId(expected), got)
 
 
 def judgement_of(books: Books, repository: str, head: CommitId) -> Recorded[Judged] | None:
@@ -208,5 +179,5 @@ def read_merged(read: Callable[[int], PullRequest], number: int) -> PullRequest 
 
 
 def _no(reason: str, commit: CommitId, detail: str) -> Proof:
-    assert reason in REASONS  # noqa: S101 - every code is in the one table
+    assert reason in reasons.REASONS  # noqa: S101 - every code is in the one table
     return Proof(commit, Verdict.INVALID, ReasonCode(reason), detail)

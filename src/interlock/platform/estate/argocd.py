@@ -43,19 +43,16 @@ def files(platform: Platform, *, seal_key_ids: Sequence[str], seal_certificate: 
             destinations=[{"server": hub, "namespace": name} for name in (NAMESPACE, CI_NAMESPACE)],
             integrity=_integrity(platform, seal_key_ids),
         ),
-        "argocd/root-platform.yaml": application(
-            "root-platform", f"{url}/{own.repository}", "argocd", hub, namespace=NAMESPACE
-        ),
         "argocd/catalog.yaml": application(
             "catalog", f"{url}/{own.repository}", "catalog", hub, namespace=CI_NAMESPACE, recurse=True
         ),
     }
-    for item in platform.environments:
-        repository = f"{url}/{item.repository}"
+    for item in (platform.itself, *platform.environments):
+        root, repository = layout.application_name(layout.ROOT, item.name), f"{url}/{item.repository}"
+        found[layout.application(root)] = application(root, repository, "argocd", hub, namespace=NAMESPACE)
+        if item.name == PLATFORM:
+            continue
         found[f"argocd/project-{item.name}.yaml"] = _environment_project(platform, item, repository, seal_key_ids)
-        found[f"argocd/root-{item.name}.yaml"] = application(
-            f"root-{item.name}", repository, "argocd", hub, namespace=NAMESPACE
-        )
     return {path: yaml.dump(value).encode() for path, value in sorted(found.items())}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,15 +11,15 @@ from datetime import datetime
 from interlock.errors import InputError, NotFoundError
 from interlock.platform.domain.ids import CommitId, Digest
 from interlock.platform.domain.people import People
-from interlock.platform.estate import rules
+from interlock.platform.estate import check_table, layout, rules
 from interlock.platform.estate import service as services
+from interlock.platform.estate.check_table import CheckTable
 from interlock.platform.estate.model import parse, refuse
 from interlock.platform.estate.people import FileSource, PeopleSource
 from interlock.platform.estate.platform import PLATFORM, Environment, Platform
 from interlock.platform.estate.service import Service
 from interlock.platform.estate.windows import Freeze
 
-_SERVICE = re.compile(r"services/([^/]+)\.yaml")
 KEYS = ("keys/seal.asc", "keys/forge.asc", "keys/release.pem", "keys/attest.pem")
 
 
@@ -45,6 +44,8 @@ class Estate:
     commit: CommitId
     digest: Digest
     """Of every file that it was read from: what "the rules in force" are called in the ledger."""
+    check_table: CheckTable | None = None
+    """None in estates of before the file: the software's own table holds."""
 
     def environment(self, name: str) -> Environment:
         """Raises NotFoundError ``environment-unknown``. ``platform`` is the platform repo's."""
@@ -99,7 +100,7 @@ class Estate:
 
 def belongs(path: str) -> bool:
     """Whether a file of the platform repo is one that an estate is read from."""
-    return path in ("platform.yaml", "people.yaml") or path.startswith(("services/", "keys/"))
+    return path in ("platform.yaml", "people.yaml", check_table.FILE) or path.startswith(("services/", "keys/"))
 
 
 def load(files: Mapping[str, bytes], *, commit: CommitId, people: PeopleSource | None = None) -> Estate:
@@ -123,11 +124,15 @@ def load(files: Mapping[str, bytes], *, commit: CommitId, people: PeopleSource |
             )
     found: dict[str, Service] = {}
     for path in sorted(files):
-        match = _SERVICE.fullmatch(path)
-        if match:
-            found[match[1]] = load_service(files[path], file=path, platform=platform, people=known)
+        if name := layout.registered_service(path):
+            found[name] = load_service(files[path], file=path, platform=platform, people=known)
+    _named_apart(platform, found)
     keys = [_file(files, path).decode("utf-8", errors="replace") for path in KEYS]
-    return Estate(platform, known, found, Keys(*keys), commit, _digest(files))
+    table = None
+    if (data := files.get(check_table.FILE)) is not None:
+        names = {PLATFORM, *(item.name for item in platform.environments)}
+        table = check_table.read(data, environments=names)
+    return Estate(platform, known, found, Keys(*keys), commit, _digest(files), table)
 
 
 def load_service(data: bytes, *, file: str, platform: Platform, people: People) -> Service:
@@ -135,6 +140,10 @@ def load_service(data: bytes, *, file: str, platform: Platform, people: People) 
     service = parse(Service, data, file=file)
     if file != services.path(service.name):
         raise refuse("the file is not named after its service", data=data, file=file, path=("name",), got=service.name)
+    if service.name in layout.TAKEN:
+        raise refuse("the platform has this name for itself", data=data, file=file, path=("name",), got=service.name)
+    if service.repository in {item.repository for item in (platform.itself, *platform.environments)}:
+        raise refuse("the estate's own repository", data=data, file=file, path=("repository",), got=service.repository)
     if service.team not in {item.id for item in platform.teams}:
         raise refuse("no such team in platform.yaml", data=data, file=file, path=("team",), got=service.team)
     if service.shape not in {item.shape for item in platform.golden_paths}:
@@ -149,11 +158,24 @@ def load_service(data: bytes, *, file: str, platform: Platform, people: People) 
         raise refuse(
             f"the image repository is not {expected}", data=data, file=file, path=("image",), got=service.image
         )
+    if service.image not in {item.image for item in service.workloads}:
+        raise refuse("none runs the service's image", data=data, file=file, path=("workloads",), got=service.image)
     for index, item in enumerate(service.workloads):
         if not item.image.startswith(f"{platform.registry}/"):
             place = ("workloads", index, "image")
             raise refuse(f"the image is not in {platform.registry}", data=data, file=file, path=place, got=item.image)
     return service
+
+
+def _named_apart(platform: Platform, found: Mapping[str, Service]) -> None:
+    """One Argo CD holds the Applications of all environments: two of one name would be one."""
+    owners: dict[str, tuple[str, str]] = {}
+    for pair in itertools.product(found, (item.name for item in platform.environments)):
+        name = layout.application_name(*pair)
+        if owners.setdefault(name, pair) != pair:
+            both = " and ".join(f"{service} in {environment}" for service, environment in (owners[name], pair))
+            where = services.path(pair[0])
+            raise InputError("estate-inconsistent", f"{both} would be one Application", got=name, where=where)
 
 
 def _digest(files: Mapping[str, bytes]) -> Digest:

@@ -6,6 +6,7 @@ import re
 
 from interlock.errors import InputError
 from interlock.formats import yaml
+from interlock.platform.domain.branches import WHOLE
 from interlock.platform.domain.ids import Digest, ServiceName
 from interlock.platform.domain.image import ImageReference
 
@@ -13,6 +14,12 @@ MAIN = "refs/heads/main"
 """What people change, by merges. Branches are meant by their full names: git and Argo CD take a tag for a short one."""
 SEALED = "refs/heads/sealed"
 """What was proven. Only the platform moves it."""
+
+ROOT = "root"
+"""Stands for the service in the name of an environment's root Application."""
+TAKEN = frozenset({ROOT, WHOLE})
+"""Names that no service may have: its Application, or its branches, would be taken for those of the whole."""
+
 _APP = re.compile(r"apps/([^/]+)/(.+)", re.DOTALL)
 _APPLICATION = re.compile(r"argocd/([^/]+)\.yaml")
 _MIDDLEWARE = re.compile(r"middleware/([^/]+)/.+", re.DOTALL)
@@ -34,6 +41,12 @@ def application_name(service: str, environment: str) -> str:
 def values(service: str, environment: str) -> str:
     """The one file that an image delivery changes."""
     return f"apps/{service}/values.{environment}.yaml"
+
+
+def environment_of(path: str) -> str | None:
+    """The environment whose values of a service stand at ``path``; None for any other file."""
+    match = re.fullmatch(r"values\.([^/]+)\.yaml", in_app(path) or "")
+    return match[1] if match else None
 
 
 def service_of(path: str) -> ServiceName | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from interlock.formats import yaml
 from interlock.platform.domain import workload
@@ -50,15 +50,16 @@ class Service(Model):
     configuration_item: Text = Field(alias="configurationItem")
     """The service's CI in the CMDB: change records must name it."""
     runs: tuple[Container, ...] | None = Field(alias="workloads", default=None, min_length=1)
+    parameters: dict[str, Text] = Field(default_factory=dict)
+    """What its golden path asks for beyond this."""
 
-    @model_validator(mode="after")
-    def _named_once(self) -> Service:
-        found = [(item.kind, item.name, item.container) for item in self.workloads]
+    @field_validator("runs")
+    @classmethod
+    def _named_once(cls, value: tuple[Container, ...] | None) -> tuple[Container, ...] | None:
+        found = [(item.kind, item.name, item.container) for item in value or ()]
         if len(found) != len(set(found)):
-            raise ValueError("workloads: a container is named twice")
-        if self.image not in {item.image for item in self.workloads}:
-            raise ValueError("workloads: none runs the image of the service")
-        return self
+            raise ValueError("a container is named twice")
+        return value
 
     @property
     def workloads(self) -> tuple[Workload, ...]:
@@ -86,6 +87,8 @@ class Service(Model):
                 | ({} if item.image == self.image else {"image": item.image})
                 for item in self.workloads
             ]
+        if self.parameters:
+            found["parameters"] = self.parameters
         return yaml.dump(found).encode()
 
 

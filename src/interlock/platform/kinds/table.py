@@ -2,22 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from interlock.platform import kinds
-from interlock.platform.checks import Check, approvals, people, pull, record
+from interlock.platform.checks import Check, Misconfigured, Unknown, approvals, people, pull, record
 from interlock.platform.domain.facts import Unread
 from interlock.platform.domain.ids import CheckId, DeliveryKind
+from interlock.platform.estate import CheckTable, Platform
 from interlock.platform.estate import rules as demands
+from interlock.platform.estate.model import API_VERSION
 from interlock.platform.facts import Facts, case, ground
 from interlock.platform.kinds.kind import Position
 
 
 def demanded(facts: Facts) -> tuple[tuple[Check, ...], tuple[CheckId, ...]]:
     """The checks of the delivery that ``facts`` are of, in their order, and those of them that the software adds to the
-    estate's own table."""
+    estate's own table (``checks.yaml``).
+
+    The table may ask for more and be stricter; what the software demands of a kind holds whether it is named or not.
+    A name that the software does not know is a check that nobody can say holds.
+    """
     found, environment = facts.look(case.read), facts.get(ground.environment)
     known = case.Case(None, None) if isinstance(found, Unread) else found
-    first = facts.get(ground.estate).previous(environment) is None
-    return rules(known.kind, Position(environment, first=first, restores=known.restores)), ()
+    estate = facts.get(ground.estate)
+    first = estate.previous(environment) is None
+    position = Position(environment, first=first, restores=known.restores)
+    own, told = rules(known.kind, position), estate.check_table
+    asked = told.of(known.kind, environment.name) if told and known.kind and not known.restores else None
+    if asked is None:
+        return own, ()
+    there = {**_every(position), **{check.id: check for check in own}}
+    named = {item.id: _configured(there.get(item.id) or Unknown(item.id), item.parameters) for item in asked}
+    added = [check for check in own if check.id not in named]
+    return (*named.values(), *added), tuple(CheckId(check.id) for check in added)
+
+
+def as_data(platform: Platform) -> CheckTable:
+    """What the software demands, as the table that a new estate begins with."""
+    places = [*platform.environments, platform.itself]
+    checks = {
+        kind.name: {
+            place.name: [
+                {"id": check.id} for check in rules(kind.name, Position(place, first=place == platform.environments[0]))
+            ]
+            for place in places
+        }
+        for kind in kinds.KINDS
+    }
+    return CheckTable.model_validate({"apiVersion": API_VERSION, "kind": "CheckTable", "checks": checks})
+
+
+def _every(position: Position) -> Mapping[str, Check]:
+    """Whatever any kind knows, by its id."""
+    return {check.id: check for kind in kinds.KINDS for check in (*kind.checks(position), *record.every())}
+
+
+def _configured(check: Check, parameters: Mapping[str, object]) -> Check:
+    try:
+        return check.configured(parameters)
+    except ValueError:
+        return Misconfigured(check.id, ", ".join(sorted(parameters)))
 
 
 def rules(name: DeliveryKind | None, position: Position) -> tuple[Check, ...]:

@@ -17,12 +17,12 @@ from interlock.formats.sigstore.verify import Signed
 from interlock.platform.books import Books, Entry, canonical, moment
 from interlock.platform.books import vocabulary as recorded
 from interlock.platform.books.keys import AttestKey
-from interlock.platform.books.vocabulary import Attested, RunRead
-from interlock.platform.domain.ids import Digest
+from interlock.platform.books.vocabulary import Attested, RunFailed, RunRead
+from interlock.platform.domain.ids import CommitId, Digest
 from interlock.platform.domain.image import StatementKind
 from interlock.platform.proof import capture
 from interlock.platform.statements import documents, provenance
-from interlock.platform.statements.run import FinishedRun
+from interlock.platform.statements.run import FinishedRun, condition
 
 
 def attest(
@@ -79,6 +79,27 @@ def attest(
         for name, made in statements.items()
     }
     return books.write(digest, Attested(run.uid, pushed), key=key_of_act)
+
+
+def keep_failed(run: FinishedRun, *, books: Books, source: str, now: Callable[[], datetime]) -> Entry | None:
+    """Keep a run that ended without success: clusters delete runs, and why it failed with them. The ledger's entry
+    ``run-failed``; None for a run that has not ended, or that succeeded."""
+    if not run.finished or run.succeeded:
+        return None
+    metadata, ended = run.run["metadata"], condition(run.run)
+    labels = metadata.get("labels") or {}
+    body = RunFailed(
+        run=run.name,
+        uid=run.uid,
+        commit=CommitId(str(labels.get("interlock.dev/commit", ""))),
+        reason=str(ended.get("reason", "")),
+        message=str(ended.get("message", "")),
+    )
+    known = books.by_key(RunFailed, body.key)
+    if known is not None:
+        return known.entry
+    evidence = capture.capture_run(books, source=source, run=run.run, task_runs=run.task_runs, now=now())
+    return books.write(str(labels.get("interlock.dev/service", "")), body, key=body.key, evidence=evidence)
 
 
 _RESULTS = {StatementKind.SBOM: "SBOM_DIGEST", StatementKind.SCAN: "SCAN_DIGEST"}

@@ -136,12 +136,7 @@ def _as_recorded(check: Check, was: Checked) -> Finding:
     verdict, reason = was.verdict, was.reason
     if was.version > check.version and was.verdict is Verdict.VALID:
         verdict, reason = Verdict.UNKNOWN, ReasonCode("check-newer")
-    return Finding(was.id, check.claim, verdict, reason, detail, was.basis, remedy=_remedy(reason))
-
-
-def _remedy(reason: ReasonCode) -> str:
-    known = reasons.REASONS.get(reason)
-    return known.remedy if known else "see the reference of the version that judged it"
+    return Finding(was.id, check.claim, verdict, reason, detail, was.basis, remedy=reasons.remedy(reason))
 
 
 def decided(facts: Facts, draft: Draft, *types: type) -> tuple[Check, ...]:

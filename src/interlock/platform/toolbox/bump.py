@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,42 +24,57 @@ from interlock.platform.toolbox.world import World
 
 TOOL = f"interlock-bump {worlds.VERSION}"
 AUTHOR = ("interlock-ci", "interlock-ci@users.noreply.interlock.dev")
-_ENVIRONMENT = re.compile(r"env-([a-z0-9]([a-z0-9-]*[a-z0-9])?)")
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Which file of which repository is changed."""
+    """Which service of which repository is moved."""
 
     base_url: str
     """Of the forge's API and git server, without the repository."""
     owner: str
     repository: str
-    environment: str
     service: str
-    path: str
 
 
 def target(world: World, env_repo: str, image: Reference) -> Target:
-    """From the parameters alone: the service is the image repository's last name, the environment the env repo's.
+    """From the parameters alone: the service is the image repository's last name.
 
     Raises InputError ``bump-env-repo``.
     """
     parts = urlsplit(env_repo)
     names = parts.path.strip("/").removesuffix(".git").split("/")
-    found = _ENVIRONMENT.fullmatch(names[-1])
-    if parts.scheme not in ("http", "https") or len(names) < 2 or found is None:
+    if parts.scheme not in ("http", "https") or len(names) < 2:
         raise InputError(
             "bump-env-repo",
             "not an env repo",
             got=env_repo,
-            expected="https://<forge>/<organisation>/env-<environment>",
+            expected="https://<forge>/<organisation>/<repository>",
         )
     real = world.resolve(env_repo.rstrip("/").removesuffix(".git"))
     base, owner, repository = real.rsplit("/", 2)
-    service = image.repository.rpartition("/")[2]
-    environment = found.group(1)
-    return Target(base, owner, repository, environment, service, layout.values(service, environment))
+    return Target(base, owner, repository, image.repository.rpartition("/")[2])
+
+
+def placed(repository: Repository, base: str, place: Target) -> tuple[str, str]:
+    """(environment, path of the service's values there). An env repo is of one environment, whatever its name is.
+
+    Raises NotFoundError ``bump-not-onboarded``, InputError ``bump-environment``.
+    """
+    folder = layout.chart(place.service)
+    paths = [entry.path for entry in repository.ls_tree(base, folder, recursive=False)]
+    found = [(name, path) for path in paths if (name := layout.environment_of(path))]
+    if not found:
+        raise NotFoundError(
+            "bump-not-onboarded",
+            f"{place.service} is not onboarded in {place.repository}",
+            where=f"{place.repository}: {folder}",
+            todo="merge the onboarding pull request first",
+        )
+    if len(found) > 1:
+        names = ", ".join(name for name, _ in found)
+        raise InputError("bump-environment", "values of several environments", got=names, where=place.repository)
+    return found[0]
 
 
 def bump(
@@ -77,9 +91,9 @@ def bump(
     """Open the pull request, or find the one that a run before this one opened; None when nothing is to change.
 
     The tag is resolved at the registry unless ``digest`` is given, and the image must exist there. Raises
-    NotFoundError ``bump-not-onboarded`` (no values file), InputError ``bump-repository`` (the file names another
-    image repository), ConflictError ``bump-branch`` (the branch exists with other content), and the errors of forge,
-    git and registry.
+    NotFoundError ``bump-not-onboarded`` (no values file), InputError ``bump-environment`` (several) or
+    ``bump-repository`` (the file names another image repository), ConflictError ``bump-branch`` (the branch exists with
+    other content), and the errors of forge, git and registry.
     """
     ref = images.parse(image_name, digest)
     if ref.tag is None:
@@ -96,23 +110,25 @@ def bump(
     ):
         repository = Repository.clone_mirror(url, Path(scratch) / "mirror", lambda: token, world.ca)
         base = repository.resolve(layout.MAIN)
-        changed = _edited(repository, base, place, ref, found.descriptor.digest)
+        environment, path = placed(repository, base, place)
+        changed = _edited(repository, base, path, ref, found.descriptor.digest)
+        title = f"{place.service}: {ref.tag} to {environment}"
         if changed is None:
-            world.say(f"git-pr-bump: {place.environment} has {ref.tag} of {place.service} already")
+            world.say(f"git-pr-bump: {environment} has {ref.tag} of {place.service} already")
             return _report(world, results, None)
         existing = repository.refs().get(f"refs/heads/{branch}")
         if existing is None:
-            tree = repository.write_tree({place.path: changed}, base)
+            tree = repository.write_tree({path: changed}, base)
             commit = repository.commit_tree(
                 tree,
                 [base],
-                f"{place.service}: {ref.tag} to {place.environment}\n\n{found.pinned}\n",
+                f"{title}\n\n{found.pinned}\n",
                 author=author,
                 date=world.now(),
                 sign=_signer(signing_key),
             )
             repository.push(f"{commit}:refs/heads/{branch}", expected_old="")
-        elif repository.read(existing, place.path) != changed or _other_changes(repository, base, existing, place.path):
+        elif repository.read(existing, path) != changed or _other_changes(repository, base, existing, path):
             raise ConflictError(
                 "bump-branch",
                 "the branch exists with other content",
@@ -120,21 +136,18 @@ def bump(
                 where=f"{place.repository} {branch}",
                 todo="delete the branch, or push a new commit to the app repo",
             )
-        pull = _pull(forge, place, branch, ref, found, world)
+        body = (
+            f"Image `{ref.name}:{ref.tag}`\nDigest `{found.descriptor.digest}`\n\nChanges tag and digest in "
+            f"`{path}`, nothing else. Opened by {TOOL}.\n"
+        )
+        pull = _pull(forge, place, branch, title, body, world)
     return _report(world, results, pull)
 
 
-def _edited(repository: Repository, base: str, place: Target, ref: Reference, digest: str) -> bytes | None:
+def _edited(repository: Repository, base: str, path: str, ref: Reference, digest: str) -> bytes | None:
     """The values file with the new tag and digest; None when it says so already."""
-    data = repository.read(base, place.path)
-    if data is None:
-        raise NotFoundError(
-            "bump-not-onboarded",
-            f"{place.service} is not onboarded in {place.environment}",
-            where=f"{place.repository}: {place.path}",
-            todo="merge the onboarding pull request first",
-        )
-    current = layout.image_in(data, file=place.path)
+    data = repository.read(base, path) or b""
+    current = layout.image_in(data, file=path)
     if current.repository != ref.name:
         raise InputError(
             "bump-repository",
@@ -143,7 +156,7 @@ def _edited(repository: Repository, base: str, place: Target, ref: Reference, di
             expected=current.repository,
         )
     wanted = ImageReference(ref.name, str(ref.tag), Digest(digest))
-    return None if current == wanted else layout.set_image(data, wanted.tag, wanted.digest, file=place.path)
+    return None if current == wanted else layout.set_image(data, wanted.tag, wanted.digest, file=path)
 
 
 def _other_changes(repository: Repository, base: str, head: str, path: str) -> bool:
@@ -158,9 +171,7 @@ def _signer(key: Path | None) -> Callable[[bytes], str] | None:
     return lambda payload: sign_ssh(private, payload)
 
 
-def _pull(
-    forge: ForgeClient, place: Target, branch: str, ref: Reference, found: images.Image, world: World
-) -> PullRequest:
+def _pull(forge: ForgeClient, place: Target, branch: str, title: str, body: str, world: World) -> PullRequest:
     for item in forge.pulls(place.owner, place.repository, state="open"):
         if item.head_ref == branch and item.base_ref == layout.short(layout.MAIN):
             world.say(f"git-pr-bump: pull request {item.number} is open already")
@@ -170,9 +181,8 @@ def _pull(
         place.repository,
         head=branch,
         base=layout.short(layout.MAIN),
-        title=f"{place.service}: {ref.tag} to {place.environment}",
-        body=f"Image `{ref.name}:{ref.tag}`\nDigest `{found.descriptor.digest}`\n\nChanges tag and digest in "
-        f"`{place.path}`, nothing else. Opened by {TOOL}.\n",
+        title=title,
+        body=body,
     )
     world.say(f"git-pr-bump: opened pull request {pull.number} on {place.repository}")
     return pull

@@ -12,7 +12,7 @@ from interlock.formats.sigstore import statement, verify
 from interlock.platform.books import Books, Ledger
 from interlock.platform.books.keys import AttestKey
 from interlock.platform.books.ledger.entries import Entry
-from interlock.platform.books.vocabulary import Attested, RunRead
+from interlock.platform.books.vocabulary import Attested, RunFailed, RunRead
 from interlock.platform.domain.facts import Unread
 from interlock.platform.domain.image import StatementKind
 from interlock.platform.domain.verdict import Verdict
@@ -117,6 +117,18 @@ def test_a_run_that_failed(world: Any) -> None:
     made = copy.deepcopy(dict(world.run.run))
     made["status"]["conditions"][0]["status"] = "False"
     assert refused(world, FinishedRun(made, world.run.task_runs), RefusedError) == "run-failed"
+
+
+def test_a_run_that_failed_is_kept_once_with_what_it_was(world: Any) -> None:
+    books, made = fresh(world), copy.deepcopy(dict(world.run.run))
+    made["status"]["conditions"][0].update(status="False", reason="Failed", message="Tasks Completed: 2 (Failed: 1)")
+    run = FinishedRun(made, world.run.task_runs)
+    for _ in range(2):
+        entry = attest.keep_failed(run, books=books, source="https://hub-cluster", now=world.clock)
+        assert entry is not None and entry.kind == RunFailed.KIND
+        assert entry.body["reason"] == "Failed" and {"run"} < set(entry.evidence)
+    assert len(list(books.ledger.entries())) == 1
+    assert attest.keep_failed(world.run, books=books, source="https://hub-cluster", now=world.clock) is None
 
 
 @pytest.mark.parametrize("result", ["SBOM_DIGEST", "SCAN_DIGEST"])

@@ -59,6 +59,24 @@ class RunRead(Body):
 
 
 @dataclass(frozen=True, slots=True)
+class RunFailed(Body):
+    """A pipeline run ended without success. Subject: the service; evidence: ``run``, ``task/<pipeline task>``."""
+
+    KIND: ClassVar[str] = "run-failed"
+
+    run: str
+    uid: str
+    commit: CommitId
+    reason: str
+    """Of the run's condition."""
+    message: str
+
+    @property
+    def key(self) -> str:
+        return f"{self.KIND}/{self.uid}"
+
+
+@dataclass(frozen=True, slots=True)
 class Statement:
     """One signed statement as pushed: digests in the registry."""
 

@@ -20,7 +20,7 @@ SERVICE_LABEL = "interlock.dev/service"
 
 
 def plan(run: FinishedRun, *, ours: bool) -> tuple[Act, ...]:
-    """Attest a run that succeeded; where the engine is ``ours``, leave its provenance where Chains' readers look for it.
+    """Attest a run that succeeded; where the engine is ``ours``, publish its provenance as Chains does.
 
     Beside another Tekton there may be a Chains, and it never signs what says ``chains.tekton.dev/signed``. The gate
     reads the registry's.

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from interlock.clients.forge import PullRequest as ForgePull
 from interlock.clients.git import Repository
 from interlock.errors import ConflictError, InterlockError
+from interlock.platform import goldenpaths
 from interlock.platform.books import FENCED, Recorded
 from interlock.platform.books.vocabulary import Judged, Merged
 from interlock.platform.controller import bumps
@@ -141,22 +142,18 @@ class Deliveries:
             and judged(CommitId(commit.parents[1])) is not None
             and not self._world.books.has(Merged.key(url, commit.id))
         ]
-        proof = applications.prove_applications(git, main, self._expected(estate, environment, git))
-        if proof is not None and proof.verdict is not Verdict.VALID:
-            log.warning("%s: %s: %s", environment.repository, proof.reason, proof.detail)
-        unknown = any(item.verdict is Verdict.UNKNOWN for item in [*merges, *([proof] if proof else [])])
-        return advance_open(environment, main, merges, proof), QueueState(), not unknown
 
-    def _expected(
-        self, estate: Estate, environment: Environment, git: Repository
-    ) -> Callable[[ServiceName], bytes | None]:
         def expected(name: ServiceName) -> bytes | None:
             service = estate.services.get(name)
             if service is None:
                 return None
-            return self._world.generate(service, environment, None)[layout.application(name)]
+            return goldenpaths.path(service.shape).application(service, environment, estate.platform)
 
-        return expected
+        proof = applications.prove_applications(git, main, expected)
+        if proof is not None and proof.verdict is not Verdict.VALID:
+            log.warning("%s: %s: %s", environment.repository, proof.reason, proof.detail)
+        unknown = any(item.verdict is Verdict.UNKNOWN for item in [*merges, *([proof] if proof else [])])
+        return advance_open(environment, main, merges, proof), QueueState(), not unknown
 
     def _judged(self, estate: Estate, environment: Environment) -> Callable[[CommitId], Recorded[Judged] | None]:
         repository = estate.repository(environment)

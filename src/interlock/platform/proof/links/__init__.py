@@ -1,6 +1,7 @@
 """The thirteen links that everything that runs has, in the order of the proof: from what runs back to the source."""
 
 from interlock.platform.checks.link import Link
+from interlock.platform.proof import reasons as reasons
 from interlock.platform.proof.links.approvals import Approvals
 from interlock.platform.proof.links.change_record import ChangeRecordLink
 from interlock.platform.proof.links.image_digest import ImageDigest

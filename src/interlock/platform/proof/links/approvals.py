@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from interlock.platform.books.vocabulary import ApprovalCaptured, ReviewFact
 from interlock.platform.checks import approvals, people
-from interlock.platform.checks.link import RESTORE, Draft, Link
+from interlock.platform.checks.link import Draft, Link
 from interlock.platform.domain.pull import ReviewState
 from interlock.platform.domain.verdict import Finding
 from interlock.platform.facts import Facts, decision, ground, place
@@ -43,7 +43,7 @@ class Approvals(Link):
             what = f"approval by {approval.account} when it was new"
             item = recorded.get(approval.review)
             if item is None:
-                return draft.unknown("approval-not-recorded", f"the ledger lacks the {what}", remedy=RESTORE)
+                return draft.unknown("approval-not-recorded", f"the ledger lacks the {what}")
             draft.cite(what, "ledger", item.id)
             review = item.evidence.get("review")
             if review is None or item.said.approval(review) != approval:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from interlock.errors import NotFoundError
 from interlock.platform.books.vocabulary import RecordAnswered
 from interlock.platform.checks import record as checks_record
-from interlock.platform.checks.link import RESTORE, Draft, Link
+from interlock.platform.checks.link import Draft, Link
 from interlock.platform.domain.record import ChangeRecord, RecordApprovalState
 from interlock.platform.domain.verdict import Finding
 from interlock.platform.facts import Facts, decision, ground
@@ -47,7 +47,7 @@ class ChangeRecordLink(Link):
             found = [answer for answer in answers if answer.said.account == item.account]
             if not found:
                 what = f"answer of {item.account} when it was new"
-                return draft.unknown("approval-not-recorded", f"the ledger lacks the {what}", remedy=RESTORE)
+                return draft.unknown("approval-not-recorded", f"the ledger lacks the {what}")
             for answer in found:
                 draft.cite(f"answer of {item.account} when it was new", "ledger", answer.id)
             if item.shown not in {answer.said.plan for answer in found}:

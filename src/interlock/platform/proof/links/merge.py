@@ -29,7 +29,7 @@ class Merge(Link):
         draft.cite("decision", "ledger", found.id)
         problem = self._problem(facts, merge, found.said)
         if problem:
-            return draft.invalid(*problem, remedy="revert the merge; main may only be moved by the platform")
+            return draft.invalid(*problem)
         digest = decision.evidence(facts, "merge")
         draft.cite("merge as read", "evidence store", digest)
         read, decided = facts.get(ground.books).fact(MergeFact, digest), found.said

@@ -49,7 +49,7 @@ class PipelineRunLink(Link):
         )
         problem = self._problem(facts, entry.said, run)
         if problem:
-            return draft.invalid(*problem, remedy="build the source again and promote the new image")
+            return draft.invalid(*problem)
         draft.basis, tests = _tests(run)
         return self._live(facts, draft, run) or draft.valid(f"{run.name}: {tests}")
 

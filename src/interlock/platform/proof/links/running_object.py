@@ -23,20 +23,20 @@ class RunningObject(Link):
         try:
             objects = facts.get(running.objects)
         except NotFoundError as error:
-            return draft.invalid("not-running", str(error), remedy="deliver the service into this environment")
+            return draft.invalid("not-running", str(error))
         if any(workload.simulated(found) for _, found in objects):
             draft.basis = Basis.SIMULATED
         image = facts.get(running.read)
-        for item, found in objects:
+        for _, found in objects:
             verdict, detail = workload.readiness(found)
             if verdict is Verdict.UNKNOWN:
-                return draft.unknown("rollout-unobserved", detail, remedy=_WAIT)
+                return draft.unknown("rollout-unobserved", detail)
             if verdict is Verdict.INVALID:
-                return draft.invalid("not-available", detail, remedy=f"see `kubectl describe {item.kind.lower()}`")
+                return draft.invalid("not-available", detail)
         for name, runs in self._images(facts):
             if not runs.endswith(image.digest):
                 draft.cite(f"Pod {name}", f"{where}/pods/{name}")
-                return draft.invalid("pod-other-image", f"pod {name} runs {runs}", remedy=_WAIT)
+                return draft.invalid("pod-other-image", f"pod {name} runs {runs}")
         return draft.valid(str(image))
 
     def _images(self, facts: Facts) -> list[tuple[str, str]]:
@@ -51,6 +51,3 @@ class RunningObject(Link):
             for status in (pod.get("status") or {}).get("containerStatuses") or []
             if status.get("imageID") and str(status.get("image", "")).startswith(facts.get(place.service).image)
         ]
-
-
-_WAIT = "wait for the rollout to end, then ask again"

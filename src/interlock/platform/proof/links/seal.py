@@ -24,7 +24,7 @@ class Seal(Link):
             draft.cite(f"seal {commit.id[:12]}", f"{facts.get(place.url)}/commit/{commit.id}")
             problem = self._problem(facts, commit)
             if problem:
-                return draft.invalid(*problem, remedy="treat the seal key as compromised until this is explained")
+                return draft.invalid(*problem)
         return self._recorded(facts, draft, delivering)
 
     def _problem(self, facts: Facts, commit: Commit) -> tuple[str, str] | None:
@@ -54,11 +54,7 @@ class Seal(Link):
         named = (item for item in facts.get(ground.books).about(Sealed, seal.id) if item.entry.subject == subject)
         found = next((item for item in named if item.said.seal == seal.id), None)
         if found is None:
-            return draft.unknown(
-                "seal-not-recorded",
-                f"the ledger does not record the seal {seal.id[:12]}",
-                remedy="the controller records it in its next round; if it does not, restore the ledger",
-            )
+            return draft.unknown("seal-not-recorded", f"the ledger does not record the seal {seal.id[:12]}")
         draft.cite("seal as recorded", "ledger", found.id)
         if found.said.decision != decided.id:
             return draft.invalid("seal-other-decision", "the recorded seal names another decision")

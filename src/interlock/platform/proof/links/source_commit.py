@@ -22,9 +22,7 @@ class SourceCommit(Link):
     def look(self, facts: Facts, draft: Draft) -> Finding:
         tag, repository = facts.get(running.image).tag, facts.get(place.service).repository
         if not TAG.fullmatch(tag):
-            return draft.invalid(
-                "tag-no-build", f"{tag} is no tag of a build of main", remedy="promote a build of main"
-            )
+            return draft.invalid("tag-no-build", f"{tag} is no tag of a build of main")
         url = facts.get(place.estate).url(repository)
         short, built = tag.removeprefix("main-"), self._built(facts)
         # The run tells the full id: nobody can make it ambiguous by pushing another commit that begins alike.
@@ -37,11 +35,7 @@ class SourceCommit(Link):
             return draft.invalid("source-other-commit", f"the tag names {commit.id[:12]}, the run built {built[:12]}")
         signer = self._signer(facts, commit)
         if signer is None and back.demanded(facts, people.SourceAuthorsKnown):
-            return draft.unknown(
-                "source-author-unknown",
-                f"{commit.id[:12]} is signed by no known person",
-                remedy="sign commits with a key that people.yaml knows",
-            )
+            return draft.unknown("source-author-unknown", f"{commit.id[:12]} is signed by no known person")
         return draft.valid(
             f"{commit.id[:12]} {commit.subject[:60]!r} {f'signed by {signer}' if signer else 'unsigned'}"
         )

@@ -30,7 +30,7 @@ class Sync(Link):
         if live is not None:
             problem = self._live(facts, live)
             if problem:
-                return draft.invalid(*problem, remedy="let Argo CD sync, and see what changed the Application")
+                return draft.invalid(*problem)
         revision = facts.get(synced.revision)
         draft.cite("synced commit", f"{facts.get(place.url)}/commit/{revision}")
         where = facts.get(place.environment)
@@ -39,7 +39,7 @@ class Sync(Link):
         runs, name = self._running(facts), facts.get(synced.application_name)
         if runs is not None and runs != facts.get(synced.desired).digest:
             detail = f"{runs} runs, {facts.get(synced.desired).digest or 'nothing'} is desired"
-            return draft.invalid("sync-other-image", detail, remedy="wait for the sync, or find out who changed it")
+            return draft.invalid("sync-other-image", detail)
         return self._captured(facts, draft, runs) or draft.valid(f"{name} at {revision[:12]}")
 
     def _live(self, facts: Facts, live: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -76,11 +76,7 @@ class Sync(Link):
         """What the controller read after the sync; None when it agrees."""
         entry = facts.get(synced.read)
         if entry is None:
-            return draft.unknown(
-                "sync-not-captured",
-                "the ledger has no sync of this content",
-                remedy="the controller captures it in its next round; if it does not, restore the ledger",
-            )
+            return draft.unknown("sync-not-captured", "the ledger has no sync of this content")
         draft.cite("sync as recorded", "ledger", entry.id)
         digest = entry.evidence.get("sync")
         if digest is None:
