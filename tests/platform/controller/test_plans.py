@@ -28,8 +28,7 @@ from interlock.platform.controller.acts import (
 )
 from interlock.platform.controller.loops import attests, builds, judge, syncs
 from interlock.platform.controller.push_file import FILE
-from interlock.platform.domain.delivery import DeliveryKind
-from interlock.platform.domain.ids import CommitId, EnvironmentName, RecordNumber, ServiceName
+from interlock.platform.domain.ids import CommitId, DeliveryKind, EnvironmentName, RecordNumber, ServiceName
 from interlock.platform.estate import Estate
 from interlock.platform.statements.run import FinishedRun
 
@@ -90,8 +89,8 @@ def test_only_a_run_that_succeeded_is_attested() -> None:
     run = FinishedRun(ended("True"), ())
     assert attests.plan(run, ours=True) == (Attest(run), Publish(run))
     assert attests.plan(run, ours=False) == (Attest(run),)
-    for other in (ended("False"), ended("Unknown"), {"status": {}}):
-        assert attests.plan(FinishedRun(other, ()), ours=True) == ()
+    others: list[dict[str, Any]] = [ended("False"), ended("Unknown"), {"status": {}}]
+    assert [attests.plan(FinishedRun(other, ()), ours=True) for other in others] == [(), (), ()]
 
 
 def application(**status: Any) -> dict[str, Any]:

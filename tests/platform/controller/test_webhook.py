@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
+from datetime import UTC, datetime
 
 import anyio
 import httpx
@@ -12,6 +14,7 @@ from starlette.applications import Starlette
 
 from interlock.platform.controller import webhook
 from interlock.platform.controller.webhook import Hint
+from interlock.platform.delivery.readmodel import Pull
 from interlock.platform.estate import Estate
 
 SECRET = "s3cret"
@@ -120,3 +123,18 @@ def test_a_hint_wakes_what_it_is_about(estate: Estate, hint: Hint, keys: list[tu
 
 def test_before_an_estate_was_read_everything_is_looked_at() -> None:
     assert webhook.keys(Hint("push", "payments"), None) is None
+
+
+@pytest.mark.parametrize(
+    ("sender", "looked"), [("dana", [("judge", "prod", "7")]), ("interlock", []), ("", [("judge", "prod", "7")])]
+)
+def test_a_status_that_somebody_else_sets_is_looked_at(
+    estate: Estate, sender: str, looked: list[tuple[str, ...]]
+) -> None:
+    body = {"repository": {"name": "env-prod"}, "sha": "a" * 40, "sender": {"login": sender}}
+    hint = Hint.read("status", json.dumps(body).encode())
+    now = datetime(2026, 11, 30, tzinfo=UTC)
+    heads = {7: "a" * 40, 8: "b" * 40}
+    pulls = [Pull("acme/env-prod", number, head, "main", "x", "prod", now) for number, head in heads.items()]
+    assert webhook.keys(hint, estate, pulls) == looked
+    assert webhook.own(hint, estate) == (sender == "interlock")

@@ -312,14 +312,15 @@ def templates(
 def make_world(
     tmp_path: Path, signing: Keys, attest_key: AttestKey, sample_estate: estate.Estate, templates: Callable[[str], Path]
 ) -> Callable[[str], World]:
-    """``make_world("prod")``: a world of its own."""
+    """``make_world("prod")``: a world of its own; a second word makes another one of the same environment."""
 
-    def make(name: str) -> World:
-        remote = shutil.copytree(templates(name), tmp_path / f"{name}.git")
-        git = Repository.clone_mirror(remote.as_uri(), tmp_path / f"{name}-mirror.git")
-        (tmp_path / "ledger").mkdir(exist_ok=True)
-        ledger = Ledger(tmp_path / "ledger" / f"{name}.jsonl", attest_key, now=lambda: NOW)
-        books = Books(ledger, EvidenceStore(tmp_path / "evidence"), "interlock")
+    def make(name: str, beside: str = "") -> World:
+        folder = tmp_path / beside
+        remote = shutil.copytree(templates(name), folder / f"{name}.git")
+        git = Repository.clone_mirror(remote.as_uri(), folder / f"{name}-mirror.git")
+        (folder / "ledger").mkdir(exist_ok=True)
+        ledger = Ledger(folder / "ledger" / f"{name}.jsonl", attest_key, now=lambda: NOW)
+        books = Books(ledger, EvidenceStore(folder / "evidence"), "interlock")
         return World(git, signing, sample_estate, books, sample_estate.environment(name))
 
     return make

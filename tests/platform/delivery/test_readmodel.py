@@ -76,16 +76,6 @@ def test_the_newest_outcome_of_a_key_counts(model: ReadModel) -> None:
     assert model.outcomes("sync") == []
 
 
-def test_between_telling_and_told_nobody_knows(model: ReadModel) -> None:
-    assert model.known("x") is None
-    model.telling("x")
-    assert model.known("x") is None
-    model.told("x", "said")
-    assert model.known("x") == "said"
-    model.telling("x")
-    assert model.known("x") is None
-
-
 @pytest.mark.parametrize("there", [b"no database, but of some length" * 100, b"", None])
 def test_one_that_cannot_be_read_is_made_anew(tmp_path: Path, there: bytes | None) -> None:
     path = tmp_path / "readmodel.db"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -14,17 +15,19 @@ from interlock.clients.git import Repository
 from interlock.errors import ConflictError, NotFoundError, RefusedError, UnreachableError
 from interlock.platform.books import FENCED, Ledger
 from interlock.platform.controller.acting import Acting
+from interlock.platform.controller.acts import Act
 from interlock.platform.controller.loops.deliveries import Deliveries
 from interlock.platform.controller.loops.desk import Desk
 from interlock.platform.controller.loops.judge import Judge
 from interlock.platform.controller.queue import Key
 from interlock.platform.controller.schedule import Loop
-from interlock.platform.delivery.readmodel import ReadModel
+from interlock.platform.delivery.readmodel import Reader, ReadModel
+from interlock.platform.domain.verdict import Verdict
 from interlock.platform.estate.protection import GATE_STATUS
 from interlock.platform.facts.sources import Sources
 
 if TYPE_CHECKING:
-    from interlock.clients.forge import PullRequest, Review
+    from interlock.clients.forge import ForgeClient, PullRequest, Review
 
     from .conftest import World
 
@@ -40,6 +43,18 @@ class Forge:
         self.told: dict[str, list[CommitStatus]] = {}
         self.said: dict[int, list[Comment]] = {}
         self.pull = world.pull
+        self.asked = Counter[str]()
+
+    def asked_for(self) -> ForgeClient:
+        """What a client would be: every call of it is one request, or more."""
+        outer = self
+
+        class Counting:
+            def __getattr__(self, call: str) -> object:
+                outer.asked[call] += 1
+                return getattr(outer, call)
+
+        return cast("ForgeClient", Counting())
 
     def _meet(self, call: str, number: int) -> None:
         if self.world.pulls[number].title == HOSTILE and call in self.faults:
@@ -102,7 +117,7 @@ class Round:
         self.tickets = SimpleNamespace(get=down)
         books = world.books
         sources = Sources(
-            books, world.keys.seal[1], down, mirror, lambda: self.forge, down, lambda: self.tickets,  # type: ignore[arg-type, return-value]
+            books, world.keys.seal[1], down, mirror, self.forge.asked_for, down, lambda: self.tickets,  # type: ignore[arg-type, return-value]
             generate=lambda service, where, _: world.golden(service, where),
         )  # fmt: skip
         self.model = ReadModel(world.git.path.parent / f"{world.environment.name}-readmodel.db")
@@ -112,7 +127,7 @@ class Round:
             mirror=mirror,
             moved=lambda name: None,
             snapshot=SimpleNamespace(fresh=mirror),
-            connections=SimpleNamespace(forge=lambda: self.forge, tickets=lambda: self.tickets),
+            connections=SimpleNamespace(forge=self.forge.asked_for, tickets=lambda: self.tickets),
             context=SimpleNamespace(
                 tickets=SimpleNamespace(name="https://tickets"),
                 identity=lambda _: SimpleNamespace(email="interlock@acme.test"),
@@ -163,7 +178,10 @@ class Round:
 @pytest.fixture
 def dev(make_world: Callable[[str], World]) -> Round:
     """dev, with two services that are registered and not onboarded yet."""
-    world = make_world("dev")
+    return Round(registered(make_world("dev")))
+
+
+def registered(world: World) -> World:
     made = {
         name: world.estate.service("payments").model_copy(
             update={"name": name, "image": f"registry.acme.test/integration/{name}", "configuration_item": name}
@@ -171,7 +189,7 @@ def dev(make_world: Callable[[str], World]) -> Round:
         for name in ("orders", "refunds")
     }
     world.estate = dataclasses.replace(world.estate, services={**world.estate.services, **made})
-    return Round(world)
+    return world
 
 
 def onboard(world: World, service: str, title: str) -> int:
@@ -287,3 +305,140 @@ def test_a_controller_that_lost_its_lease_says_nothing_more(dev: Round, monkeypa
     with pytest.raises(ConflictError, match="another writer"):
         dev.run()
     assert dev.forge.told == {} and dev.forge.said == {}
+
+
+# -- what a kill leaves, and what is asked of the forge ----------------------------------------------------------------
+
+
+class KilledError(BaseException):
+    """As ``kill -9``: nobody catches it, and nothing is cleaned up."""
+
+
+def killed(round_: Round, after: int) -> bool:
+    """Play until so many acts are done, then die. Whether there were so many."""
+    left, perform = after, round_.acting.perform
+
+    def dying(act: Act) -> object:
+        nonlocal left
+        if left == 0:
+            raise KilledError
+        left -= 1
+        return perform(act)
+
+    round_.acting.perform = dying  # type: ignore[method-assign, assignment]
+    try:
+        round_.play(2)
+    except KilledError:
+        return True
+    return False
+
+
+def end(round_: Round) -> object:
+    world = round_.world
+    seals = len(world.git.log("refs/heads/sealed", first_parent=True))
+    kinds = Counter(entry.kind for entry in world.books.ledger.entries())
+    said = {number: [item.body for item in items] for number, items in round_.forge.said.items()}
+    told = {sha: [(item.state, item.description) for item in items] for sha, items in round_.forge.told.items()}
+    return round_.merged(), seals, dict(kinds), {k: len(v) for k, v in said.items()}, list(told.values())
+
+
+def test_a_delivery_ends_the_same_between_whichever_acts_it_is_killed(make_world: Callable[..., World]) -> None:
+    """Every act of an onboarding that is merged, and of one that is refused."""
+
+    def deliveries(name: str) -> Round:
+        world = registered(make_world("dev", name))
+        found = Round(world)
+        onboard(world, "orders", "orders: onboarding to dev")
+        world.propose("x", {"x": b"x"})
+        return found
+
+    whole = deliveries("whole")
+    assert not killed(whole, 1000)
+    expected, acts = end(whole), 0
+    while True:
+        broken = deliveries(f"killed-{acts}")
+        died = killed(broken, acts)
+        broken.begin()
+        broken.play(2)
+        assert end(broken) == expected, f"killed after {acts} acts"
+        if not died:
+            break
+        acts += 1
+    assert acts >= 6
+
+
+def test_whoever_lost_the_lease_does_nothing_more(dev: Round) -> None:
+    number = onboard(dev.world, "orders", "orders: onboarding to dev")
+    dev.held = False
+    with pytest.raises(ConflictError, match="lease is not ours"):
+        dev.run()
+    assert dev.forge.told == {} and dev.merged() == []
+    dev.held = True
+    dev.play(1)
+    assert dev.merged() == [number]
+
+
+def test_comments_of_a_day_in_which_nothing_changes(dev: Round) -> None:
+    """One, however often it is judged; and none more for whoever begins without a read model."""
+    number = dev.world.propose("x", {"x": b"x"}).number
+    dev.play(24)
+    assert len(dev.forge.said[number]) == 1
+    for path in dev.world.git.path.parent.glob("*-readmodel.db*"):
+        path.unlink()
+    dev.view.model = ReadModel(dev.world.git.path.parent / "again.db")
+    dev.begin()
+    dev.play(3)
+    assert len(dev.forge.said[number]) == 1
+    assert len(dev.forge.told[dev.world.pulls[number].head_sha]) == 1
+
+
+def test_a_new_head_is_told_anew(dev: Round) -> None:
+    number = dev.world.propose("x", {"x": b"x"}).number
+    dev.play(2)
+    head = dev.world.commit({"x": b"y"}, branch="x")
+    dev.world.edit(number, head_sha=head)
+    dev.play(2)
+    assert [head[:12] in item.body for item in dev.forge.said[number]] == [False, True]
+
+
+def test_one_that_is_closed_is_asked_for_once_and_its_record_cancelled(make_world: Callable[[str], World]) -> None:
+    prod = Round(make_world("prod"))
+    cancelled: list[str] = []
+    record = SimpleNamespace(correlation_id="acme/env-prod#1@x", state="-1", sys_id="1")
+    number = prod.world.propose("x", {"x": b"x"}, title="CHG0030001 x").number
+    prod.play(1)
+    prod.world.edit(number, state="closed")
+    prod.tickets.get = lambda number: record
+    prod.tickets.cancel = lambda sys_id, reason: cancelled.append(sys_id)
+    prod.forge.asked.clear()
+    prod.play(5)
+    assert cancelled == ["1"]
+    assert prod.forge.asked["pull"] == 1
+    assert prod.forge.asked["pulls"] == 5, "those that are open, never the closed ones"
+    found = prod.model.pull("acme/env-prod", number)
+    assert found is not None and not found.open
+
+
+def test_what_is_asked_of_the_forge_for_one_delivery(dev: Round) -> None:
+    """Measured: from the opened pull request to its seal; an idle resync is one request."""
+    number = onboard(dev.world, "orders", "orders: onboarding to dev")
+    dev.play(2)
+    assert dev.merged() == [number]
+    assert sum(dev.forge.asked.values()) <= 14, dev.forge.asked
+    dev.forge.asked.clear()
+    dev.play(10)
+    assert dev.forge.asked == {"pulls": 10}
+
+
+def test_what_a_round_found_is_in_the_read_model(dev: Round) -> None:
+    number = dev.world.propose("x", {"x": b"x"}).number
+    dev.play(1)
+    found = Reader(dev.world.git.path.parent / "dev-readmodel.db").pull("acme/env-dev", number)
+    assert found is not None
+    assert (found.verdict, found.environment, found.head) == (
+        Verdict.INVALID,
+        "dev",
+        dev.world.pulls[number].head_sha,
+    )
+    assert {item.id for item in found.standing} == {check for check, _ in found.missing}
+    assert all(item.remedy for item in found.standing)

@@ -65,13 +65,16 @@ def _serve(context: Context, holder: str, *, resync: float) -> None:
     connections = Connections(context, clones=context.stores.index.parent / "clones")
     world = World(connections, now, epoch=lambda: lease.epoch)
     lease = Lease(lambda: connections.cluster("hub"), holder=holder, now=now, floor=world.books.ledger.epoch)
-    schedule = Schedule(loops(world, Acting(world, held=lease.held)), resync=resync, active=lease.held, now=now)
+    acting = Acting(world, held=lease.held)
+    schedule = Schedule(loops(world, acting), resync=resync, active=lease.held, now=now)
     watches = Watches(lambda: connections.cluster("hub"), wake=schedule.wake)
 
     def hinted(hint: webhook.Hint) -> None:
         if hint.repository:
             world.moved(hint.repository)
-        schedule.wake(webhook.keys(hint, world.known_estate))
+        if hint.event == "status" and not webhook.own(hint, world.known_estate):
+            acting.forget()
+        schedule.wake(webhook.keys(hint, world.known_estate, world.model.open_pulls()))
 
     def health() -> tuple[bool, dict[str, object]]:
         found = Health(lease.remaining, lease.epoch, schedule.rounds(), guard.dead, lease.since)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
@@ -12,10 +13,10 @@ from interlock.errors import ConflictError, InterlockError, NotFoundError
 from interlock.formats.signatures import openpgp
 from interlock.platform.books import FENCED
 from interlock.platform.books.vocabulary import RecordClosed, RecordWithdrawn, subject
-from interlock.platform.controller import acts, report
+from interlock.platform.controller import acts
 from interlock.platform.controller.acts import Act
 from interlock.platform.controller.world import World
-from interlock.platform.delivery import merge, records, seal
+from interlock.platform.delivery import merge, records, report, seal
 from interlock.platform.delivery.readmodel import changed
 from interlock.platform.domain.ids import EnvironmentName, RecordNumber, ServiceName
 from interlock.platform.domain.workload import Object
@@ -28,13 +29,19 @@ from interlock.platform.statements.provenance import Options, provenance, task_p
 
 log = logging.getLogger(__name__)
 
+LOOK_SECONDS = 600.0
+"""How long is believed that what was said still stands."""
+_REMEMBERED = 10_000
+
 
 class Acting:
     """The one hand of every loop. Thread-safe."""
 
-    def __init__(self, world: World, *, held: Callable[[], bool]) -> None:
-        self._world, self._held = world, held
+    def __init__(self, world: World, *, held: Callable[[], bool], clock: Callable[[], float] = time.monotonic) -> None:
+        self._world, self._held, self._clock = world, held, clock
         self._merged: dict[tuple[str, int], ForgePull] = {}
+        self._told: dict[str, tuple[str, float]] = {}
+        """What was said where, and when it was known to stand there. Not there while it is being said."""
 
     def all(self, planned: Iterable[Act]) -> bool:
         """Do them in order. Whether there were any. Raises what the first that fails raises."""
@@ -84,6 +91,10 @@ class Acting:
                 self._merged[repository, number] = known
         return known
 
+    def forget(self) -> None:
+        """Somebody else may have written where we did: the next time it is looked at."""
+        self._told.clear()
+
     # -- telling -----------------------------------------------------------------------------------------------------
 
     def _set_status(self, act: acts.SetStatus) -> None:
@@ -127,15 +138,15 @@ class Acting:
         same: Callable[[str], bool] | None = None,
     ) -> None:
         """Say it once. Where this process does not know what stands at ``place``, the other system is asked."""
-        model = self._world.model
-        known = model.known(place)
-        found = read() if known is None else known
-        if found is None or not (same(found) if same else found == text):
-            model.telling(place)
+        known, at = self._told.pop(place, (None, 0.0))
+        if known is None or self._clock() - at >= LOOK_SECONDS:
+            known, at = read(), self._clock()
+        if known is None or not (same(known) if same else known == text):
             say()
-        elif known is not None:
-            return
-        model.told(place, text)
+            known, at = text, self._clock()
+        if len(self._told) >= _REMEMBERED:
+            self._told.clear()
+        self._told[place] = known, at
 
     # -- evidence ----------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ import hmac
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from starlette.applications import Starlette
@@ -17,13 +17,12 @@ from starlette.routing import Route
 
 from interlock.errors import InputError, RefusedError
 from interlock.platform.controller.queue import Key
+from interlock.platform.delivery.readmodel import Pull
 from interlock.platform.estate import PLATFORM as REGISTRY
 from interlock.platform.estate import Estate, layout
 
 MAX_BYTES = 1024 * 1024
 _REMEMBERED = 10_000
-_IGNORED = frozenset({"status", "issue_comment"})
-"""Events of which no loop reads the object; most of them tell what the platform itself has just said."""
 
 
 def check(body: bytes, signature: str | None, secret: str) -> None:
@@ -67,6 +66,9 @@ class Hint:
     ref: str = ""
     """That was pushed."""
     pull: int = 0
+    commit: str = ""
+    """That a status is of."""
+    sender: str = ""
 
     @classmethod
     def read(cls, event: str, body: bytes) -> Hint:
@@ -78,20 +80,21 @@ class Hint:
             return cls(event)
         repository, ref, pull = found.get("repository"), found.get("ref"), found.get("number")
         name = repository.get("name") if isinstance(repository, dict) else None
-        return cls(
-            event,
-            name if isinstance(name, str) else "",
-            ref if isinstance(ref, str) else "",
-            pull if type(pull) is int and pull > 0 else 0,
-        )
+        sender = found.get("sender")
+        login = sender.get("login") if isinstance(sender, dict) else None
+        number = pull if type(pull) is int and pull > 0 else 0
+        return cls(event, _text(name), _text(ref), number, _text(found.get("sha")), _text(login))
 
 
-def keys(hint: Hint, estate: Estate | None) -> list[Key] | None:
-    """What is to be looked at; None for everything."""
-    if hint.event in _IGNORED:
-        return []
+def keys(hint: Hint, estate: Estate | None, pulls: Sequence[Pull] = ()) -> list[Key] | None:
+    """What is to be looked at; None for everything. ``pulls``: those that are open."""
+    if hint.event == "issue_comment":
+        return []  # no loop reads what people say, and most comments are ours
     if estate is None or not hint.repository:
         return None
+    if hint.event == "status":
+        found = [item for item in pulls if item.head == hint.commit and not own(hint, estate)]
+        return [("judge", item.environment, str(item.number)) for item in found]
     queues = (REGISTRY, *(item.name for item in estate.platform.environments))
     queue = next((name for name in queues if estate.environment(name).repository == hint.repository), None)
     if queue is None:
@@ -100,6 +103,15 @@ def keys(hint: Hint, estate: Estate | None) -> list[Key] | None:
         return [("judge", queue, str(hint.pull))]
     # Other branches are read when a pull request asks for them; sealed moves by our own hand.
     return [("deliver", queue)] if hint.ref in ("", layout.MAIN) else []
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def own(hint: Hint, estate: Estate | None) -> bool:
+    """Whether the platform did it itself."""
+    return estate is not None and hint.sender == estate.platform.accounts.platform
 
 
 def create_app(

@@ -25,7 +25,6 @@ _TABLES = """
 CREATE TABLE pulls (repository TEXT, number INTEGER, open INTEGER NOT NULL, head TEXT NOT NULL, verdict TEXT NOT NULL,
                     first_seen TEXT NOT NULL, said TEXT NOT NULL, PRIMARY KEY (repository, number));
 CREATE INDEX open_pulls ON pulls (repository) WHERE open;
-CREATE TABLE told (place TEXT PRIMARY KEY, text TEXT);
 CREATE TABLE outcomes (loop TEXT, key TEXT, said TEXT NOT NULL, PRIMARY KEY (loop, key));
 """
 
@@ -167,25 +166,6 @@ class ReadModel(Reader):
         said = _OUTCOME.dump_json(outcome).decode()
         with self._writing() as database:
             database.execute("REPLACE INTO outcomes VALUES (?, ?, ?)", (outcome.loop, outcome.key, said))
-
-    # What was told to other systems, so that they need not be asked each time what we told them. Between `telling` and
-    # `told` nobody knows: then, as where nothing is known, the other system is asked.
-
-    def known(self, place: str) -> str | None:
-        """What stands at ``place`` as far as this process knows; None when it does not."""
-        with self._lock:
-            row = self._database.execute("SELECT text FROM told WHERE place = ?", (place,)).fetchone()
-            return row[0] if row else None
-
-    def telling(self, place: str) -> None:
-        self._tell(place, None)
-
-    def told(self, place: str, text: str) -> None:
-        self._tell(place, text)
-
-    def _tell(self, place: str, text: str | None) -> None:
-        with self._writing() as database:
-            database.execute("REPLACE INTO told VALUES (?, ?)", (place, text))
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:

@@ -10,12 +10,11 @@ from datetime import datetime, timedelta
 from interlock.clients.forge import PullRequest as ForgePull
 from interlock.errors import ConflictError, InterlockError
 from interlock.platform.books import FENCED
-from interlock.platform.controller import report
 from interlock.platform.controller.acting import Acting
 from interlock.platform.controller.acts import Act, Comment, OpenRecord, SetStatus
 from interlock.platform.controller.queue import Key
 from interlock.platform.controller.world import World
-from interlock.platform.delivery import gate
+from interlock.platform.delivery import gate, report
 from interlock.platform.delivery.gate import Gate
 from interlock.platform.delivery.readmodel import Pull
 from interlock.platform.estate import Environment, Estate
@@ -42,7 +41,7 @@ def telling(judged: Gate) -> tuple[Act, ...]:
             pull.number,
             pull.head,
             frozenset((str(item.id), str(item.reason)) for item in judged.standing),
-            report.text(judged),
+            report.text(pull.head, judged.verdict, judged.standing, judged.findings),
         ),
     )
 
@@ -131,6 +130,7 @@ class Desk:
         ``world``: the fingerprint that it was judged with; None for the one that is known.
         """
         self._acting.all(telling(judged))
+        standing = judged.standing
         now, before = self._world.now(), self._world.model.pull(judged.pull.repository, pull.number)
         self._world.model.put(
             Pull(
@@ -146,7 +146,7 @@ class Desk:
                 record=number_in(judged.pull.title, estate.platform.tickets.number),
                 restores=judged.case.restores,
                 verdict=judged.verdict,
-                findings=judged.findings,
+                findings=(*standing, *(item for item in judged.findings if item not in standing)),
                 bases=tuple(environment.bases),
                 judged_at=now,
                 world=world if world is not None else before.world if before else "",

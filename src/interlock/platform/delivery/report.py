@@ -5,22 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from interlock.platform.delivery.gate import Gate
 from interlock.platform.delivery.readmodel import Missing
 from interlock.platform.domain.verdict import Finding, Verdict
 
 _WORDS = {Verdict.VALID: "holds", Verdict.INVALID: "refused", Verdict.UNKNOWN: "not shown yet"}
 
 
-def text(gate: Gate) -> str:
-    """The verdict, what stands in the way with its remedy, and every check that holds."""
-    pull = gate.pull
-    standing = gate.standing
-    lines = [f"Gate of {pull.head[:12]}: {_WORDS[gate.verdict]}"]
+def text(head: str, verdict: Verdict, standing: Sequence[Finding], findings: Sequence[Finding]) -> str:
+    """The verdict on a head, what stands in the way with its remedy, and every check that holds."""
+    lines = [f"Gate of {head[:12]}: {_WORDS[verdict]}"]
     if standing:
         lines += ["", "Missing:"] + [_standing(item) for item in standing]
     missing = {item.id for item in standing}
-    holds = [item.id for item in gate.findings if item.id not in missing]
+    holds = [item.id for item in findings if item.id not in missing]
     if holds:
         lines += ["", "Holds: " + ", ".join(holds)]
     return "\n".join(lines)
