@@ -146,7 +146,7 @@ def open_pull(
             todo="close its pull request and delete the branch",
         )
     for pull in forge.pulls(owner, name, state="open"):
-        if pull.head_ref == prepared.branch and pull.base_ref == protection.MAIN:
+        if pull.proposes(prepared.branch, protection.MAIN):
             return pull
     return forge.create_pull(
         owner, name, head=prepared.branch, base=protection.MAIN, title=prepared.title, body=prepared.body
