@@ -64,6 +64,11 @@ def _between(git: Repository, base: str, head: str) -> tuple[Change, tuple[Commi
     return change, tuple(found)
 
 
+def made(git: Repository, commit: str) -> Change:
+    """What a commit of ``main`` made of its first parent. Raises git's errors."""
+    return _between(git, git.commit(commit).parents[0], git.resolve(commit))[0]
+
+
 def commits(facts: Facts) -> tuple[CommitFacts, ...]:
     """Every commit that the pull request brings, with who is shown to have made it."""
     return facts.get(read).commits
