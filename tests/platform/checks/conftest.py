@@ -70,6 +70,7 @@ class Known:
     record: RecordFacts = dataclasses.field(default_factory=lambda: RecordFacts(None))
     queue: QueueState = dataclasses.field(default_factory=QueueState)
     revert: RevertFacts | Unread | None = None
+    foreign: bool = False
 
     def facts(self) -> Facts:
         return Facts(self.given())
@@ -84,6 +85,7 @@ class Known:
             ground.estate: self.estate,
             ground.environment: self.environment,
             pulls.read: self.pull,
+            pulls.foreign: self.foreign,
             change.read: self.change,
             cases.read: dataclasses.replace(self.case, restores=restores),
             result.read: self.result,

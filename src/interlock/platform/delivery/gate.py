@@ -18,7 +18,7 @@ from interlock.platform.domain.pull import PullRequest
 from interlock.platform.domain.verdict import Finding, Verdict, overall
 from interlock.platform.estate import Environment, Estate
 from interlock.platform.estate.protection import GATE_STATUS
-from interlock.platform.facts import Facts, Reader, Sources, case, ground, pull, queue, record, reviews
+from interlock.platform.facts import Facts, Reader, Sources, case, ground, pull, queue, record, result, reviews
 from interlock.platform.facts.case import Case
 from interlock.platform.facts.queue import QueueState
 from interlock.platform.kinds import reading as kinds_reading
@@ -91,7 +91,10 @@ def facts_of(
         pull.others: others,
         queue.read: state,
     }
-    return Facts(given, {case.read: kinds_reading.read, record.expected: kinds_reading.expected})
+    return Facts(
+        given,
+        {case.read: kinds_reading.read, result.bound: kinds_reading.bound, record.expected: kinds_reading.expected},
+    )
 
 
 def judge(facts: Facts) -> Gate:

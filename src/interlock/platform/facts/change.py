@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from interlock.clients.git import Commit, Repository
 from interlock.clients.git import FileChange as GitChange
-from interlock.errors import ConflictError, InputError
+from interlock.errors import ConflictError, InputError, RefusedError
 from interlock.platform.domain.change import Change, ChangeStatus, CommitFacts, FileChange
 from interlock.platform.domain.ids import CommitId, ObjectId
 from interlock.platform.facts import pull as pulls
@@ -29,6 +29,9 @@ def read(facts: Facts) -> Change:
     The head is the branch's own tip: a pull request from somewhere else has no branch here and is not judged.
     """
     git, pull = facts.get(repository), facts.get(pulls.read)
+    if facts.get(pulls.foreign):
+        # A branch of that name here would be another one.
+        raise RefusedError("pull-from-fork", "the head is a branch of a fork", got=pull.head_ref)
     base = git.resolve(f"refs/heads/{pull.base_ref}")
     head = git.resolve(f"refs/heads/{pull.head_ref}")
     moved, found = facts.get(sources).kept.get(("change", base, head), lambda: _between(git, base, head))
@@ -59,6 +62,11 @@ def _between(git: Repository, base: str, head: str) -> tuple[Change, tuple[Commi
         after=after,
     )
     return change, tuple(found)
+
+
+def made(git: Repository, commit: str) -> Change:
+    """What a commit of ``main`` made of its first parent. Raises git's errors."""
+    return _between(git, git.commit(commit).parents[0], git.resolve(commit))[0]
 
 
 def commits(facts: Facts) -> tuple[CommitFacts, ...]:
