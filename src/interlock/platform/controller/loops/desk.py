@@ -17,7 +17,7 @@ from interlock.platform.controller.world import World
 from interlock.platform.delivery import gate, report
 from interlock.platform.delivery.gate import Gate
 from interlock.platform.delivery.readmodel import Pull
-from interlock.platform.estate import Environment, Estate
+from interlock.platform.estate import Environment, Estate, rules
 from interlock.platform.estate.protection import GATE_STATUS
 from interlock.platform.facts import pull as pulls
 from interlock.platform.facts import record
@@ -161,7 +161,7 @@ class Desk:
 
     def _others(self, estate: Estate, environment: Environment, pull: ForgePull, *, fresh: bool) -> list[ForgePull]:
         """The other open pull requests of the estate: looked at for records that are used twice."""
-        if not environment.rules.change_record:
+        if not rules.records(environment):
             return []
         found: list[ForgePull] = []
         for other in estate.platform.environments:

@@ -15,7 +15,7 @@ from interlock.platform.controller.schedule import Done
 from interlock.platform.controller.world import World
 from interlock.platform.domain.ids import RecordNumber
 from interlock.platform.domain.verdict import Verdict
-from interlock.platform.estate import Environment, Estate, layout
+from interlock.platform.estate import Environment, Estate, layout, rules
 from interlock.platform.facts.queue import QueueState
 from interlock.platform.facts.record import number_in
 
@@ -69,13 +69,13 @@ class Judge:
         news = self._desk.tell(estate, environment, pull, judged, seen)
         # One that was ready before and is not merged yet could not be: the resync tries again.
         wake: list[Key] = [("deliver", environment.name)] if news and judged.verdict is Verdict.VALID else []
-        if environment.rules.change_record and number_in(judged.pull.title, estate.platform.tickets.number):
+        if rules.records(environment) and number_in(judged.pull.title, estate.platform.tickets.number):
             wake.append(("record", *key[1:]))
         return Done(wake=tuple(wake))
 
     def _closed(self, estate: Estate, environment: Environment, pull: ForgePull) -> None:
         repository, books = estate.repository(environment), self._world.books
-        number = number_in(pull.title, estate.platform.tickets.number) if environment.rules.change_record else None
+        number = number_in(pull.title, estate.platform.tickets.number) if rules.records(environment) else None
         delivery = RecordWithdrawn(f"{repository}#{pull.number}")
         withdrawn = number is not None and books.has(delivery.key(number))
         try:
@@ -104,7 +104,7 @@ class Records:
         world, estate = self._world, self._world.estate()
         environment = estate.environment(key[1])
         pull = world.model.pull(estate.repository(environment), int(key[2]))
-        if pull is None or not pull.open or pull.record is None or not environment.rules.change_record:
+        if pull is None or not pull.open or pull.record is None or not rules.records(environment):
             self._seen.pop(key, None)
             return Done()
         tickets = world.connections.tickets()
