@@ -20,7 +20,7 @@ from interlock.clients.tickets import TicketsClient
 from interlock.errors import NotFoundError, UnreachableError
 from interlock.local import tickets as stand_in
 from interlock.platform.books.vocabulary import Merged
-from interlock.platform.delivery import gate, history, merge, promotion, queue, records
+from interlock.platform.delivery import gate, history, merge, promotion, records
 from interlock.platform.domain.facts import Unread
 from interlock.platform.domain.ids import CommitId, ServiceName
 from interlock.platform.domain.verdict import Verdict
@@ -185,7 +185,8 @@ class Controller:
             gates[pull.number] = gate.judge(self.read(pull.number, state))
         for judged in gates.values():
             gate.publish(self.forge, judged)
-        chosen = queue.next_merge(gates.values())
+        held = [item for item in gates.values() if item.verdict is Verdict.VALID]
+        chosen = min(held, key=lambda item: (not item.case.restores, item.pull.number), default=None)
         if chosen is not None:
             merge.merge(self.forge, self.world.books, chosen, tickets="https://tickets")
         self.state()

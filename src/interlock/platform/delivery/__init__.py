@@ -3,7 +3,8 @@
 ===================================  ==================================================================================
 ``gate.facts_of``                    facts of one pull request, read as the checks ask for them
 ``gate.judge`` ``gate.publish``      every check, one verdict, the commit status
-``queue.next_merge``                 which one is merged now
+``queue.ready``                      which are merged, and in which order
+``readmodel`` ``report``             what rounds found, for those who look; the same as a comment
 ``merge.merge``                      judgement into the ledger, then the forge merges exactly the judged head
 ``history.read_main`` ``.progress``  the proof of each commit of ``main`` since the last seal
 ``merge.record_merge`` ``.seal_merge``  the ledger's entry, the seal, the move of branch ``sealed``

@@ -18,9 +18,8 @@ from interlock.platform.controller.loops.desk import Desk
 from interlock.platform.controller.queue import Key
 from interlock.platform.controller.schedule import Done
 from interlock.platform.controller.world import World
-from interlock.platform.delivery import applications, history
+from interlock.platform.delivery import applications, history, queue
 from interlock.platform.delivery.history import Main, Proof
-from interlock.platform.delivery.readmodel import Pull
 from interlock.platform.domain.facts import Unread
 from interlock.platform.domain.ids import CommitId, ServiceName
 from interlock.platform.domain.pull import PullRequest
@@ -34,16 +33,6 @@ log = logging.getLogger(__name__)
 
 _DIRECT = 50
 """In an environment without seals, how many of main's newest commits are looked at each round."""
-
-
-def candidates(known: Iterable[Pull], listed: Sequence[ForgePull]) -> list[ForgePull]:
-    """Open pull requests whose gate held at the head that they have, in the order in which they are merged.
-
-    A revert that releases a blocked queue goes first, then the lowest number: nobody is overtaken for ever.
-    """
-    ready = {item.number: item for item in known if item.verdict is Verdict.VALID}
-    found = [item for item in listed if item.number in ready and ready[item.number].head == item.head_sha]
-    return sorted(found, key=lambda item: (not ready[item.number].restores, item.number))
 
 
 def advance(environment: Environment, main: Main, proven: Sequence[Proof]) -> list[Act]:
@@ -85,7 +74,7 @@ class Deliveries:
         listed: Sequence[ForgePull] = self._desk.look(estate, environment)
         judged = self._vanished(estate, environment, listed)
         listed = self._overtaken(estate, environment, listed)
-        ready = candidates(world.model.open_pulls(estate.repository(environment)), listed)
+        ready = queue.ready(world.model.open_pulls(estate.repository(environment)), listed)
         if (service := self._merge(estate, environment, ready)) is not None:
             # The merge is sealed at once, not a round later: until then what runs is not what main says.
             _, self._desk.states[environment.name] = self._advance(estate, environment)
