@@ -22,6 +22,7 @@ from interlock.platform.controller.acts import (
     CaptureSync,
     CloseRecord,
     CreateRun,
+    KeepFailed,
     Publish,
     SetStatus,
     Write,
@@ -89,8 +90,10 @@ def test_only_a_run_that_succeeded_is_attested() -> None:
     run = FinishedRun(ended("True"), ())
     assert attests.plan(run, ours=True) == (Attest(run), Publish(run))
     assert attests.plan(run, ours=False) == (Attest(run),)
-    others: list[dict[str, Any]] = [ended("False"), ended("Unknown"), {"status": {}}]
-    assert [attests.plan(FinishedRun(other, ()), ours=True) for other in others] == [(), (), ()]
+    failed = FinishedRun(ended("False"), ())
+    assert attests.plan(failed, ours=True) == (KeepFailed(failed),), "clusters delete runs, and why they failed"
+    others: list[dict[str, Any]] = [ended("Unknown"), {"status": {}}]
+    assert [attests.plan(FinishedRun(other, ()), ours=True) for other in others] == [(), ()]
 
 
 def application(**status: Any) -> dict[str, Any]:

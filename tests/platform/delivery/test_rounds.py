@@ -22,6 +22,7 @@ from interlock.platform.controller.loops.judge import Judge
 from interlock.platform.controller.queue import Key
 from interlock.platform.controller.schedule import Loop
 from interlock.platform.delivery.readmodel import Reader, ReadModel
+from interlock.platform.domain.ids import CommitId
 from interlock.platform.domain.verdict import Verdict
 from interlock.platform.estate.protection import GATE_STATUS
 from interlock.platform.facts.sources import Sources
@@ -124,6 +125,7 @@ class Round:
         self.held = True
         self.view = SimpleNamespace(
             estate=lambda: world.estate,
+            estate_now=lambda: world.estate,
             mirror=mirror,
             moved=lambda name: None,
             snapshot=SimpleNamespace(fresh=mirror),
@@ -442,3 +444,20 @@ def test_what_a_round_found_is_in_the_read_model(dev: Round) -> None:
     )
     assert {item.id for item in found.standing} == {check for check, _ in found.missing}
     assert all(item.remedy for item in found.standing)
+
+
+def test_what_was_approved_by_people_of_before_is_judged_again(dev: Round) -> None:
+    """Somebody leaves while a round goes on: who approved must be entitled when it is merged."""
+    number = onboard(dev.world, "orders", "orders: onboarding to dev")
+    moved = dataclasses.replace(dev.world.estate, commit=CommitId("d" * 40))
+    asked: list[int] = []
+
+    def now() -> Any:
+        asked.append(1)
+        return moved if len(asked) == 2 else dev.world.estate
+
+    dev.view.estate_now = now
+    dev.play(1)
+    assert dev.merged() == [] and len(asked) == 2
+    dev.play(1)
+    assert dev.merged() == [number]

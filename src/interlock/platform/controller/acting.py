@@ -21,9 +21,9 @@ from interlock.platform.delivery.readmodel import changed
 from interlock.platform.domain.ids import EnvironmentName, RecordNumber, ServiceName
 from interlock.platform.domain.workload import Object
 from interlock.platform.estate.argocd import NAMESPACE
-from interlock.platform.facts import running
+from interlock.platform.facts import ground, running
 from interlock.platform.proof import capture
-from interlock.platform.proof.attest import attest
+from interlock.platform.proof.attest import attest, keep_failed
 from interlock.platform.statements import chains
 from interlock.platform.statements.provenance import Options, provenance, task_provenance
 
@@ -71,7 +71,7 @@ class Acting:
                 self._comment(act)
             case acts.Note(outcome):
                 self._world.model.finished(outcome)
-            case acts.Attest() | acts.Publish() | acts.CaptureSync():
+            case acts.Attest() | acts.KeepFailed() | acts.Publish() | acts.CaptureSync():
                 self._keep(act)
             case acts.CloseRecord() | acts.OpenRecord() | acts.CancelRecord():
                 return self._record(act)
@@ -150,7 +150,7 @@ class Acting:
 
     # -- evidence ----------------------------------------------------------------------------------------------------
 
-    def _keep(self, act: acts.Attest | acts.Publish | acts.CaptureSync) -> None:
+    def _keep(self, act: acts.Attest | acts.KeepFailed | acts.Publish | acts.CaptureSync) -> None:
         world = self._world
         match act:
             case acts.Attest(run):
@@ -163,6 +163,8 @@ class Acting:
                     source=world.context.clusters["hub"].name,
                     now=world.now,
                 )
+            case acts.KeepFailed(run):
+                keep_failed(run, books=world.books, source=world.context.clusters["hub"].name, now=world.now)
             case acts.Publish(run):
                 options = Options(record_key=world.record_key)
                 made = [("PipelineRun", run.run, provenance(run, options))]
@@ -224,6 +226,12 @@ class Acting:
                 self._tell(f"{repository}#{number} why", why, read, lambda: forge.comment(owner, name, number, why))
                 forge.edit_pull(owner, name, number, state="closed")
             case acts.Merge(gate):
+                # Who approved must be entitled now, and not when the round began.
+                judged, now = gate.facts.get(ground.estate).commit, self._world.estate_now().commit
+                if judged != now:
+                    raise ConflictError(
+                        "rules-moved", "rules or people changed while it was judged", got=judged, expected=now
+                    )
                 merge.merge(forge, self._world.books, gate, tickets=self._world.context.tickets.name)
 
     def _seal(self, act: acts.RecordSeal | acts.RecordMerge | acts.Seal | acts.SealApplications) -> None:

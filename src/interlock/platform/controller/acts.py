@@ -77,6 +77,13 @@ class Attest:
 
 
 @dataclass(frozen=True, slots=True)
+class KeepFailed:
+    """Keep what a run was that failed; by the run."""
+
+    run: FinishedRun
+
+
+@dataclass(frozen=True, slots=True)
 class Publish:
     """Annotate a run and its tasks with their provenance."""
 
@@ -175,6 +182,7 @@ Act = (
     | Comment
     | Note
     | Attest
+    | KeepFailed
     | Publish
     | CaptureSync
     | CloseRecord

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from interlock.errors import InterlockError
 from interlock.platform.controller.acting import Acting
-from interlock.platform.controller.acts import Act, Attest, Publish
+from interlock.platform.controller.acts import Act, Attest, KeepFailed, Publish
 from interlock.platform.controller.queue import Key
 from interlock.platform.controller.schedule import Done
 from interlock.platform.controller.world import World
@@ -20,13 +20,14 @@ SERVICE_LABEL = "interlock.dev/service"
 
 
 def plan(run: FinishedRun, *, ours: bool) -> tuple[Act, ...]:
-    """Attest a run that succeeded; where the engine is ``ours``, publish its provenance as Chains does.
+    """Keep a run that failed. Attest one that succeeded; where the engine is ``ours``, publish its provenance as Chains
+    does.
 
     Beside another Tekton there may be a Chains, and it never signs what says ``chains.tekton.dev/signed``. The gate
     reads the registry's.
     """
     if not run.succeeded:
-        return ()
+        return (KeepFailed(run),) if run.finished else ()
     return (Attest(run), Publish(run)) if ours else (Attest(run),)
 
 

@@ -186,8 +186,10 @@ class Deliveries:
         merged (which may be ""), or None."""
         stumbled = self._stumbled.setdefault(environment.name, set())
         if ready:
-            # The newest main there is: what is merged is judged on it.
+            # The newest main and rules there are: what is merged is judged on them.
             self._world.snapshot.fresh(environment.repository)
+            estate = self._world.estate_now()
+            environment = estate.environment(environment.name)
         for pull in sorted(ready, key=lambda item: item.number in stumbled):
             name = f"{environment.repository}#{pull.number}"
             try:
