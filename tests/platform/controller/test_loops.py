@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -38,9 +39,11 @@ class Hub:
     def __init__(self, *objects: dict[str, Any]) -> None:
         self.objects = list(objects)
         self.created: list[str] = []
+        self.listed = 0
         self.annotated: list[str] = []
 
     def list(self, api: str, kind: str, *, namespace: str, **selector: str) -> Any:
+        self.listed += 1
         _, _, run = selector.get("label_selector", "").partition("=")
         found = [item for item in self.objects if item["kind"] == kind]
         chosen = [item for item in found if not run or item["metadata"]["labels"].get("tekton.dev/pipelineRun") == run]
@@ -56,7 +59,9 @@ class Hub:
 
 
 class App:
-    """An app repo whose main has one build file."""
+    """An app repo whose main has one build file; counts how often it is read."""
+
+    reads = 0
 
     def __init__(self, file: bytes | Exception) -> None:
         self.file = file
@@ -65,6 +70,7 @@ class App:
         return COMMIT
 
     def read(self, revision: str, path: str) -> bytes:
+        self.reads += 1
         if isinstance(self.file, Exception):
             raise self.file
         return self.file
@@ -96,6 +102,35 @@ def look(loop: Loop) -> list[str]:
 # -- builds ------------------------------------------------------------------------------------------------------------
 
 
+class Estates:
+    """What the build loop sees of the world: app repos by name, one hub, and a forge that is told."""
+
+    def __init__(self, estate: Estate, books: Books, folder: Path, mirrors: dict[str, App], hub: Hub) -> None:
+        self.told: dict[str, str] = {}
+        self.asked = 0
+        self.mirrors = mirrors
+        self.model = ReadModel(folder / "readmodel.db")
+
+        def statuses(*_: str) -> list[object]:
+            self.asked += 1
+            return []
+
+        forge = SimpleNamespace(
+            statuses=statuses,
+            set_status=lambda _owner, name, _sha, **values: self.told.update({name: values["state"]}),
+        )
+        world: Any = SimpleNamespace(
+            estate=lambda: estate,
+            mirror=mirrors.__getitem__,
+            snapshot=SimpleNamespace(tip=lambda name, ref: COMMIT),
+            books=books,
+            model=self.model,
+            now=lambda: NOW,
+            connections=SimpleNamespace(cluster=lambda _: hub, forge=lambda: forge),
+        )
+        self.builds = Builds(world, Acting(world, held=lambda: True))
+
+
 @pytest.mark.parametrize(
     "hostile", [GOLDEN + b"  x: " + b"1" * 5000, NotFoundError("git-not-found", "gone"), ValueError("surprise")]
 )
@@ -105,26 +140,34 @@ def test_one_repository_stops_no_other_services_build(
 ) -> None:
     mirrors = {name: App(GOLDEN) for name in ("payments", "refunds", "env-dev")}
     mirrors[service] = App(hostile)
-    hub, told = Hub(), dict[str, str]()
-    forge = SimpleNamespace(
-        statuses=lambda *_: [],
-        set_status=lambda _owner, name, _sha, **values: told.update({name: values["state"]}),
-    )
-    world = SimpleNamespace(
-        estate=lambda: estate,
-        mirror=mirrors.__getitem__,
-        books=books,
-        model=ReadModel(tmp_path / "readmodel.db"),
-        now=lambda: NOW,
-        connections=SimpleNamespace(cluster=lambda _: hub, forge=lambda: forge),
-    )
+    hub = Hub()
+    seen = Estates(estate, books, tmp_path, mirrors, hub)
 
-    acting = Acting(world, held=lambda: True)  # type: ignore[arg-type]
-    assert look(Builds(world, acting)) == ([service] if isinstance(hostile, Exception) else [])  # type: ignore[arg-type]
+    assert look(seen.builds) == ([service] if isinstance(hostile, Exception) else [])
 
     (other,) = {"payments", "refunds"} - {service}
     assert hub.created == [f"{other}-{COMMIT[:12]}"]
-    assert told == {other: "pending", **({service: "error"} if isinstance(hostile, bytes) else {})}
+    assert seen.told == {other: "pending", **({service: "error"} if isinstance(hostile, bytes) else {})}
+    assert {item.key: item.outcome for item in seen.model.outcomes("build")} == seen.told
+
+
+def test_what_is_built_is_not_looked_at_again(estate: Estate, books: Books, tmp_path: Path) -> None:
+    """Measured: an idle resync of 60 services reads no repository and asks neither hub nor forge."""
+    services = {f"s{n}": estate.service("payments").model_copy(update={"name": f"s{n}", "repository": f"s{n}"})
+                for n in range(60)}  # fmt: skip
+    estate = dataclasses.replace(estate, services=services)
+    mirrors = {name: App(GOLDEN) for name in (*services, "env-dev")}
+    hub = Hub()
+    seen = Estates(estate, books, tmp_path, mirrors, hub)
+    assert look(seen.builds) == []
+    done = {"conditions": [{"type": "Succeeded", "status": "True"}]}
+    hub.objects += [{"kind": "PipelineRun", "metadata": {"name": name}, "status": done} for name in hub.created]
+    assert look(seen.builds) == []
+    assert set(seen.told.values()) == {"success"}
+
+    reads, listed, asked = sum(item.reads for item in mirrors.values()), hub.listed, seen.asked
+    assert look(seen.builds) == []
+    assert (sum(item.reads for item in mirrors.values()), hub.listed, seen.asked) == (reads, listed, asked)
 
 
 # -- attestation -------------------------------------------------------------------------------------------------------

@@ -105,6 +105,13 @@ def test_an_idle_hour(remote: Remote, clock: Clock, snapshot: Snapshot) -> None:
         clock.time = 0
 
 
+def test_where_a_ref_is_takes_no_process(remote: Remote, snapshot: Snapshot) -> None:
+    tip = remote.commit(b"2")
+    assert [snapshot.tip("env-dev", "refs/heads/main") for _ in range(3)] == [tip] * 3
+    assert snapshot.tip("env-dev", "refs/heads/gone") is None
+    assert remote.calls == ["ls-remote"]
+
+
 def test_a_hint_is_a_look_at_once(remote: Remote, snapshot: Snapshot) -> None:
     snapshot.mirror("payments")
     moved = remote.commit(b"2")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -32,6 +32,7 @@ class _Place:
     seen: float | None = None
     """When its refs were asked for last."""
     hinted: bool = False
+    refs: Mapping[str, str] = field(default_factory=dict)
 
 
 class Snapshot:
@@ -50,20 +51,29 @@ class Snapshot:
 
     def mirror(self, repository: str) -> Repository:
         """The repository as of its last look, which is younger than its period and than every hint before."""
+        self._look(repository)
+        return self._mirrors.mirror(repository, fetch=False)
+
+    def tip(self, repository: str, ref: str) -> str | None:
+        """Where a ref was at that look; takes no process while no look is due."""
+        return self._look(repository).refs.get(ref)
+
+    def _look(self, repository: str) -> _Place:
         place = self._place(repository)
         with place.lock:
             now, period = self._clock(), APP_SECONDS if self._app(repository) else OWN_SECONDS
-            mirror = self._mirrors.mirror(repository, fetch=False)
             if place.seen is None or place.hinted or now - place.seen >= period:
                 place.hinted = False
                 try:
-                    if mirror.remote_refs() != mirror.refs("refs/"):
+                    mirror = self._mirrors.mirror(repository, fetch=False)
+                    place.refs = mirror.remote_refs()
+                    if place.refs != mirror.refs("refs/"):
                         mirror.fetch()
                 except BaseException:
                     place.hinted = True
                     raise
                 place.seen = now
-            return mirror
+        return place
 
     def fresh(self, repository: str) -> Repository:
         """The repository as it is now."""

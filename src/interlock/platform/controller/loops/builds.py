@@ -101,14 +101,14 @@ class Builds:
         service = estate.services.get(key[1])
         if service is None:
             return Done()
+        commit = world.snapshot.tip(service.repository, layout.MAIN)
+        if commit is None or self._settled.get(service.name) == commit:
+            return Done()
         first = estate.platform.environments[0]
-        environment = world.mirror(first.repository)
-        if environment.read(layout.MAIN, layout.values(service.name, first.name)) is None:
+        onboarded = world.mirror(first.repository).read(layout.MAIN, layout.values(service.name, first.name))
+        if onboarded is None:
             return Done()
         git = world.mirror(service.repository)
-        commit = git.resolve(layout.MAIN)
-        if self._settled.get(service.name) == commit:
-            return Done()
         seen = self._read(service, Seen(commit, git.read(commit, push_file.FILE)))
         planned = plan(estate, service, seen)
         self._acting.all(planned)
