@@ -22,7 +22,7 @@ def build(
     context: ContextOption = None,
 ) -> None:
     """Wait for the build of a commit and show its tasks; exit code 1 when it failed."""
-    from interlock.cli import proofs
+    from interlock.cli import tables
     from interlock.cli.session import Session
     from interlock.platform.estate.argocd import CI_NAMESPACE
     from interlock.platform.statements.run import condition
@@ -60,7 +60,7 @@ def build(
         print_json({"run": name, "condition": told, "tasks": listed, "results": results})
     else:
         typer.echo(f"{CI_NAMESPACE}/{name}: {told.get('reason', 'Running')}: {told.get('message', '')}")
-        proofs.print_table("", _COLUMNS, rows)
+        tables.print_table(_COLUMNS, rows)
     if told.get("status") != "True":
         raise typer.Exit(1)
 

@@ -37,7 +37,7 @@ def verify(json: JsonOption = False, context: ContextOption = None) -> None:
 @app.command("list")
 def entries(json: JsonOption = False, context: ContextOption = None) -> None:
     """List every authentic entry in order."""
-    from interlock.cli import proofs
+    from interlock.cli import proofs, tables
     from interlock.cli.session import Session
 
     found = list(proofs.sources(Session(context)).books.ledger.entries())
@@ -45,7 +45,7 @@ def entries(json: JsonOption = False, context: ContextOption = None) -> None:
         print_json([{"sequence": e.sequence, "time": e.time, "kind": e.kind, "subject": e.subject} for e in found])
         return
     rows = [(str(item.sequence), item.time, item.kind, item.subject) for item in found]
-    proofs.print_table("", ("#", "time", "kind", "subject"), rows)
+    tables.print_table(("#", "time", "kind", "subject"), rows)
 
 
 @app.command()
@@ -55,7 +55,7 @@ def find(
     context: ContextOption = None,
 ) -> None:
     """Find entries by what they name."""
-    from interlock.cli import proofs
+    from interlock.cli import proofs, tables
     from interlock.cli.session import Session
 
     found = sorted(proofs.sources(Session(context)).books.ledger.about(term), key=lambda entry: entry.sequence)
@@ -63,4 +63,4 @@ def find(
         print_json([{"sequence": e.sequence, "time": e.time, "kind": e.kind, "subject": e.subject} for e in found])
         return
     rows = [(str(item.sequence), item.time, item.kind, item.subject) for item in found]
-    proofs.print_table("", ("#", "time", "kind", "subject"), rows)
+    tables.print_table(("#", "time", "kind", "subject"), rows)

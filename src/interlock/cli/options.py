@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from interlock.clients import context as contexts
+if TYPE_CHECKING:
+    from interlock.clients.context import Context
 
 ContextOption = Annotated[
     Path | None,
@@ -19,9 +20,11 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of 
 AsOption = Annotated[str, typer.Option("--as", help="Identity of the context file that does this.")]
 
 
-def load(path: Path | None) -> contexts.Context:
+def load(path: Path | None) -> Context:
     """The context that the options and the environment name."""
-    return contexts.load_context(context_path(path))
+    from interlock.clients.context import load_context
+
+    return load_context(context_path(path))
 
 
 def context_path(path: Path | None) -> Path:

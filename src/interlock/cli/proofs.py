@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-import typer
 from rich.console import Console
-from rich.table import Table
 
 from interlock.cli.session import Session, now
 from interlock.platform.books import Books, Report, keys
@@ -87,16 +85,6 @@ def _print_link(console: Console, number: int, finding: Finding, *, accepted: bo
         console.print(f"       · {item.what}: {item.source}{digest}", style="dim", markup=False)
     if finding.verdict is not Verdict.VALID and finding.remedy:
         console.print(f"       to do: {finding.remedy}", markup=False)
-
-
-def print_table(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    """A plain table: borders only where a terminal shows them."""
-    table = Table(*columns, title=title or None, box=None, pad_edge=False, title_justify="left")
-    for row in rows:
-        table.add_row(*row)
-    Console(highlight=False, soft_wrap=True).print(table)
-    if not rows:
-        typer.echo("(none)")
 
 
 def _time(moment: datetime) -> str:

@@ -9,9 +9,10 @@ from interlock.cli import options
 from interlock.clients.connect import Connections
 from interlock.clients.context import Context
 from interlock.clients.forge import ForgeClient, PullRequest
+from interlock.clients.git import Repository
 from interlock.errors import NotFoundError
 from interlock.platform.domain import branches
-from interlock.platform.estate import Environment, Estate
+from interlock.platform.estate import PLATFORM, Environment, Estate, layout
 from interlock.platform.facts import estates
 
 
@@ -25,7 +26,18 @@ class Session:
 
     def estate(self, identity: str) -> Estate:
         """Rules, people and services from the sealed platform commit, read as ``identity``."""
-        return estates.tip(self.connections.mirror("platform", identity), self.context.keys.seal.read_text())
+        git = self.connections.mirror(PLATFORM, identity, fetch=False)
+        if self._sealed(git) != self.connections.forge(identity).branch(self.context.organisation, PLATFORM, "sealed"):
+            git.fetch()
+        return estates.tip(git, self.context.keys.seal.read_text())
+
+    @staticmethod
+    def _sealed(git: Repository) -> str | None:
+        """As the mirror was left."""
+        try:
+            return git.resolve(layout.SEALED)
+        except NotFoundError:
+            return None
 
     def open_pull(self, forge: ForgeClient, estate: Estate, environment: Environment, service: str) -> PullRequest:
         """The newest open delivery of ``service`` into ``environment``. Raises NotFoundError ``delivery-unknown``."""

@@ -17,19 +17,10 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 def status(identity: IdentityOption = "interlock", json: JsonOption = False, context: ContextOption = None) -> None:
     """Show every service in every environment: image, age, sync, health."""
-    from interlock.cli import places, proofs
+    from interlock.cli import places, tables
     from interlock.cli.session import Session, now
-    from interlock.errors import NotFoundError
 
-    session = Session(context)
-    estate = session.estate(identity)
-    found = []
-    for service in sorted(estate.services):
-        for environment in estate.platform.environments:
-            try:
-                found.append(places.place(session, estate, environment, service, identity))
-            except NotFoundError:
-                continue
+    found = places.everything(Session(context), identity)
     if json:
         print_json([place.as_dict() for place in found])
         return
@@ -46,7 +37,7 @@ def status(identity: IdentityOption = "interlock", json: JsonOption = False, con
         )
         for item in found
     ]
-    proofs.print_table("", ("service", "env", "tag", "digest", "age", "sync", "health"), rows)
+    tables.print_table(("service", "env", "tag", "digest", "age", "sync", "health"), rows)
 
 
 def changes(
@@ -57,7 +48,7 @@ def changes(
     context: ContextOption = None,
 ) -> None:
     """List what changed in an environment: every commit of the branch that it follows, with who and why."""
-    from interlock.cli import proofs
+    from interlock.cli import tables
     from interlock.cli.session import Session, now
 
     session = Session(context)
@@ -88,7 +79,7 @@ def changes(
         print_json(rows)
         return
     table = [(str(r["at"])[:19], str(r["commit"])[:12], str(r["kind"]), str(r["record"]), str(r["what"])) for r in rows]
-    proofs.print_table("", ("at (UTC)", "commit", "kind", "record", "what"), table)
+    tables.print_table(("at (UTC)", "commit", "kind", "record", "what"), table)
 
 
 def span(text: str) -> timedelta:

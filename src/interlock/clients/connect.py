@@ -9,17 +9,19 @@ import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from interlock.clients.context import Context
 from interlock.clients.forge import ForgeClient
 from interlock.clients.git import Repository
 from interlock.clients.http import FileToken
 from interlock.clients.kubernetes import KubernetesClient
-from interlock.clients.registry import RegistryClient
-from interlock.clients.tickets import TicketsClient
 from interlock.errors import NotFoundError
 from interlock.formats import yaml
+
+if TYPE_CHECKING:
+    from interlock.clients.registry import RegistryClient
+    from interlock.clients.tickets import TicketsClient
 
 Client = TypeVar("Client")
 
@@ -43,12 +45,16 @@ class Connections:
         return self._keep(("forge", identity), lambda: ForgeClient(place.outside, token, ca_file=place.ca))
 
     def tickets(self, identity: str = PLATFORM) -> TicketsClient:
+        from interlock.clients.tickets import TicketsClient
+
         place = self.context.tickets
         token = self._token(self.context.identity(identity).tickets, f"{identity} on the ticket system")
         return self._keep(("tickets", identity), lambda: TicketsClient(place.outside, token, ca_file=place.ca))
 
     def registry(self, identity: str | None = PLATFORM) -> RegistryClient:
         """Reads need no identity."""
+        from interlock.clients.registry import RegistryClient
+
         place, token = self.context.registry, None
         if identity is not None:
             token = self._token(self.context.identity(identity).registry, f"{identity} on the registry")
@@ -84,12 +90,12 @@ class Connections:
             own = self._mirrors.setdefault(path, threading.Lock())
         with own:
             ca = self.context.forge.ca
-            mirror = self._keep(("mirror", str(path)), lambda: Repository(path, credential=token, ca=ca))
+            url = self.context.resolve(self.context.repository(repository)) + ".git"
+            mirror = self._keep(("mirror", str(path)), lambda: Repository(path, credential=token, ca=ca, url=url))
             if path.is_dir():
                 if fetch:
                     mirror.fetch()
             else:
-                url = self.context.resolve(self.context.repository(repository)) + ".git"
                 Repository.clone_mirror(url, path, token, ca)
             return mirror
 

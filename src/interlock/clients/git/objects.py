@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from interlock.clients.git import binary, revisions, trees
+from interlock.clients.git import binary, origins, revisions, trees
 from interlock.clients.git.batch import Batch
 from interlock.clients.git.trees import FileChange, TreeEntry
 from interlock.errors import ConflictError, InputError, NotFoundError
@@ -60,6 +60,10 @@ class Objects:
         """Id of the tree of a commit (or of a tree)."""
         return self._object(revision, "tree")
 
+    def has(self, ids: Iterable[str]) -> bool:
+        """Whether all these objects are here."""
+        return all(self._batch.info([check_object_id(item) for item in ids]))
+
     def refs(self, prefix: str = "refs/heads/") -> dict[str, str]:
         """Full ref name -> object id."""
         out = self._git("for-each-ref", "--format=%(objectname) %(refname)", prefix).decode()
@@ -74,12 +78,17 @@ class Objects:
 
         Raises InputError ``git-not-a-file`` for a folder, symbolic link or submodule: never follow what a link says.
         """
-        entry = self.entry(revision, path)
-        if entry is None:
-            return None
-        if entry.type != "blob" or entry.mode == "120000":
-            raise InputError("git-not-a-file", "not a regular file", got=f"mode {entry.mode}", where=path)
-        return self.blob(entry.id)
+        return self.files(revision, [path])[path]
+
+    def files(self, revision: str, paths: Iterable[str]) -> dict[str, bytes | None]:
+        """``read`` for many paths."""
+        wanted = list(paths)
+        found = self._find(revision, wanted)
+        for path, entry in found.items():
+            if entry.type != "blob" or entry.mode == "120000":
+                raise InputError("git-not-a-file", "not a regular file", got=f"mode {entry.mode}", where=path)
+        data = dict(zip(found, self._contents("blob", [entry.id for entry in found.values()]), strict=True))
+        return {path: data.get(path) for path in wanted}
 
     def blob(self, object_id: str) -> bytes:
         """Content of a blob by its id."""
@@ -139,6 +148,15 @@ class Objects:
             return []
         revisions = [tip, *(f"^{item}" for item in others), "--"]
         return self._commits(self._git("rev-list", "--topo-order", *flags, *revisions).decode().split())
+
+    def origins(self, revision: str, paths: Iterable[str], *, limit: int) -> dict[str, commits.Commit]:
+        """For each path: the commit that gave it what it is at ``revision``, the one that ``git log -1`` shows.
+
+        A merge that has a path as one of its parents has it gave it nothing: that parent is asked. Once ``limit``
+        commits were read, the oldest of them stands for all before it.
+        """
+        wanted = {binary.check_path(path) for path in paths}
+        return origins.find(self._commits, self._trees, self.resolve(revision), wanted, limit)
 
     def count(self, new: str, without: Iterable[str] = ()) -> int:
         """How many commits ``reachable`` gives."""
@@ -287,6 +305,13 @@ def _parents(commit: bytes) -> list[str]:
     """As git follows them, which is right after the tree, and whatever the rest of the commit is like."""
     match = re.match(rb"tree \w+\n((?:parent \w+\n)*)", commit)
     return match[1].decode().split()[1::2] if match else []
+
+
+def together(repositories: Sequence[Objects]) -> Objects:
+    """The objects of several repositories, read through one process. Its refs are those of the first."""
+    first, *others = (binary.folder_of(item.path).absolute() for item in repositories)
+    folders = ":".join(binary.quoted(str(folder / "objects")) for folder in others)
+    return Objects(first, {"GIT_ALTERNATE_OBJECT_DIRECTORIES": folders})
 
 
 def check_object_id(value: str) -> str:

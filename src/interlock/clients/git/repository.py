@@ -33,6 +33,8 @@ class Repository(Objects):
     """The token for the remote, asked at each call to it; None or an answer of None for no token."""
     ca: Path | None = field(default=None, kw_only=True, compare=False)
     """PEM file of the CA that signs the remote's certificate. None: ``SSL_CERT_FILE``, else those of the system."""
+    url: str | None = field(default=None, kw_only=True, compare=False)
+    """Where it was cloned from, which alone gets the token. None: the clone's configuration is asked, by a process."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -158,6 +160,8 @@ class Repository(Objects):
 
     @cached_property
     def _url(self) -> str:
+        if self.url is not None:
+            return self.url
         return self._run(["config", "--get", "remote.origin.url"], accept=(0, 1)).stdout.decode().strip()
 
     def _check_out(self) -> None:

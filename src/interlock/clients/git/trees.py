@@ -11,11 +11,13 @@ import re
 import stat
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from interlock.errors import InputError
 
 Read = Callable[[Sequence[str]], list[bytes]]
-_MODE = re.compile(rb"[0-7]{1,6}")
+_ENTRY = {width: re.compile(rb"([0-7]{1,6}) ([^\0/]+)\0(.{%d})" % width, re.DOTALL) for width in (20, 32)}
+"""By the length of ids: SHA-1, SHA-256."""
 MAX_ENTRIES = 500_000
 MAX_DEPTH = 2048
 """As git's ``core.maxTreeDepth``."""
@@ -53,17 +55,27 @@ def parse(tree: str, data: bytes, folder: str = "") -> list[TreeEntry]:
 
     Raises InputError ``git-tree-malformed``, also for names that would lead elsewhere (``..``, ``a/b``).
     """
-    entries, position, width = [], 0, len(tree) // 2
     prefix = f"{folder}/" if folder else ""
+    return [
+        TreeEntry(prefix + name.decode(errors="surrogateescape"), *_kind(mode), id.hex())
+        for name, (mode, id) in names(tree, data).items()
+    ]
+
+
+def names(tree: str, data: bytes) -> dict[bytes, tuple[bytes, bytes]]:
+    """The same, as it is written: name -> mode and id."""
+    found, position, entry = {}, 0, _ENTRY[len(tree) // 2]
     while position < len(data):
-        end = data.find(b"\0", position)
-        mode, _, name = data[position:end].partition(b" ")
-        position = end + 1 + width
-        if end < 0 or position > len(data) or not _MODE.fullmatch(mode) or name in (b"", b".", b"..") or b"/" in name:
+        match = entry.match(data, position)
+        if match is None or match[2] in (b".", b"..") or match[2] in found:
             raise InputError("git-tree-malformed", "not a well-formed tree object", where=tree)
-        path = prefix + name.decode(errors="surrogateescape")
-        entries.append(TreeEntry(path, *_kind(int(mode, 8)), data[end + 1 : position].hex()))
-    return entries
+        found[match[2]] = match[1], match[3]
+        position = match.end()
+    return found
+
+
+def is_folder(mode: bytes) -> bool:
+    return _kind(mode)[1] == "tree"
 
 
 def below(read: Read, tree: str, folder: str = "", *, recursive: bool) -> list[TreeEntry]:
@@ -137,8 +149,10 @@ def _change(old: TreeEntry | None, new: TreeEntry | None) -> FileChange | None:
     return FileChange(one.path, status, one.id, other.id, one.mode, other.mode)
 
 
-def _kind(mode: int) -> tuple[str, str]:
+@lru_cache(256)
+def _kind(written: bytes) -> tuple[str, str]:
     """Mode and type as git shows them (``canon_mode``)."""
+    mode = int(written, 8)
     if stat.S_ISDIR(mode):
         return "040000", "tree"
     if stat.S_ISLNK(mode):
