@@ -280,7 +280,7 @@ def test_a_sync_is_captured_and_its_records_closed_once_whenever_it_is_killed(
 
 # -- proof and seal ----------------------------------------------------------------------------------------------------
 
-MAIN = Main(SealMade(CommitId("a" * 40), CommitId("0" * 40), CommitId("b" * 40), "sha256:1"), CommitId("c" * 40), ())  # type: ignore[arg-type]
+MAIN = Main(SealMade(CommitId("a" * 40), CommitId("0" * 40), CommitId("b" * 40), "sha256:1"), CommitId("c" * 40), ())
 
 
 def proof(verdict: Verdict, commit: str = "d") -> Proof:
