@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections import Counter
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -491,3 +492,30 @@ def test_what_was_approved_by_people_of_before_is_judged_again(dev: Round) -> No
     assert dev.merged() == [] and len(asked) == 2
     dev.play(1)
     assert dev.merged() == [number]
+
+
+def test_what_is_merged_by_one_loop_is_not_judged_by_another_meanwhile(dev: Round) -> None:
+    """Two threads: one delivers, one judges the same pull request over and over."""
+    number = onboard(dev.world, "orders", "orders: onboarding to dev")
+    dev.loops["deliver"].run(("deliver", "dev"))
+    stop, judge = threading.Event(), dev.loops["judge"]
+
+    def judging() -> None:
+        while not stop.is_set():
+            judge.run(("judge", "dev", str(number)))
+
+    thread = threading.Thread(target=judging)
+    thread.start()
+    try:
+        for _ in range(100):
+            dev.loops["deliver"].run(("deliver", "dev"))
+            if dev.merged():
+                break
+    finally:
+        stop.set()
+        thread.join()
+    assert dev.merged() == [number]
+    assert [state for state, _ in map(dev.forge.state, [number])] == ["success"]
+    assert len(dev.forge.said[number]) == 1
+    found = dev.model.pull("acme/env-dev", number)
+    assert found is not None and not found.open

@@ -71,6 +71,10 @@ class Deliveries:
         return [(self.name, name) for name in (REGISTRY, *(e.name for e in self._world.estate().platform.environments))]
 
     def run(self, key: Key) -> Done:
+        with self._desk.turn(key[1]):
+            return self._run(key)
+
+    def _run(self, key: Key) -> Done:
         world, estate = self._world, self._world.estate()
         environment = estate.environment(key[1])
         sealed, state = self._advance(estate, environment)
@@ -223,6 +227,7 @@ class Deliveries:
                 stumbled.discard(pull.number)
                 self._world.moved(environment.repository)
                 self._world.model.gone(estate.repository(environment), pull.number)
+                self._desk.row(self._desk.key(environment, pull.number))
                 return judged.case.service or "", failed
         return None, failed
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import threading
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -62,6 +63,11 @@ class Desk:
         self._open: dict[str, list[ForgePull]] = {}
         self._rows: dict[Key, tuple[ForgePull, str]] = {}
         """Pull requests that were listed and not judged since, with their fingerprint."""
+        self._turns: dict[str, threading.Lock] = {}
+
+    def turn(self, environment: str) -> threading.Lock:
+        """Held by whoever judges or merges there: what one loop merges is not judged by the other meanwhile."""
+        return self._turns.setdefault(environment, threading.Lock())
 
     @staticmethod
     def key(environment: Environment, number: int) -> Key:

@@ -44,6 +44,10 @@ class Judge:
         return []
 
     def run(self, key: Key) -> Done:
+        with self._desk.turn(key[1]):
+            return self._run(key)
+
+    def _run(self, key: Key) -> Done:
         world, estate = self._world, self._world.estate()
         environment = estate.environment(key[1])
         if environment.name not in self._desk.states:
