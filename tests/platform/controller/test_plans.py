@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,13 +25,24 @@ from interlock.platform.controller.acts import (
     CreateRun,
     KeepFailed,
     Publish,
+    Seal,
     SetStatus,
     Write,
 )
-from interlock.platform.controller.loops import attests, builds, judge, syncs
+from interlock.platform.controller.loops import attests, builds, deliveries, judge, syncs
 from interlock.platform.controller.push_file import FILE
-from interlock.platform.domain.ids import CommitId, DeliveryKind, EnvironmentName, RecordNumber, ServiceName
+from interlock.platform.delivery.history import Main, Proof
+from interlock.platform.domain.ids import (
+    CommitId,
+    DeliveryKind,
+    EnvironmentName,
+    ReasonCode,
+    RecordNumber,
+    ServiceName,
+)
+from interlock.platform.domain.verdict import Verdict
 from interlock.platform.estate import Estate
+from interlock.platform.facts.seals import Seal as SealMade
 from interlock.platform.statements.run import FinishedRun
 
 GOLDEN = (Path(__file__).parents[3] / "examples" / "payments" / FILE).read_bytes()
@@ -264,3 +276,40 @@ def test_a_sync_is_captured_and_its_records_closed_once_whenever_it_is_killed(
                     closed.append(act.number)
     assert len(kept) == 1
     assert closed == numbers
+
+
+# -- proof and seal ----------------------------------------------------------------------------------------------------
+
+MAIN = Main(SealMade(CommitId("a" * 40), CommitId("0" * 40), CommitId("b" * 40), "sha256:1"), CommitId("c" * 40), ())
+
+
+def proof(verdict: Verdict, commit: str = "d") -> Proof:
+    return Proof(CommitId(commit * 40), verdict, ReasonCode("x"))
+
+
+def names(acts: Sequence[Act]) -> list[str]:
+    return [type(act).__name__ for act in acts]
+
+
+def test_the_oldest_proven_commit_is_sealed_from_where_sealed_was_seen(estate: Estate) -> None:
+    prod, valid = estate.environment("prod"), [proof(Verdict.VALID, item) for item in "de"]
+    assert names(deliveries.advance(prod, MAIN, [])) == ["RecordSeal"]
+    assert deliveries.advance(prod, MAIN, valid)[1:] == [Seal(prod, valid[0], MAIN.sealed.id)]
+
+
+@pytest.mark.parametrize(
+    ("merges", "applications", "done"),
+    [
+        ([], None, ["RecordSeal"]),
+        ([Verdict.VALID], None, ["RecordSeal", "RecordMerge"]),
+        ([Verdict.INVALID, Verdict.VALID], Verdict.VALID, ["RecordSeal", "RecordMerge", "SealApplications"]),
+        ([Verdict.VALID, Verdict.UNKNOWN], Verdict.VALID, ["RecordSeal", "RecordMerge"]),
+        ([], Verdict.INVALID, ["RecordSeal"]),
+        ([], Verdict.UNKNOWN, ["RecordSeal"]),
+    ],
+)
+def test_nothing_is_sealed_over_a_merge_that_is_not_known_to_be_written_down(
+    estate: Estate, merges: list[Verdict], applications: Verdict | None, done: list[str]
+) -> None:
+    dev, found = estate.environment("dev"), proof(applications) if applications else None
+    assert names(deliveries.advance_open(dev, MAIN, map(proof, merges), found)) == done

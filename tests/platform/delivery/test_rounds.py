@@ -12,7 +12,7 @@ import pytest
 
 from interlock.clients.forge import Comment, CommitStatus
 from interlock.clients.git import Repository
-from interlock.errors import ConflictError, NotFoundError, RefusedError, UnreachableError
+from interlock.errors import BusyError, ConflictError, NotFoundError, RefusedError, UnreachableError
 from interlock.platform.books import FENCED, Ledger
 from interlock.platform.controller.acting import Acting
 from interlock.platform.controller.acts import Act
@@ -45,6 +45,19 @@ class Forge:
         self.said: dict[int, list[Comment]] = {}
         self.pull = world.pull
         self.asked = Counter[str]()
+        self.fails, self.answers_late = 0, False
+
+    def away(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        """The call that the forge is to fail at does not get there, or its answer does not."""
+        if self.asked.total() != self.fails:
+            return call
+
+        def failing(*arguments: Any, **values: Any) -> None:
+            if self.answers_late:
+                call(*arguments, **values)
+            raise BusyError("forge-busy", "too many requests", after=1.0)
+
+        return failing
 
     def asked_for(self) -> ForgeClient:
         """What a client would be: every call of it is one request, or more."""
@@ -53,7 +66,7 @@ class Forge:
         class Counting:
             def __getattr__(self, call: str) -> object:
                 outer.asked[call] += 1
-                return getattr(outer, call)
+                return outer.away(getattr(outer, call))
 
         return cast("ForgeClient", Counting())
 
@@ -367,6 +380,23 @@ def test_a_delivery_ends_the_same_between_whichever_acts_it_is_killed(make_world
             break
         acts += 1
     assert acts >= 6
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_forge_that_is_away_in_the_middle_of_anything(make_world: Callable[..., World], late: bool) -> None:
+    """Whichever request gets no answer, done or not: the next rounds bring it to the same end, and nothing twice."""
+
+    def delivery(name: str, fails: int) -> Round:
+        found = Round(registered(make_world("dev", name)))
+        found.forge.fails, found.forge.answers_late = fails, late
+        onboard(found.world, "orders", "orders: onboarding to dev")
+        found.play(3)
+        return found
+
+    expected = delivery("whole", 0)
+    assert expected.merged() == [1]
+    for fails in range(1, expected.forge.asked.total() + 1):
+        assert end(delivery(f"fails-{fails}", fails)) == end(expected), f"request {fails}"
 
 
 def test_whoever_lost_the_lease_does_nothing_more(dev: Round) -> None:

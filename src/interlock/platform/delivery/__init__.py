@@ -2,7 +2,7 @@
 
 ===================================  ==================================================================================
 ``gate.facts_of``                    facts of one pull request, read as the checks ask for them
-``gate.judge`` ``gate.publish``      every check, one verdict, the commit status
+``gate.judge``                       every check, one verdict
 ``queue.ready``                      which are merged, and in which order
 ``readmodel`` ``report``             what rounds found, for those who look; the same as a comment
 ``merge.merge``                      judgement into the ledger, then the forge merges exactly the judged head

@@ -44,10 +44,14 @@ def advance(environment: Environment, main: Main, proven: Sequence[Proof]) -> li
 
 
 def advance_open(environment: Environment, main: Main, merges: Iterable[Proof], found: Proof | None) -> list[Act]:
-    """The same where anybody may commit: the platform's own merges are written down, and Applications alone sealed."""
-    planned: list[Act] = [RecordSeal(environment, main.sealed)]
+    """The same where anybody may commit: the platform's own merges are written down, and Applications alone sealed.
+
+    Not while a merge can neither be proven nor refused: behind the seal nobody would look at it again.
+    """
+    merges, planned = list(merges), list[Act]([RecordSeal(environment, main.sealed)])
     planned += [RecordMerge(environment, proof) for proof in merges if proof.verdict is Verdict.VALID]
-    if found is not None and found.verdict is Verdict.VALID:
+    known = all(proof.verdict is not Verdict.UNKNOWN for proof in merges)
+    if found is not None and found.verdict is Verdict.VALID and known:
         planned.append(SealApplications(environment, found, main.sealed.id))
     return planned
 
@@ -75,13 +79,17 @@ class Deliveries:
         judged = self._vanished(estate, environment, listed)
         listed = self._overtaken(estate, environment, listed)
         ready = queue.ready(world.model.open_pulls(estate.repository(environment)), listed)
-        if (service := self._merge(estate, environment, ready)) is not None:
+        service, failed = self._merge(estate, environment, ready)
+        # It may have been merged all the same: it is asked for, and not judged as it was listed.
+        judged += [self._desk.key(environment, number) for number in failed]
+        if service is not None:
             # The merge is sealed at once, not a round later: until then what runs is not what main says.
             _, self._desk.states[environment.name] = self._advance(estate, environment)
             built = [("build", service)] if environment == estate.platform.environments[0] and service else []
             return Done(wake=(*judged, *built, *self._after(environment)), again=0.0)
         tip = world.mirror(environment.repository).resolve(layout.MAIN)
-        judged += self._desk.due(estate, environment, listed, tip, now=world.now())
+        rest = [item for item in listed if item.number not in failed]
+        judged += self._desk.due(estate, environment, rest, tip, now=world.now())
         return Done(wake=(*judged, *(self._after(environment) if sealed else ())))
 
     def _after(self, environment: Environment) -> list[Key]:
@@ -128,7 +136,8 @@ class Deliveries:
             history.prove(git, commit, CommitId(commit.parents[0]), judged, merged, platform=platform)
             for commit in main.pending[-_DIRECT:]
             if len(commit.parents) == 2
-            and judged(CommitId(commit.parents[1])) is not None
+            and (said := judged(CommitId(commit.parents[1]))) is not None
+            and not isinstance(said.body, Unread)  # of a newer release: it is that one's to write down
             and not self._world.books.has(Merged.key(url, commit.id))
         ]
 
@@ -181,10 +190,14 @@ class Deliveries:
             gone.add(number)
         return [item for item in listed if item.number not in gone]
 
-    def _merge(self, estate: Estate, environment: Environment, ready: Sequence[ForgePull]) -> str | None:
-        """Merge the first that can be: each is judged anew, on what is there now. The service of the one that was
-        merged (which may be ""), or None."""
-        stumbled = self._stumbled.setdefault(environment.name, set())
+    def _merge(
+        self, estate: Estate, environment: Environment, ready: Sequence[ForgePull]
+    ) -> tuple[str | None, set[int]]:
+        """Merge the first that can be: each is judged anew, on what is there now.
+
+        The service of the one that was merged (which may be ""), or None; and those that could not be.
+        """
+        stumbled, failed = self._stumbled.setdefault(environment.name, set()), set[int]()
         if ready:
             # The newest main and rules there are: what is merged is judged on them.
             self._world.snapshot.fresh(environment.repository)
@@ -203,13 +216,15 @@ class Deliveries:
                 _unless_fenced(error)
                 log.warning("%s was not merged: %s", name, error, exc_info=not isinstance(error, InterlockError))
                 stumbled.add(pull.number)
+                failed.add(pull.number)
+                self._world.moved(environment.repository)
             else:
                 log.info("%s merged: %s", name, pull.title)
                 stumbled.discard(pull.number)
                 self._world.moved(environment.repository)
                 self._world.model.gone(estate.repository(environment), pull.number)
-                return judged.case.service or ""
-        return None
+                return judged.case.service or "", failed
+        return None, failed
 
 
 def _unless_fenced(error: Exception) -> None:
