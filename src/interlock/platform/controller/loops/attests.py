@@ -72,4 +72,7 @@ class Attests:
                 # It was attested with a record that verified then; the statements in the registry stand.
                 log.warning("run %s does not carry its provenance: %s", name, error)
         self._done.add(item["metadata"]["uid"])
-        return Done()
+        # Its bump may wait for what was signed just now.
+        first = world.estate().platform.environments[0].name
+        waiting = [item for item in world.model.open_pulls() if item.environment == first]
+        return Done(wake=(*(("judge", first, str(item.number)) for item in waiting), ("deliver", first)))

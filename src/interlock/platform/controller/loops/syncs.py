@@ -18,7 +18,7 @@ from interlock.platform.delivery.readmodel import Outcome
 from interlock.platform.domain import health
 from interlock.platform.domain.facts import Unread
 from interlock.platform.domain.ids import CommitId, EnvironmentName, ServiceName
-from interlock.platform.estate import Environment, Service, layout
+from interlock.platform.estate import Environment, Service, layout, rules
 from interlock.platform.estate.argocd import NAMESPACE
 
 _APPLICATION = ("argoproj.io/v1alpha1", "Application")
@@ -99,8 +99,13 @@ class Syncs:
     def _read(self, environment: Environment, service: Service, application: Mapping[str, Any], revision: str) -> Seen:
         books = self._world.books
         about = subject(EnvironmentName(environment.name), ServiceName(service.name))
-        merged = [item for item in books.of_subject(Merged, about) if not isinstance(item.body, Unread)]
-        opened = [item for item in merged if item.said.record and not books.has(RecordClosed.key(item.said.record))]
+        opened: list[Recorded[Merged]] = []
+        if rules.records(environment):
+            for item in books.of_subject(Merged, about):
+                number = None if isinstance(item.body, Unread) else item.body.record
+                if number and books.has(RecordClosed.key(number)):
+                    break  # the oldest is closed first
+                opened += [item] if number else []
         captured = books.has(Synced(health.of(application).name, CommitId(revision)).key)
         if not opened:
             return Seen(application, captured)
