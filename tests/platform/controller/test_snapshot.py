@@ -9,7 +9,9 @@ import pytest
 
 from interlock.clients.git import Repository
 from interlock.errors import UnreachableError
-from interlock.platform.controller.snapshot import APP_SECONDS, OWN_SECONDS, Snapshot
+from interlock.platform.controller.snapshot import APP, OWN, RESYNC_SECONDS, Snapshot
+
+OWN_SECONDS, APP_SECONDS = OWN * RESYNC_SECONDS, APP * RESYNC_SECONDS
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 

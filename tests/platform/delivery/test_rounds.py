@@ -153,6 +153,7 @@ class Round:
             model=self.model,
             seal_certificate=world.keys.seal[1],
             seal_secret=world.keys.seal[0],
+            resync=60.0,
             now=world.now,
         )
         self.begin()

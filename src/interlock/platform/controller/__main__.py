@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
 import sys
 from datetime import UTC, datetime
@@ -24,10 +25,12 @@ from interlock.platform.controller.health import Health
 from interlock.platform.controller.lease import Lease, claim, holder_of
 from interlock.platform.controller.loops import loops
 from interlock.platform.controller.schedule import Schedule
+from interlock.platform.controller.snapshot import RESYNC_SECONDS
 from interlock.platform.controller.watches import Watches
 from interlock.platform.controller.world import World
 
-DEFAULT_RESYNC_SECONDS = 60.0
+RESYNC = "INTERLOCK_RESYNC"
+"""Environment variable: the default of ``--resync``."""
 
 
 def now() -> datetime:
@@ -37,7 +40,8 @@ def now() -> datetime:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="interlock-controller", description="The platform's long-running process.")
     parser.add_argument("--context", type=Path, required=True, help="context file")
-    parser.add_argument("--resync", type=float, default=DEFAULT_RESYNC_SECONDS, help="seconds between full looks")
+    resync = os.environ.get(RESYNC, RESYNC_SECONDS)
+    parser.add_argument("--resync", type=float, default=resync, help="seconds between full looks")
     options = parser.parse_args()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -63,7 +67,7 @@ def _serve(context: Context, holder: str, *, resync: float) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: guard.stop())
     connections = Connections(context, clones=context.stores.index.parent / "clones")
-    world = World(connections, now, epoch=lambda: lease.epoch)
+    world = World(connections, now, epoch=lambda: lease.epoch, resync=resync)
     lease = Lease(lambda: connections.cluster("hub"), holder=holder, now=now, floor=world.books.ledger.epoch)
     acting = Acting(world, held=lease.held)
     schedule = Schedule(loops(world, acting), resync=resync, active=lease.held, now=now)

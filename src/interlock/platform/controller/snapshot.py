@@ -15,9 +15,11 @@ from typing import Protocol
 
 from interlock.clients.git import Repository
 
-OWN_SECONDS = 30.0
-"""The platform repo and the env repos."""
-APP_SECONDS = 900.0
+OWN = 0.5
+"""How often the platform repo and the env repos are looked at, in resyncs."""
+APP = 15.0
+"""How often app repos are."""
+RESYNC_SECONDS = 60.0
 
 
 class Mirrors(Protocol):
@@ -39,9 +41,14 @@ class Snapshot:
     """Thread-safe. ``app`` says of which repositories the platform only reads the source."""
 
     def __init__(
-        self, mirrors: Mirrors, *, app: Callable[[str], bool], clock: Callable[[], float] = time.monotonic
+        self,
+        mirrors: Mirrors,
+        *,
+        app: Callable[[str], bool],
+        resync: float = RESYNC_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._mirrors, self._app, self._clock = mirrors, app, clock
+        self._mirrors, self._app, self._resync, self._clock = mirrors, app, resync, clock
         self._places: dict[str, _Place] = {}
         self._lock = threading.Lock()
 
@@ -61,7 +68,7 @@ class Snapshot:
     def _look(self, repository: str) -> _Place:
         place = self._place(repository)
         with place.lock:
-            now, period = self._clock(), APP_SECONDS if self._app(repository) else OWN_SECONDS
+            now, period = self._clock(), self._resync * (APP if self._app(repository) else OWN)
             if place.seen is None or place.hinted or now - place.seen >= period:
                 place.hinted = False
                 try:

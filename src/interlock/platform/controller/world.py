@@ -14,7 +14,7 @@ from interlock.clients.context import Context
 from interlock.clients.git import Repository
 from interlock.platform import goldenpaths
 from interlock.platform.books import Books, Stamp, keys
-from interlock.platform.controller.snapshot import Snapshot
+from interlock.platform.controller.snapshot import RESYNC_SECONDS, Snapshot
 from interlock.platform.delivery.readmodel import ReadModel, path_of
 from interlock.platform.estate import Environment, Estate, Service
 from interlock.platform.facts import estates
@@ -29,6 +29,8 @@ class World:
     now: Callable[[], datetime]
     epoch: Callable[[], int] = lambda: 0
     """Of the lease under which this controller acts."""
+    resync: float = RESYNC_SECONDS
+    """Seconds after which everything is looked at without being told."""
     _estate: Estate | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -40,7 +42,7 @@ class World:
         self.seal_certificate = context.keys.seal.read_text()
         self.books = Books.of(context, self.attest_key, reader=PLATFORM, now=self.now, stamp=self._stamp)
         self.model = ReadModel(path_of(context))
-        self.snapshot = Snapshot(self.connections, app=lambda name: name in self.applications())
+        self.snapshot = Snapshot(self.connections, app=lambda name: name in self.applications(), resync=self.resync)
 
     @property
     def context(self) -> Context:

@@ -28,8 +28,8 @@ from interlock.platform.kinds import reading
 
 log = logging.getLogger(__name__)
 
-RELOOK = timedelta(seconds=55)
-"""How old a verdict may be: people, records, windows and what runs change without a word. Less than the resync."""
+RELOOK = 0.9
+"""How old a verdict may be, in resyncs: people, records, windows and what runs change without a word."""
 
 
 def telling(judged: Gate) -> tuple[Act, ...]:
@@ -83,12 +83,12 @@ class Desk:
         self, estate: Estate, environment: Environment, listed: Sequence[ForgePull], main: str, *, now: datetime
     ) -> list[Key]:
         """Those to be judged: something about them changed, or it was too long ago."""
-        found = []
+        found, old = [], timedelta(seconds=RELOOK * self._world.resync)
         for pull in listed:
             known = self._world.model.pull(estate.repository(environment), pull.number)
             now_is = fingerprint(pull, main, estate, self.states.get(environment.name, QueueState()))
             same = known is not None and known.open and known.world == now_is
-            if not same or known is None or known.judged_at is None or now - known.judged_at >= RELOOK:
+            if not same or known is None or known.judged_at is None or now - known.judged_at >= old:
                 key = self.key(environment, pull.number)
                 self._rows[key] = (pull, now_is)
                 found.append(key)
