@@ -29,6 +29,7 @@ BENCHES = (
     "masking",
     "validation",
     "books",
+    "rounds",
 )
 """In this order: `memory` looks at what the story left, before the others make more."""
 PORT_BASE = 28480

@@ -17,6 +17,7 @@ from typing import Any
 from tests.corpus.corpus_world.forge import Forge
 from tests.corpus.corpus_world.kubernetes import Cluster
 from tests.corpus.corpus_world.serving import TOKEN, serve
+from tests.platform.acme import sample
 
 from interlock.clients.git import Repository
 from interlock.clients.git import keys as git_keys
@@ -143,7 +144,7 @@ def _repository(folder: Path, name: str) -> Repository:
 def _platform(folder: Path, services: tuple[str, ...]) -> tuple[str, str]:
     """The platform repo, sealed: the seal key's certificate, and the seal."""
     secret, certificate = git_keys.generate_openpgp("Seal <seal@acme.test>")
-    files = estates.sample(
+    files = sample(
         keys=estates.Keys(seal=certificate, forge="FORGE\n", release="RELEASE\n", attest="ATTEST\n"),
         seal_key_ids=[openpgp.fingerprint(certificate)[-16:]],
         ssh_keys={},

@@ -11,7 +11,8 @@ import pytest
 
 from interlock.clients.connect import Connections
 from interlock.clients.context import Context, Endpoint, Identity, Keys, Stores
-from interlock.errors import NotFoundError, UnreachableError
+from interlock.clients.git import Repository
+from interlock.errors import InterlockError, NotFoundError, UnreachableError
 
 SYSTEMS: dict[str, Callable[[Connections], object]] = {
     "forge": lambda connections: connections.forge().version(),
@@ -98,3 +99,15 @@ def test_a_client_outlives_a_token_that_is_missing_for_a_moment(
     read(made)
     assert len(script.asked) == 2
     made.close()
+
+
+def test_a_mirror_is_given_as_it_was_left_without_a_word_to_the_forge(tmp_path: Path) -> None:
+    write_token(tmp_path, "t")
+    left = Repository.init(tmp_path / "clones" / "interlock-env-dev.git")
+    found = connections(tmp_path, "http://127.0.0.1:9")
+    assert found.mirror("env-dev", fetch=False).path == left.path
+    with pytest.raises(InterlockError):
+        found.mirror("env-dev")
+    with pytest.raises(UnreachableError):
+        found.mirror("env-test", fetch=False)  # there is none yet: it is cloned
+    found.close()

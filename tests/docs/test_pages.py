@@ -11,7 +11,9 @@ import pytest
 from typer.main import get_command
 
 from interlock import cli
+from interlock.platform import kinds as kinds  # every room registers its codes
 from interlock.platform.checks import reasons
+from interlock.platform.proof import links as links
 from interlock.tekton.spec.admission import RULES
 
 ROOT = Path(__file__).parents[2]

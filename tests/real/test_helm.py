@@ -17,7 +17,7 @@ name: payments
 version: 0.1.0
 dependencies:
   - name: service
-    version: 1.0.0
+    version: 1.1.0
     repository: file://../../charts/service
 """
 VALUES = """owner: payments

@@ -24,8 +24,8 @@ def build(
     """Wait for the build of a commit and show its tasks; exit code 1 when it failed."""
     from interlock.cli import tables
     from interlock.cli.session import Session
-    from interlock.platform.controller.builds import succeeded
     from interlock.platform.estate.argocd import CI_NAMESPACE
+    from interlock.platform.statements.run import condition
 
     session = Session(context)
     registered = session.estate(identity).service(service)
@@ -39,7 +39,7 @@ def build(
             "tekton.dev/v1", "PipelineRun", namespace=CI_NAMESPACE, label_selector=_labels(service, source)
         )
         run = max(found.items, key=lambda item: str(item["metadata"]["creationTimestamp"]), default=None)
-        if run is not None and succeeded(run).get("status") in ("True", "False"):
+        if run is not None and condition(run).get("status") in ("True", "False"):
             break
         time.sleep(_POLL_SECONDS)
     if run is None:
@@ -52,16 +52,16 @@ def build(
     tasks = hub.list(
         "tekton.dev/v1", "TaskRun", namespace=CI_NAMESPACE, label_selector=f"tekton.dev/pipelineRun={name}"
     )
-    condition = succeeded(run)
+    told = condition(run)
     rows = [_row(task) for task in sorted(tasks.items, key=lambda item: str(item["status"].get("startTime", "")))]
     if json:
-        told = [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
+        listed = [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
         results = {item["name"]: item["value"] for task in tasks.items for item in task["status"].get("results") or []}
-        print_json({"run": name, "condition": condition, "tasks": told, "results": results})
+        print_json({"run": name, "condition": told, "tasks": listed, "results": results})
     else:
-        typer.echo(f"{CI_NAMESPACE}/{name}: {condition.get('reason', 'Running')}: {condition.get('message', '')}")
+        typer.echo(f"{CI_NAMESPACE}/{name}: {told.get('reason', 'Running')}: {told.get('message', '')}")
         tables.print_table(_COLUMNS, rows)
-    if condition.get("status") != "True":
+    if told.get("status") != "True":
         raise typer.Exit(1)
 
 
@@ -73,9 +73,9 @@ _COLUMNS = ("task", "reason", "what")
 
 
 def _row(task: dict[str, Any]) -> tuple[str, str, str]:
-    from interlock.platform.controller.builds import succeeded
+    from interlock.platform.statements.run import condition
 
-    labels, condition = task["metadata"].get("labels") or {}, succeeded(task)
+    labels, ended = task["metadata"].get("labels") or {}, condition(task)
     results = {item["name"]: item["value"] for item in task.get("status", {}).get("results") or []}
-    told = condition.get("message", "") if condition.get("status") == "False" else results.get("TOOL", "")
-    return str(labels.get("tekton.dev/pipelineTask", "")), str(condition.get("reason", "")), str(told).strip()
+    told = ended.get("message", "") if ended.get("status") == "False" else results.get("TOOL", "")
+    return str(labels.get("tekton.dev/pipelineTask", "")), str(ended.get("reason", "")), str(told).strip()

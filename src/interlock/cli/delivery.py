@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from interlock.cli.options import AsOption, ContextOption, JsonOption, print_json
-from interlock.errors import InputError, NotFoundError
+from interlock.errors import InputError, NotFoundError, UnreachableError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -229,23 +230,77 @@ def gate(
 ) -> None:
     """Say what the gate says of a service's open delivery; exit code 1 while it does not hold."""
     from interlock.cli.session import Session
-    from interlock.platform.estate.protection import GATE_STATUS
 
     session = Session(context)
+    account = session.estate(identity).platform.accounts.platform
     deadline = time.monotonic() + timeout
     while True:
-        pull, (owner, name), forge = _find(session, identity, service, environment, deadline)
-        answer = next((s for s in forge.statuses(owner, name, pull.head_sha) if s.context == GATE_STATUS), None)
-        own = [item.body for item in forge.comments(owner, name, pull.number) if item.user == "interlock"]
-        current = answer is not None and bool(own) and f"Gate of {pull.head_sha[:12]}" in own[-1]
-        if (current and re.search(rf"(?<![a-z-]){re.escape(until)}(?![a-z-])", own[-1])) or time.monotonic() > deadline:
+        pull, place, forge = _find(session, identity, service, environment, deadline)
+        said = _judged(session, place, pull) or _told(forge, place, pull, account)
+        if said.says(until) or time.monotonic() > deadline:
             break
         time.sleep(_POLL_SECONDS)
-    state = answer.state if answer else "pending"
-    report = own[-1] if current else "not judged yet"
+    name = f"{'/'.join(place)}#{pull.number}"
     if json:
-        print_json({"pull": f"{owner}/{name}#{pull.number}", "head": pull.head_sha, "state": state, "report": report})
+        print_json(
+            {
+                "pull": name,
+                "head": pull.head_sha,
+                "state": said.state,
+                "report": said.report,
+                "findings": said.findings,
+            }
+        )
     else:
-        typer.echo(f"{owner}/{name}#{pull.number} {pull.title}\n{report}")
-    if state != "success":
+        typer.echo(f"{name} {pull.title}\n{said.report}")
+    if said.state != "success":
         raise typer.Exit(1)
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What the gate said of a head; ``findings`` where the read model is on this machine."""
+
+    state: str = "pending"
+    report: str = "not judged yet"
+    findings: list[dict[str, str]] | None = None
+    judged: bool = False
+
+    def says(self, reason: str) -> bool:
+        """Whether it said so; of any verdict at all when ``reason`` is empty."""
+        if self.findings is not None and reason:
+            return any(item["reason"] == reason for item in self.findings)
+        return self.judged and re.search(rf"(?<![a-z-]){re.escape(reason)}(?![a-z-])", self.report) is not None
+
+
+def _judged(session: Session, place: tuple[str, str], pull: PullRequest) -> _Said | None:
+    """From the controller's read model; None where it is not on this machine, or says nothing of this head."""
+    from interlock.platform.delivery import readmodel, report
+    from interlock.platform.domain.verdict import Verdict
+
+    try:
+        found = readmodel.Reader(readmodel.path_of(session.context)).pull("/".join(place), pull.number)
+    except UnreachableError:
+        return None
+    if found is None or found.head != pull.head_sha:
+        return None
+    states = {Verdict.VALID: "success", Verdict.INVALID: "failure", Verdict.UNKNOWN: "pending"}
+    names = ("id", "verdict", "reason", "detail", "basis", "remedy")
+    return _Said(
+        states[found.verdict],
+        report.text(found.head, found.verdict, found.standing, found.findings),
+        [{name: str(getattr(item, name)) for name in names} for item in found.findings],
+        judged=True,
+    )
+
+
+def _told(forge: ForgeClient, place: tuple[str, str], pull: PullRequest, account: str) -> _Said:
+    """From the commit status and the last comment of the platform, which is ``account``."""
+    from interlock.platform.estate.protection import GATE_STATUS
+
+    answer = next((s for s in forge.statuses(*place, pull.head_sha) if s.context == GATE_STATUS), None)
+    if answer is None:
+        return _Said()
+    own = [item.body for item in forge.comments(*place, pull.number) if item.user == account]
+    current = bool(own) and f"Gate of {pull.head_sha[:12]}" in own[-1]
+    return _Said(answer.state, own[-1].partition("\n\n<!-- ")[0], judged=True) if current else _Said(answer.state)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from interlock.cli.options import AsOption, ContextOption
+from interlock.errors import InputError
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Services: create one, or bring one along.")
 
@@ -27,6 +28,9 @@ def create(
     source: Annotated[
         Path | None, typer.Option("--from", help="Folder with an existing ACE workspace to import.", file_okay=False)
     ] = None,
+    parameter: Annotated[
+        list[str] | None, typer.Option("--set", help="NAME=VALUE of the golden path's parameters; may be repeated.")
+    ] = None,
     clone: Annotated[Path | None, typer.Option(help="Where the clone of the app repo goes. Default: ./NAME.")] = None,
     context: ContextOption = None,
 ) -> None:
@@ -43,7 +47,16 @@ def create(
         owner=owner or onboarding.default_owner(estate, team),
         identity=identity,
         workspace=None if source is None else workspace.read(source),
+        parameters=dict(_parameter(text) for text in parameter or ()),
     )
     at_work = onboarding.Onboarding(session.connections, estate, request, now)
     for line in at_work.run((clone or Path(name)).absolute()):
         typer.echo(f"  {line}")
+
+
+def _parameter(text: str) -> tuple[str, str]:
+    """``NAME=VALUE``. Raises InputError ``parameter-invalid``."""
+    name, sign, value = text.partition("=")
+    if not sign:
+        raise InputError("parameter-invalid", "no parameter", got=text, expected="NAME=VALUE")
+    return name, value

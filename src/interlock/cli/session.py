@@ -44,7 +44,7 @@ class Session:
         owner, _, name = estate.repository(environment).partition("/")
         for pull in sorted(forge.pulls(owner, name), key=lambda item: -item.number):
             branch = branches.parse(pull.head_ref)
-            if branch and branch.service in (service, branches.WHOLE):
+            if branch and not pull.from_fork and branch.service in (service, branches.WHOLE):
                 return pull
         raise NotFoundError(
             "delivery-unknown",

@@ -233,7 +233,7 @@ def _is_supervisor(pid: int) -> bool:
 
 def _environment() -> dict[str, str]:
     """What an engine needs of our environment, and nothing else: no token of the user's shell reaches it."""
-    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "INTERLOCK_REAL_CLIENTS")
+    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "INTERLOCK_REAL_CLIENTS", "INTERLOCK_RESYNC")
     return {name: os.environ[name] for name in kept if name in os.environ} | {"PYTHONUNBUFFERED": "1"}
 
 

@@ -199,6 +199,17 @@ class TestRemotes:
         origin.update_ref("refs/pull/1/head", None)
         assert git.Repository.clone_mirror(url(origin), tmp_path / "mirror").refs("refs/") == origin.refs("refs/")
 
+    def test_the_remotes_refs_are_those_that_a_fetch_would_bring(self, origin: git.Repository, tmp_path: Path) -> None:
+        mirror = git.Repository.clone_mirror(url(origin), tmp_path / "mirror.git")
+        assert mirror.remote_refs() == mirror.refs("refs/")
+        tip = origin.resolve("refs/heads/main")
+        for name in ("refs/heads/x", "refs/tags/v1", "refs/pull/7/head"):
+            origin.update_ref(name, tip)
+        assert mirror.remote_refs() != mirror.refs("refs/")
+        mirror.fetch()
+        assert mirror.remote_refs() == mirror.refs("refs/")
+        assert set(mirror.refs("refs/")) == {"refs/heads/main", "refs/heads/x", "refs/tags/v1", "refs/pull/7/head"}
+
     def test_a_work_clone_is_checked_out(self, origin: git.Repository, tmp_path: Path) -> None:
         work = git.Repository.clone(url(origin), tmp_path / "work")
         assert (work.path / "README.md").read_text() == "hello\n"

@@ -26,7 +26,7 @@ CHART = {
     "apiVersion": "v2",
     "name": "payments",
     "version": "0.1.0",
-    "dependencies": [{"name": "service", "version": "1.0.0", "repository": "file://../../charts/service"}],
+    "dependencies": [{"name": "service", "version": "1.1.0", "repository": "file://../../charts/service"}],
 }
 
 pytestmark = pytest.mark.skipif(not SEED.is_file(), reason=f"the seed is not here: {SEED}")

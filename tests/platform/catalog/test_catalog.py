@@ -11,10 +11,12 @@ import pytest
 from interlock.formats import yaml
 from interlock.formats.tekton import environment_leak, model, validation
 from interlock.formats.tekton.task import Task
-from interlock.platform import catalog
+from interlock.platform import catalog, goldenpaths
 from interlock.platform.catalog.lint import ENDPOINTS, NETWORK
 from interlock.tekton.spec import pipeline_validation
 from interlock.tekton.spec.pipeline import Pipeline
+
+from .. import acme
 
 SEED = Path(__file__).parents[4] / "shared/seed/pipeline-build-ace-flow.yaml"
 TASKS = {task["metadata"]["name"]: task for task in catalog.tasks()}
@@ -103,8 +105,15 @@ def test_the_seeds_pipeline_fits_unchanged() -> None:
     fits(yaml.load(SEED.read_bytes(), file=SEED.name).value)
 
 
+def golden_pipeline() -> dict[str, Any]:
+    ((path, data),) = goldenpaths.pipelines(acme.platform()).items()
+    found: dict[str, Any] = yaml.load(data, file=path).value
+    assert path == f"catalog/pipelines/{found['metadata']['name']}.yaml"
+    return found
+
+
 def test_the_golden_pipeline_fits_and_passes_digests() -> None:
-    (pipeline,) = catalog.pipelines()
+    pipeline = golden_pipeline()
     pipeline_validation.pipeline(model.parse(Pipeline, pipeline).spec)
     fits(pipeline)
     assert [item["name"] for item in pipeline["spec"]["results"]] == [
@@ -131,15 +140,13 @@ def test_what_an_estate_decides_is_put_in() -> None:
     for name in ("vulnerability-scan", "trivy-scan"):
         defaults = {item["name"]: item.get("default") for item in tasks[name]["spec"]["params"]}
         assert (defaults["max-age"], defaults["severity"]) == ("12h", "HIGH,CRITICAL")
-    (pipeline,) = catalog.pipelines(env_repo="https://git/other/env-dev")
-    defaults = {item["name"]: item.get("default") for item in pipeline["spec"]["params"]}
-    assert (defaults["env-repo"], defaults["severity"]) == ("https://git/other/env-dev", "HIGH,CRITICAL")
+    defaults = {item["name"]: item.get("default") for item in golden_pipeline()["spec"]["params"]}
+    assert (defaults["env-repo"], defaults["severity"]) == ("https://git/acme/env-dev", "HIGH,CRITICAL")
 
 
 def test_manifests_are_the_objects_as_files() -> None:
     manifests = catalog.manifests()
-    assert "catalog/pipelines/build-ace-flow.yaml" in manifests
-    assert {f"catalog/tasks/{name}.yaml" for name in TASKS} < set(manifests)
+    assert {f"catalog/tasks/{name}.yaml" for name in TASKS} == set(manifests)
     for path, data in manifests.items():
         assert yaml.load(data, file=path).value["metadata"]["name"] == Path(path).stem
 

@@ -44,6 +44,8 @@ from interlock.platform.kinds import table
 from interlock.platform.kinds.image import NAME as IMAGE_KIND
 from interlock.platform.kinds.revert import NAME as REVERT_KIND
 
+from ..acme import sample
+
 
 @dataclasses.dataclass(frozen=True)
 class Known:
@@ -68,6 +70,7 @@ class Known:
     record: RecordFacts = dataclasses.field(default_factory=lambda: RecordFacts(None))
     queue: QueueState = dataclasses.field(default_factory=QueueState)
     revert: RevertFacts | Unread | None = None
+    foreign: bool = False
 
     def facts(self) -> Facts:
         return Facts(self.given())
@@ -82,6 +85,7 @@ class Known:
             ground.estate: self.estate,
             ground.environment: self.environment,
             pulls.read: self.pull,
+            pulls.foreign: self.foreign,
             change.read: self.change,
             cases.read: dataclasses.replace(self.case, restores=restores),
             result.read: self.result,
@@ -127,7 +131,7 @@ RESULT = ResultIds.of({"apps/payments": ObjectId("1" * 40), "charts/service": Ob
 
 @pytest.fixture(scope="session")
 def sample_estate() -> estate.Estate:
-    files = estate.sample(
+    files = sample(
         keys=estate.Keys(
             seal=keys.generate_openpgp("Interlock <interlock@acme.test>")[1], forge="F\n", release="R\n", attest="A\n"
         ),

@@ -38,6 +38,10 @@ def test_the_only_base_is_main_of_the_environments_repository(
     assert broken(pull=pull)["pull-base"].reason == reason
 
 
+def test_a_fork_is_nobodys_delivery(broken: Broken) -> None:
+    assert broken(foreign=True)["pull-base"].reason == "pull-from-fork"
+
+
 def test_a_conflict_is_told_from_a_git_that_did_not_answer(broken: Broken) -> None:
     conflict = broken(change=Unread("git", "merge-conflict", "apps/payments/values.prod.yaml"))["merges-cleanly"]
     assert (conflict.verdict, conflict.reason) == (Verdict.INVALID, "merge-conflict")

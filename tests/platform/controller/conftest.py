@@ -7,7 +7,8 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from interlock.clients.git import keys
 from interlock.platform import estate as estates
 from interlock.platform.domain.ids import CommitId
-from interlock.platform.estate.sample import PEOPLE
+
+from ..acme import PEOPLE, sample
 
 
 def public_key() -> str:
@@ -18,7 +19,7 @@ def public_key() -> str:
 @pytest.fixture(scope="session")
 def estate() -> estates.Estate:
     """The sample estate, with the services payments and refunds."""
-    files = estates.sample(
+    files = sample(
         keys=estates.Keys(
             seal=keys.generate_openpgp("Interlock <interlock@acme.test>")[1],
             forge="FORGE\n",
@@ -26,7 +27,7 @@ def estate() -> estates.Estate:
             attest="ATTEST\n",
         ),
         seal_key_ids=["0123456789ABCDEF"],
-        ssh_keys={person.id: [public_key()] for person in PEOPLE},
+        ssh_keys={person: [public_key()] for person in PEOPLE},
         chart={"Chart.yaml": b"name: service\n"},
         catalog={"catalog/tasks/git-clone.yaml": b"kind: Task\n"},
         builder="https://interlock.dev/builder",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,9 +18,12 @@ from interlock.formats.tekton import record
 from interlock.platform.books import Books, EvidenceStore, Ledger
 from interlock.platform.books.keys import AttestKey
 from interlock.platform.books.vocabulary import Attested
-from interlock.platform.controller.attests import Attests
-from interlock.platform.controller.builds import Builds
+from interlock.platform.controller.acting import Acting
+from interlock.platform.controller.loops.attests import Attests
+from interlock.platform.controller.loops.builds import Builds
 from interlock.platform.controller.push_file import FILE
+from interlock.platform.controller.schedule import Loop
+from interlock.platform.delivery.readmodel import ReadModel
 from interlock.platform.domain.ids import Digest
 from interlock.platform.estate import Estate
 
@@ -35,12 +39,16 @@ class Hub:
     def __init__(self, *objects: dict[str, Any]) -> None:
         self.objects = list(objects)
         self.created: list[str] = []
+        self.listed = 0
         self.annotated: list[str] = []
 
     def list(self, api: str, kind: str, *, namespace: str, **selector: str) -> Any:
+        self.listed += 1
         _, _, run = selector.get("label_selector", "").partition("=")
         found = [item for item in self.objects if item["kind"] == kind]
         chosen = [item for item in found if not run or item["metadata"]["labels"].get("tekton.dev/pipelineRun") == run]
+        _, _, name = selector.get("field_selector", "").partition("=")
+        chosen = [item for item in chosen if name in ("", item["metadata"]["name"])]
         return SimpleNamespace(items=copy.deepcopy(chosen))
 
     def create(self, made: dict[str, Any]) -> None:
@@ -51,7 +59,9 @@ class Hub:
 
 
 class App:
-    """An app repo whose main has one build file."""
+    """An app repo whose main has one build file; counts how often it is read."""
+
+    reads = 0
 
     def __init__(self, file: bytes | Exception) -> None:
         self.file = file
@@ -60,6 +70,7 @@ class App:
         return COMMIT
 
     def read(self, revision: str, path: str) -> bytes:
+        self.reads += 1
         if isinstance(self.file, Exception):
             raise self.file
         return self.file
@@ -77,7 +88,47 @@ def books(tmp_path: Path, attest_key: AttestKey) -> Books:
     return Books(ledger, EvidenceStore(tmp_path / "evidence"), "interlock")
 
 
+def look(loop: Loop) -> list[str]:
+    """Run every key; returns the second words of those that failed."""
+    failed = []
+    for key in list(loop.keys()):
+        try:
+            loop.run(key)
+        except Exception:
+            failed.append(key[1])
+    return failed
+
+
 # -- builds ------------------------------------------------------------------------------------------------------------
+
+
+class Estates:
+    """What the build loop sees of the world: app repos by name, one hub, and a forge that is told."""
+
+    def __init__(self, estate: Estate, books: Books, folder: Path, mirrors: dict[str, App], hub: Hub) -> None:
+        self.told: dict[str, str] = {}
+        self.asked = 0
+        self.mirrors = mirrors
+        self.model = ReadModel(folder / "readmodel.db")
+
+        def statuses(*_: str) -> list[object]:
+            self.asked += 1
+            return []
+
+        forge = SimpleNamespace(
+            statuses=statuses,
+            set_status=lambda _owner, name, _sha, **values: self.told.update({name: values["state"]}),
+        )
+        world: Any = SimpleNamespace(
+            estate=lambda: estate,
+            mirror=mirrors.__getitem__,
+            snapshot=SimpleNamespace(tip=lambda name, ref: COMMIT),
+            books=books,
+            model=self.model,
+            now=lambda: NOW,
+            connections=SimpleNamespace(cluster=lambda _: hub, forge=lambda: forge),
+        )
+        self.builds = Builds(world, Acting(world, held=lambda: True))
 
 
 @pytest.mark.parametrize(
@@ -85,27 +136,38 @@ def books(tmp_path: Path, attest_key: AttestKey) -> Books:
 )
 @pytest.mark.parametrize("service", ["payments", "refunds"])
 def test_one_repository_stops_no_other_services_build(
-    estate: Estate, books: Books, service: str, hostile: bytes | Exception
+    estate: Estate, books: Books, tmp_path: Path, service: str, hostile: bytes | Exception
 ) -> None:
     mirrors = {name: App(GOLDEN) for name in ("payments", "refunds", "env-dev")}
     mirrors[service] = App(hostile)
-    hub, told = Hub(), dict[str, str]()
-    forge = SimpleNamespace(
-        statuses=lambda *_: [],
-        set_status=lambda _owner, name, _sha, **values: told.update({name: values["state"]}),
-    )
-    world = SimpleNamespace(
-        estate=lambda: estate,
-        mirror=mirrors.__getitem__,
-        books=books,
-        connections=SimpleNamespace(cluster=lambda _: hub, forge=lambda: forge),
-    )
+    hub = Hub()
+    seen = Estates(estate, books, tmp_path, mirrors, hub)
 
-    assert Builds(world).run()  # type: ignore[arg-type]
+    assert look(seen.builds) == ([service] if isinstance(hostile, Exception) else [])
 
     (other,) = {"payments", "refunds"} - {service}
     assert hub.created == [f"{other}-{COMMIT[:12]}"]
-    assert told == {other: "pending", **({service: "error"} if isinstance(hostile, bytes) else {})}
+    assert seen.told == {other: "pending", **({service: "error"} if isinstance(hostile, bytes) else {})}
+    assert {item.key: item.outcome for item in seen.model.outcomes("build")} == seen.told
+
+
+def test_what_is_built_is_not_looked_at_again(estate: Estate, books: Books, tmp_path: Path) -> None:
+    """Measured: an idle resync of 60 services reads no repository and asks neither hub nor forge."""
+    services = {f"s{n}": estate.service("payments").model_copy(update={"name": f"s{n}", "repository": f"s{n}"})
+                for n in range(60)}  # fmt: skip
+    estate = dataclasses.replace(estate, services=services)
+    mirrors = {name: App(GOLDEN) for name in (*services, "env-dev")}
+    hub = Hub()
+    seen = Estates(estate, books, tmp_path, mirrors, hub)
+    assert look(seen.builds) == []
+    done = {"conditions": [{"type": "Succeeded", "status": "True"}]}
+    hub.objects += [{"kind": "PipelineRun", "metadata": {"name": name}, "status": done} for name in hub.created]
+    assert look(seen.builds) == []
+    assert set(seen.told.values()) == {"success"}
+
+    reads, listed, asked = sum(item.reads for item in mirrors.values()), hub.listed, seen.asked
+    assert look(seen.builds) == []
+    assert (sum(item.reads for item in mirrors.values()), hub.listed, seen.asked) == (reads, listed, asked)
 
 
 # -- attestation -------------------------------------------------------------------------------------------------------
@@ -154,16 +216,15 @@ def attesting(hub: Hub, books: Books, key: AttestKey) -> Attests:
         raise NotFoundError("manifest-unknown", "no such manifest")
 
     registry = SimpleNamespace(manifest=down)
-    return Attests(
-        SimpleNamespace(  # type: ignore[arg-type]
-            connections=SimpleNamespace(cluster=lambda _: hub, registry=lambda _: registry),
-            context=SimpleNamespace(clusters={"hub": SimpleNamespace(name="https://hub-cluster")}),
-            attest_key=key,
-            record_key=ENGINE.public,
-            books=books,
-            now=lambda: NOW,
-        )
+    world = SimpleNamespace(
+        connections=SimpleNamespace(cluster=lambda _: hub, registry=lambda _: registry),
+        context=SimpleNamespace(clusters={"hub": SimpleNamespace(name="https://hub-cluster")}),
+        attest_key=key,
+        record_key=ENGINE.public,
+        books=books,
+        now=lambda: NOW,
     )
+    return Attests(world, Acting(world, held=lambda: True))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -181,7 +242,7 @@ def test_a_run_that_is_broken_stops_no_other(books: Books, attest_key: AttestKey
     hub = Hub(*finished("a", **broken), *finished("b"))
     loop = attesting(hub, books, attest_key)
 
-    assert loop.run(), "b is attested, though a comes first"
-    assert hub.annotated == ["b", "b-clone"]
-    assert loop.run() is False, "what was published is remembered"
+    look(loop)
+    assert hub.annotated == ["b", "b-clone"], "b is attested, though a comes first"
+    look(loop)
     assert hub.annotated == ["b", "b-clone"]

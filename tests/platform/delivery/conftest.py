@@ -29,6 +29,8 @@ from interlock.platform.domain.pull import PullRequest
 from interlock.platform.estate import Environment, Service, layout
 from interlock.platform.facts import pull as pulls
 
+from .. import acme
+
 NOW = datetime(2026, 8, 24, 12, 0, tzinfo=UTC)
 IMAGE = "registry.acme.test/integration/payments"
 PEOPLE = ("dana", "sam", "rita", "pat")
@@ -94,7 +96,7 @@ SERVICES = {
 
 @pytest.fixture(scope="session")
 def repositories(signing: Keys) -> dict[str, dict[str, bytes]]:
-    return estate.sample(
+    return acme.sample(
         keys=estate.Keys(seal=signing.seal[1], forge=signing.forge[1], release="R\n", attest="A\n"),
         seal_key_ids=["0123456789ABCDEF"],
         ssh_keys={person: [signing.ssh[person][1]] for person in PEOPLE},
@@ -112,19 +114,7 @@ def sample_estate(repositories: dict[str, dict[str, bytes]]) -> estate.Estate:
 
 def golden(service: estate.Service, environment: estate.Environment) -> dict[str, bytes]:
     """What an onboarding must bring."""
-    return goldenpaths.generate_environment(
-        goldenpaths.Service(
-            name=service.name,
-            team=service.team,
-            owner=service.owner,
-            organisation="acme",
-            registry="registry.acme.test/integration",
-        ),
-        goldenpaths.Environment(
-            name=environment.name, cluster=environment.cluster, revision=environment.ref, prune=environment.prune
-        ),
-        catalog.chart(),
-    )
+    return goldenpaths.expected(acme.platform(), service, environment, None)
 
 
 @dataclass
@@ -157,6 +147,9 @@ class World:
 
     def now(self) -> datetime:
         return NOW + timedelta(seconds=next(self.clock))
+
+    def pass_time(self, seconds: int = 60) -> None:
+        self.clock = itertools.count(next(self.clock) + seconds)
 
     def main(self) -> str:
         return self.git.resolve("refs/heads/main")
@@ -319,14 +312,15 @@ def templates(
 def make_world(
     tmp_path: Path, signing: Keys, attest_key: AttestKey, sample_estate: estate.Estate, templates: Callable[[str], Path]
 ) -> Callable[[str], World]:
-    """``make_world("prod")``: a world of its own."""
+    """``make_world("prod")``: a world of its own; a second word makes another one of the same environment."""
 
-    def make(name: str) -> World:
-        remote = shutil.copytree(templates(name), tmp_path / f"{name}.git")
-        git = Repository.clone_mirror(remote.as_uri(), tmp_path / f"{name}-mirror.git")
-        (tmp_path / "ledger").mkdir(exist_ok=True)
-        ledger = Ledger(tmp_path / "ledger" / f"{name}.jsonl", attest_key, now=lambda: NOW)
-        books = Books(ledger, EvidenceStore(tmp_path / "evidence"), "interlock")
+    def make(name: str, beside: str = "") -> World:
+        folder = tmp_path / beside
+        remote = shutil.copytree(templates(name), folder / f"{name}.git")
+        git = Repository.clone_mirror(remote.as_uri(), folder / f"{name}-mirror.git")
+        (folder / "ledger").mkdir(exist_ok=True)
+        ledger = Ledger(folder / "ledger" / f"{name}.jsonl", attest_key, now=lambda: NOW)
+        books = Books(ledger, EvidenceStore(folder / "evidence"), "interlock")
         return World(git, signing, sample_estate, books, sample_estate.environment(name))
 
     return make

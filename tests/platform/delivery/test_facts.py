@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from interlock.errors import InputError, InterlockError, NotFoundError, UnreachableError
+from interlock.errors import NotFoundError, UnreachableError
 from interlock.formats.signatures import openpgp
 from interlock.platform.domain.change import Change
 from interlock.platform.domain.facts import Unread
 from interlock.platform.domain.health import ApplicationFacts
-from interlock.platform.domain.ids import CommitId, ObjectId, ServiceName
+from interlock.platform.domain.ids import CommitId, Digest, ObjectId, ServiceName
+from interlock.platform.domain.image import ImageFacts, ImageReference, Provenance
 from interlock.platform.domain.people import People
 from interlock.platform.domain.verdict import Basis
-from interlock.platform.facts import Facts, change, ground, health, pull, rendering, source
+from interlock.platform.facts import Facts, change, ground, health, image, pull, rendering, source
 from interlock.platform.facts import case as cases
 from interlock.platform.facts.case import Case
+from interlock.platform.facts.kept import Kept
 from interlock.platform.facts.signers import Signers
 from interlock.platform.kinds.image import NAME as IMAGE
 
@@ -51,8 +54,6 @@ def test_the_forges_key_signs_merges_and_also_what_somebody_edited(world: World)
 
 
 def test_authorship_outlives_employment_and_the_right_to_ask_does_not(world: World) -> None:
-    import dataclasses
-
     sam = world.commit({"a": b"1"}, person="sam")
     persons = tuple(
         dataclasses.replace(item, valid_until=world.now()) if item.id == "sam" else item
@@ -68,19 +69,25 @@ def test_the_source_of_a_delivery_is_what_is_new_since_the_last_one(world: World
     """The env repo stands in for an app repo here."""
     first = CommitId(world.commit({"a": b"1"}, person="dana"))
     second = CommitId(world.commit({"a": b"2"}, person="sam"))
-    signers = Signers(world.estate)
-    found = source.between(world.git, first, second, signers)
+    found = Signers(world.estate).attribute(source.between(world.git, first, second), at=None)
     assert [item.person for item in found] == ["sam"]
-    assert len(source.between(world.git, None, second, signers)) == 3
+    assert len(source.between(world.git, None, second)) == 3
+
+
+def built(world: World, commit: CommitId) -> ImageFacts:
+    """An image whose provenance names ``commit``."""
+    reference = ImageReference("registry.acme.test/integration/payments", "main-1", Digest("sha256:" + "a" * 64))
+    made = Provenance("b", "https://git/acme/payments", commit, "build-ace-flow", "run", "bubblewrap")
+    return ImageFacts(reference, "m", reference.digest, provenance=made)
 
 
 def test_source_that_is_not_on_main_is_nobodys(world: World) -> None:
     aside = CommitId(world.commit({"a": b"1"}, branch="aside"))
-    with pytest.raises(InputError) as caught:
-        source.between(world.git, None, aside, Signers(world.estate))
-    assert caught.value.code == "source-not-on-main"
-    with pytest.raises(InterlockError):
-        source.between(world.git, None, CommitId("0" * 40), Signers(world.estate))
+    bring = {cases.read: Case(IMAGE, PAYMENTS, brings_source=True), image.held_read: None}
+    found = known(world, more={**bring, image.read: built(world, aside)}).look(source.read)
+    assert isinstance(found, Unread) and found.code == "source-not-on-main"
+    gone = known(world, more={**bring, image.read: built(world, CommitId("0" * 40))}).look(source.read)
+    assert isinstance(gone, Unread)
 
 
 SIMULATED = {"metadata": {"annotations": {"interlock.dev/simulated": "true"}}}
@@ -103,7 +110,10 @@ class Cluster:
 def known(world: World, **given: Any) -> Facts:
     """Facts of payments; the environment before is prod itself, whose repository there is."""
     sources = SimpleNamespace(
-        cluster=lambda _: Cluster(given.get("application", {})), mirror=lambda _: world.git, seal=world.keys.seal[1]
+        cluster=lambda _: Cluster(given.get("application", {})),
+        mirror=lambda _: world.git,
+        seal=world.keys.seal[1],
+        kept=given.get("kept") or Kept(),
     )
     values = {
         ground.sources: sources, ground.estate: world.estate, ground.environment: world.environment,
@@ -212,3 +222,32 @@ def test_rendering_says_what_the_chart_does_wrong(world: World) -> None:
 @pytest.mark.parametrize("service", ["orders"])
 def test_a_service_without_a_chart_renders_nothing(world: World, service: str) -> None:
     assert rendering.render(world.git, world.main(), ServiceName(service), "prod") == ()
+
+
+def test_what_commits_alone_decide_is_read_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose commits they are is asked again: people come and go."""
+    number = world.bump("payments", "a").number
+    kept = Kept()
+    first = known(world, more={pull.answer: world.pulls[number]}, kept=kept).get(change.read)
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("merged again")
+
+    monkeypatch.setattr(type(world.git), "merge_tree", refuse)
+    world.estate = dataclasses.replace(world.estate, people=People(()))
+    again = known(world, more={pull.answer: world.pulls[number]}, kept=kept).get(change.read)
+    assert (again.tree, again.effect) == (first.tree, first.effect)
+    assert [item.person for item in first.commits] == ["dana"] and [item.person for item in again.commits] == [None]
+
+
+def test_keeping_has_an_end() -> None:
+    kept = Kept(room=2)
+    read: list[str] = []
+
+    def look(key: str) -> str:
+        read.append(key)
+        return key
+
+    for key in ("a", "b", "a", "c", "a", "b"):
+        assert kept.get(key, lambda key=key: look(key)) == key  # type: ignore[misc]
+    assert read == ["a", "b", "c", "b"], "the one that was asked for longest ago made room"

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import dataclasses
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from interlock.platform.delivery import gate, queue
+from interlock.platform.delivery.readmodel import Pull
 from interlock.platform.domain.ids import CheckId, ReasonCode
 from interlock.platform.domain.verdict import Basis, Finding, Verdict
 from interlock.platform.facts.case import Case
@@ -51,11 +54,18 @@ def test_causes_are_told_before_what_follows_from_them() -> None:
 
 
 def test_the_queue_is_first_come_first_served_except_for_what_releases_it() -> None:
-    good = finding("a", Verdict.VALID)
-    waiting = [made(good, number=number) for number in (9, 4, 7)]
-    refused = made(finding("a", Verdict.INVALID), number=1)
-    assert queue.next_merge([*waiting, refused]) is waiting[1]
-    restoring = made(good, number=12, restores=True)
-    assert queue.next_merge([*waiting, restoring]) is restoring
-    assert queue.next_merge([refused]) is None
-    assert queue.next_merge([]) is None
+    def order(*known: Pull, moved: int = 0) -> list[int]:
+        listed = [SimpleNamespace(number=i.number, head_sha="b" if i.number == moved else i.head) for i in known]
+        return [item.number for item in queue.ready(known, listed)]  # type: ignore[arg-type]
+
+    waiting = [judged(number) for number in (9, 4, 7)]
+    refused = dataclasses.replace(judged(1), verdict=Verdict.INVALID)
+    assert order(*waiting, refused) == [4, 7, 9]
+    assert order(*waiting, dataclasses.replace(judged(12), restores=True)) == [12, 4, 7, 9]
+    assert order(*waiting, moved=4) == [7, 9], "it was judged at another head"
+    assert order(refused) == order() == []
+
+
+def judged(number: int) -> Pull:
+    now = datetime(2026, 11, 30, tzinfo=UTC)
+    return Pull("acme/env-prod", number, "a", "main", "x", "prod", now, verdict=Verdict.VALID)

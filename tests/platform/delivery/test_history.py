@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from interlock.errors import ConflictError, UnreachableError
+from interlock.platform import kinds
 from interlock.platform.books.vocabulary import Judged, Merged, Sealed
 from interlock.platform.delivery import history, merge, promotion, seal
 from interlock.platform.delivery.history import Main, Progress, Proof
-from interlock.platform.domain.ids import CommitId, EnvironmentName, RecordNumber, ServiceName
+from interlock.platform.domain.ids import CommitId, DeliveryKind, EnvironmentName, RecordNumber, ServiceName
 from interlock.platform.domain.verdict import Verdict
 from interlock.platform.facts import result as results
 from interlock.platform.facts import seals
@@ -39,7 +40,7 @@ def judge(world: World, pull: ForgePull, *, restores: bool = False, service: str
         title=pull.title,
         base=CommitId(world.main()),
         head=CommitId(pull.head_sha),
-        result=results.result_ids(world.git, world.main(), pull.head_sha, name, "prod"),
+        result=results.merged_ids(world.git, world.main(), pull.head_sha, kinds.bound(IMAGE, name, "prod")),
         platform_commit=world.estate.commit,
         record=None if restores else RecordNumber("CHG0030001"),
     )
@@ -398,4 +399,16 @@ def test_a_judgement_of_a_newer_version_is_waited_for_and_blocks_nothing(
     assert found.stopped is not None
     assert (found.stopped.verdict, found.stopped.reason) == (Verdict.UNKNOWN, "fact-unreadable")
     assert "schema-unknown" in found.stopped.detail
+    assert found.queue.waiting
+
+
+def test_a_merge_of_a_kind_that_this_release_does_not_know_waits_for_one_that_does(world: World) -> None:
+    pull = world.bump("payments", "a")
+    judged = judge(world, pull)
+    other = dataclasses.replace(judged, kind=DeliveryKind("two-moons"), platform_commit=CommitId("d" * 40))
+    world.books.write(other.subject, other, key=other.key)
+    world.merge("acme", "env-prod", pull.number, head_commit_id=pull.head_sha)
+    found = progress(world)
+    assert found.stopped is not None
+    assert (found.stopped.verdict, found.stopped.reason) == (Verdict.UNKNOWN, "kind-unknown")
     assert found.queue.waiting

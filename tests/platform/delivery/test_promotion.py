@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from interlock.errors import ConflictError, NotFoundError, RefusedError
+from interlock.platform.checks.pull import PullBase
 from interlock.platform.delivery import gate, promotion
+from interlock.platform.domain.facts import Unread
 from interlock.platform.domain.ids import Digest, ServiceName
 from interlock.platform.domain.image import ImageReference
 from interlock.platform.facts import Facts, case, change, onboarding
+from interlock.platform.facts.kept import Kept
 from interlock.platform.facts.queue import QueueState
 
 if TYPE_CHECKING:
@@ -44,6 +47,7 @@ def known(world: World, pull: PullRequest) -> Facts:
     sources = SimpleNamespace(
         mirror=lambda _: world.git,
         seal=world.keys.seal[1],
+        kept=Kept(),
         generate=lambda service, where, _: world.golden(service, where),
     )
     return gate.facts_of(
@@ -135,3 +139,17 @@ def test_an_onboarding_brings_the_golden_paths_files(world: World) -> None:
     world.merge("acme", "env-prod", pull.number, head_commit_id=pull.head_sha)
     with pytest.raises(RefusedError, match="already"):
         promotion.onboarding(world.git, ServiceName("orders"), "prod", files)
+
+
+def test_a_fork_with_the_deliverys_branch_stands_in_nobodys_way(world: World) -> None:
+    """Whoever may read may fork, and name a branch there as the delivery's."""
+    prepared = promotion.promotion(world.git, PAYMENTS, "prod", IMAGE, source="test")
+    world.commit({"x": b"y"}, branch="elsewhere")
+    theirs = world.create_pull("acme", "env-prod", head="elsewhere", base="main", title="x")
+    world.edit(theirs.number, head_ref=prepared.branch, from_fork=True)
+    own = open_pull(world, prepared)
+    assert own.number != theirs.number and own.head_ref == prepared.branch
+    facts = known(world, world.pulls[theirs.number])
+    assert PullBase().examine(facts).reason == "pull-from-fork"
+    found = facts.look(change.read)
+    assert isinstance(found, Unread) and found.code == "pull-from-fork", "the branch of that name here is another"

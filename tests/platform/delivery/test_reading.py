@@ -20,10 +20,11 @@ from interlock.clients.tickets import TicketsClient
 from interlock.errors import NotFoundError, UnreachableError
 from interlock.local import tickets as stand_in
 from interlock.platform.books.vocabulary import Merged
-from interlock.platform.delivery import gate, history, merge, promotion, queue, records
+from interlock.platform.delivery import gate, history, merge, promotion, records
 from interlock.platform.domain.facts import Unread
 from interlock.platform.domain.ids import CommitId, ServiceName
 from interlock.platform.domain.verdict import Verdict
+from interlock.platform.estate.protection import GATE_STATUS
 from interlock.platform.facts import Facts, image, record, source
 from interlock.platform.facts import reviews as given
 from interlock.platform.facts.queue import QueueState
@@ -110,9 +111,7 @@ class Forge:
     def statuses(self, owner: str, repo: str, sha: str) -> list[CommitStatus]:
         return [item for item in reversed(self.world.statuses) if item.target_url == sha]
 
-    def set_status(
-        self, owner: str, repo: str, sha: str, *, context: str, state: str, description: str, target_url: str
-    ) -> None:
+    def set_status(self, owner: str, repo: str, sha: str, *, context: str, state: str, description: str) -> None:
         self.world.statuses.append(CommitStatus(1, context, state, description, sha, "interlock", 1, self.world.now()))
 
 
@@ -174,6 +173,12 @@ class Controller:
             others=others, now=self.now(),
         )  # fmt: skip
 
+    def tell(self, judged: gate.Gate) -> None:
+        """As the controller does it: the status, unless it stands there."""
+        head, said = judged.pull.head, (judged.state, judged.description)
+        if said not in [(item.state, item.description) for item in self.forge.statuses("acme", "env", head)[:1]]:
+            self.forge.set_status("acme", "env", head, context=GATE_STATUS, state=said[0], description=said[1])
+
     def round(self) -> dict[int, gate.Gate]:
         """Prove, judge everything, merge one; the gates by pull request."""
         state = self.state().queue
@@ -184,8 +189,9 @@ class Controller:
                 records.ensure(self.tickets, self.forge, self.world.estate, plan, pull.title, now=self.now())
             gates[pull.number] = gate.judge(self.read(pull.number, state))
         for judged in gates.values():
-            gate.publish(self.forge, judged)
-        chosen = queue.next_merge(gates.values())
+            self.tell(judged)
+        held = [item for item in gates.values() if item.verdict is Verdict.VALID]
+        chosen = min(held, key=lambda item: (not item.case.restores, item.pull.number), default=None)
         if chosen is not None:
             merge.merge(self.forge, self.world.books, chosen, tickets="https://tickets")
         self.state()

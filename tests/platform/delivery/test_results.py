@@ -16,7 +16,7 @@ PAYMENTS, QUOTES = ServiceName("payments"), ServiceName("quotes")
 
 
 def ids(world: World, head: str, service: ServiceName = PAYMENTS) -> ResultIds:
-    return results.result_ids(world.git, world.main(), head, service, "prod")
+    return results.merged_ids(world.git, world.main(), head, results.paths(service, "prod"))
 
 
 def test_another_services_merge_does_not_change_the_result(world: World) -> None:
@@ -24,7 +24,7 @@ def test_another_services_merge_does_not_change_the_result(world: World) -> None
     before = ids(world, mine.head_sha)
     world.merge("acme", "env-prod", other.number, head_commit_id=other.head_sha)
     assert ids(world, mine.head_sha) == before
-    before_quotes = results.ids(world.git, world.main() + "~1", QUOTES, "prod")
+    before_quotes = results.ids(world.git, world.main() + "~1", results.paths(QUOTES, "prod"))
     assert ids(world, mine.head_sha, QUOTES).difference(before_quotes) == ("apps/quotes",)
 
 
@@ -48,7 +48,7 @@ def test_the_same_change_on_both_sides_gives_the_same_result_as_on_one(world: Wo
     pull = world.bump("payments", "a")
     before = ids(world, pull.head_sha)
     world.merge("acme", "env-prod", pull.number, head_commit_id=pull.head_sha)
-    assert ids(world, pull.head_sha) == before == results.ids(world.git, world.main(), PAYMENTS, "prod")
+    assert ids(world, pull.head_sha) == before == results.ids(world.git, world.main(), results.paths(PAYMENTS, "prod"))
 
 
 def test_without_a_clean_merge_there_is_no_result(world: World) -> None:
@@ -61,6 +61,6 @@ def test_without_a_clean_merge_there_is_no_result(world: World) -> None:
 
 def test_without_a_service_everything_is_the_result(world: World) -> None:
     pull = world.propose("revert/main/0000000", {"README.md": b"other\n"})
-    everything = results.result_ids(world.git, world.main(), pull.head_sha, None, "prod")
+    everything = results.merged_ids(world.git, world.main(), pull.head_sha, None)
     assert set(everything.as_dict()) == {"README.md", "apps", "argocd", "charts"}
-    assert everything.difference(results.ids(world.git, world.main(), None, "prod")) == ("README.md",)
+    assert everything.difference(results.ids(world.git, world.main(), None)) == ("README.md",)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from interlock.errors import ConflictError, InputError
+from interlock.errors import ConflictError, InputError, RefusedError
 from interlock.platform.delivery import promotion
 from interlock.platform.domain.ids import CommitId, ServiceName
 from interlock.platform.facts import revert as reverts
@@ -59,6 +59,17 @@ def test_what_was_changed_again_since_is_not_reverted(world: World) -> None:
 def test_the_first_commit_has_no_inverse(world: World) -> None:
     with pytest.raises(InputError, match="nothing to go back to"):
         reverts.inverse(world.git, world.main(), world.main())
+
+
+def test_a_first_release_is_taken_back_by_a_removal_and_the_kind_says_so(world: World) -> None:
+    service = world.estate.service("payments").model_copy(
+        update={"name": "orders", "image": "registry.acme.test/integration/orders"}
+    )
+    pull = world.propose("onboard/orders", world.golden(service, world.environment))
+    found = world.merge("acme", "env-prod", pull.number, head_commit_id=pull.head_sha)
+    with pytest.raises(RefusedError) as caught:
+        promotion.revert(world.git, ServiceName("orders"), "prod", CommitId(str(found.merge_commit_sha)))
+    assert caught.value.code == "revert-removes-workload" and "onboarding" in (caught.value.got or "")
 
 
 def test_only_commits_of_main_are_reverted(world: World) -> None:

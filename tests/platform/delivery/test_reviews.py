@@ -22,7 +22,7 @@ PAYMENTS = ServiceName("payments")
 def sighting(world: World, number: int) -> PullSighted:
     pull = world.pulls[number]
     base = world.git.resolve(f"refs/heads/{pull.base_ref}")
-    result = results.result_ids(world.git, base, pull.head_sha, PAYMENTS, "prod")
+    result = results.merged_ids(world.git, base, pull.head_sha, results.paths(PAYMENTS, "prod"))
     return PullSighted(CommitId(base), pull.base_ref, CommitId(pull.head_sha), result)
 
 
@@ -35,8 +35,7 @@ def capture(world: World, number: int = 1) -> tuple[Approval, ...]:
         world.merged(number),
         world.given[number],
         sighting(world, number),
-        PAYMENTS,
-        "prod",
+        results.paths(PAYMENTS, "prod"),
         at=world.now(),
     )
 

@@ -6,7 +6,8 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from interlock.clients.git import keys
 from interlock.platform import estate
-from interlock.platform.estate.sample import PEOPLE
+
+from ..acme import PEOPLE, sample
 
 
 def public_key() -> str:
@@ -16,7 +17,7 @@ def public_key() -> str:
 
 @pytest.fixture(scope="session")
 def repositories() -> dict[str, dict[str, bytes]]:
-    return estate.sample(
+    return sample(
         keys=estate.Keys(
             seal=keys.generate_openpgp("Interlock <interlock@acme.test>")[1],
             forge="FORGE\n",
@@ -24,7 +25,7 @@ def repositories() -> dict[str, dict[str, bytes]]:
             attest="ATTEST\n",
         ),
         seal_key_ids=["0123456789ABCDEF"],
-        ssh_keys={person.id: [public_key()] for person in PEOPLE},
+        ssh_keys={person: [public_key()] for person in PEOPLE},
         chart={"Chart.yaml": b"name: service\n", "templates/_service.tpl": b""},
         catalog={"catalog/tasks/git-clone.yaml": b"kind: Task\n"},
         builder="https://interlock.dev/builder",

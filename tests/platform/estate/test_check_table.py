@@ -33,7 +33,9 @@ def load(files: Files, table: str) -> estate.Estate:
 
 
 def test_an_estate_without_the_file_has_none(files: Files) -> None:
-    assert estate.load(files, commit=COMMIT).check_table is None
+    old = {path: data for path, data in files.items() if path != "checks.yaml"}
+    assert estate.load(old, commit=COMMIT).check_table is None
+    assert estate.load(files, commit=COMMIT).check_table is not None, "a new estate begins with one"
 
 
 def test_the_table_says_which_checks_a_kind_must_pass(files: Files) -> None:

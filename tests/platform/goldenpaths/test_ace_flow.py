@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,24 +11,34 @@ from interlock.errors import ConflictError, InputError, NotFoundError
 from interlock.formats import ace, helm, yaml
 from interlock.platform import catalog, goldenpaths
 from interlock.platform.domain.ids import Digest
-from interlock.platform.estate import layout
-from interlock.platform.estate import service as registered
+from interlock.platform.domain.workload import image_of
+from interlock.platform.estate import Service, layout
 from interlock.platform.estate.model import parse
+
+from .. import acme
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 SEED = Path(__file__).parents[4] / "shared/seed/application-payments-prod.yaml"
 CHART = catalog.chart()
 
 
-def service(name: str = "payments") -> goldenpaths.Service:
-    return goldenpaths.Service(name, "payments", "sam", "acme", "registry.acme.test/integration")
+PLATFORM = acme.platform()
+PATH = goldenpaths.path("ace-flow")
 
 
 def environment(name: str) -> dict[str, bytes]:
-    return goldenpaths.generate_environment(service(), goldenpaths.environment(name), CHART)
+    return goldenpaths.expected(PLATFORM, acme.service(), acme.environment(name), CHART)
 
 
-def kinds(files: dict[str, bytes], name: str) -> set[str]:
+def app(name: str = "payments") -> dict[str, bytes]:
+    return PATH.app(acme.service(name), PLATFORM)
+
+
+def imported(workspace: dict[str, bytes]) -> dict[str, bytes]:
+    return PATH.import_workspace(acme.service(), PLATFORM, workspace)
+
+
+def objects(files: dict[str, bytes], name: str) -> list[Any]:
     rendered = helm.render(
         files,
         "apps/payments",
@@ -35,18 +46,22 @@ def kinds(files: dict[str, bytes], name: str) -> set[str]:
         release_name=f"payments-{name}",
         namespace="payments",
     )
-    return {item.object["kind"] for item in rendered}
+    return [item.object for item in rendered]
+
+
+def kinds(files: dict[str, bytes], name: str) -> set[str]:
+    return {item["kind"] for item in objects(files, name)}
 
 
 class TestApp:
     def test_the_example_is_what_the_path_generates(self) -> None:
         folder = EXAMPLES / "payments"
         found = {file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
-        assert found == goldenpaths.generate_app(service())
+        assert found == app()
 
     @pytest.mark.parametrize("name", ["payments", "ledger-events", "x1", "a" * 63])
     def test_the_application_has_no_issue_and_packs(self, name: str) -> None:
-        files = goldenpaths.generate_app(service(name))
+        files = app(name)
         workspace = ace.read_workspace(files)
         overrides = ace.parse_overrides(files["overrides.properties"].decode(), file="overrides.properties")
         assert ace.check(workspace, overrides=overrides) == []
@@ -58,20 +73,20 @@ class TestApp:
         ]
 
     def test_a_real_flow_with_subflow_and_both_error_paths_wired(self) -> None:
-        workspace = ace.read_workspace(goldenpaths.generate_app(service()))
+        workspace = ace.read_workspace(app())
         (flow,) = ace.read_bar(ace.pack(workspace).data).project("Payments").flows()
         assert {node.type for node in flow.nodes} == {"ComIbmWSInput", "ComIbmCompute", "subflow", "ComIbmWSReply"}
         wired = {item.source_terminal for item in flow.connections if item.source == flow.nodes[0].id}
         assert wired == {"OutTerminal.out", "OutTerminal.catch", "OutTerminal.failure"}
 
     def test_service_yaml_is_what_the_platform_registers(self) -> None:
-        data = goldenpaths.generate_app(service())["service.yaml"]
-        found = parse(registered.Service, data, file="service.yaml")
-        assert found == goldenpaths.registration(service())
+        data = app()["service.yaml"]
+        found = parse(Service, data, file="service.yaml")
+        assert found == acme.service()
         assert (found.image, found.owner) == ("registry.acme.test/integration/payments", "sam")
 
     def test_the_pipeline_is_named_and_not_copied(self) -> None:
-        run = yaml.load(goldenpaths.generate_app(service())[".tekton/push.yaml"], file="push.yaml").value
+        run = yaml.load(app()[".tekton/push.yaml"], file="push.yaml").value
         assert run["spec"]["pipelineRef"] == {"name": "build-ace-flow"}
         assert {item["name"]: item["value"] for item in run["spec"]["params"]} == {
             "git-url": "{{ repo_url }}",
@@ -82,9 +97,9 @@ class TestApp:
         assert annotations["pipelinesascode.tekton.dev/on-target-branch"] == "[main]"
 
     def test_nothing_differs_by_environment(self) -> None:
-        for path, data in goldenpaths.generate_app(service()).items():
+        for path, data in app().items():
             assert b"prod-cluster" not in data, path
-        assert not any("values." in path for path in goldenpaths.generate_app(service()))
+        assert not any("values." in path for path in app())
 
 
 class TestImport:
@@ -95,33 +110,33 @@ class TestImport:
 
     def test_its_files_are_kept_and_the_platforms_are_added(self) -> None:
         workspace = self.workspace()
-        merged = goldenpaths.import_workspace(service(), workspace)
+        merged = imported(workspace)
         assert {path: merged[path] for path in workspace} == workspace
         assert set(merged) - set(workspace) == {"service.yaml", "catalog-info.yaml", ".tekton/push.yaml"}
 
     def test_importing_twice_changes_nothing(self) -> None:
-        once = goldenpaths.import_workspace(service(), self.workspace())
-        assert goldenpaths.import_workspace(service(), once) == once
+        once = imported(self.workspace())
+        assert imported(once) == once
 
     def test_what_is_no_workspace_is_refused(self) -> None:
         with pytest.raises(NotFoundError) as caught:
-            goldenpaths.import_workspace(service(), {"pom.xml": b"<project/>"})
+            imported({"pom.xml": b"<project/>"})
         assert caught.value.code == "ace-workspace-empty"
 
     def test_a_library_alone_is_refused(self) -> None:
         library = b'<n:libDescriptor xmlns="http://com.ibm.etools.mft.descriptor.base" xmlns:n="x"/>'
         with pytest.raises(InputError) as caught:
-            goldenpaths.import_workspace(service(), {"Lib/library.descriptor": library})
+            imported({"Lib/library.descriptor": library})
         assert caught.value.code == "ace-workspace-no-application"
 
     def test_a_platform_file_with_other_content_is_not_overwritten(self) -> None:
         with pytest.raises(ConflictError) as caught:
-            goldenpaths.import_workspace(service(), {**self.workspace(), "service.yaml": b"name: other\n"})
+            imported({**self.workspace(), "service.yaml": b"name: other\n"})
         assert caught.value.code == "workspace-conflict"
 
     def test_a_path_outside_the_repository_is_refused(self) -> None:
         with pytest.raises(InputError) as caught:
-            goldenpaths.import_workspace(service(), {**self.workspace(), "../evil": b""})
+            imported({**self.workspace(), "../evil": b""})
         assert caught.value.code == "path-outside"
 
 
@@ -179,20 +194,18 @@ class TestEnvironment:
         delivered = layout.set_image(files[path], "main-0123456789ab", digest, file=path)
         assert {"Deployment", "Service"} <= kinds({**files, path: delivered}, "dev")
 
-    def test_a_chart_without_version(self) -> None:
-        with pytest.raises(InputError) as caught:
-            goldenpaths.generate_environment(service(), goldenpaths.environment("dev"), {"Chart.yaml": b"name: x\n"})
-        assert caught.value.code == "chart-version"
+    def test_what_runs_is_what_its_registration_says(self) -> None:
+        path, (runs,) = layout.values("payments", "dev"), acme.service().workloads
+        files = environment("dev")
+        digest = Digest("sha256:" + "a" * 64)
+        files[path] = layout.set_image(files[path], "main-0123456789ab", digest, file=path)
+        (found,) = [item for item in objects(files, "dev") if item["kind"] == runs.kind]
+        assert found["metadata"]["name"] == runs.name
+        assert image_of(found, runs.container) == f"{runs.image}:main-0123456789ab@{digest}"
 
 
 @pytest.mark.parametrize("name", ["", "-a", "A", "a_b", "../x", "a" * 64, "on", "null", "a\n", "1a"])
 def test_names_that_are_no_dns_label(name: str) -> None:
     with pytest.raises(InputError) as caught:
-        service(name)
+        acme.service(name)
     assert caught.value.code == "name-invalid"
-
-
-def test_a_registry_prefix_needs_a_host_and_a_project() -> None:
-    with pytest.raises(InputError) as caught:
-        goldenpaths.Service("payments", "payments", "sam", "acme", "https://registry/x")
-    assert caught.value.code == "registry-invalid"

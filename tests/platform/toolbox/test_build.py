@@ -12,12 +12,12 @@ import pytest
 from interlock.errors import ConflictError, InputError, IntegrityError, NotFoundError, RefusedError
 from interlock.formats import ace, oci
 from interlock.formats.oci import image as oci_image
-from interlock.platform import goldenpaths
 from interlock.platform.toolbox import bar, clone, image_build, images, static_test
 from interlock.platform.toolbox.world import World
 
-PAYMENTS = goldenpaths.Service("payments", "payments", "sam", "acme", "registry.acme.test/integration")
-APP = goldenpaths.generate_app(PAYMENTS)
+from .. import acme
+
+APP = acme.ACE.app(acme.service(), acme.platform())
 
 
 @pytest.fixture

@@ -11,10 +11,11 @@ import pytest
 from interlock.clients.git import Repository
 from interlock.errors import ConflictError, InputError, NotFoundError
 from interlock.formats import signatures, yaml
-from interlock.platform import goldenpaths
 from interlock.platform.toolbox import bump, image_build
 from interlock.platform.toolbox.source import Source
 from interlock.platform.toolbox.world import World
+
+from .. import acme
 
 CHART = {"Chart.yaml": b"apiVersion: v2\nname: service\nversion: 1.0.0\ntype: library\n"}
 TAG = "main-0123456789ab"
@@ -32,9 +33,9 @@ def digest(estate: Any) -> str:
 
 class Env:
     def __init__(self, estate: Any, name: str) -> None:
-        service = goldenpaths.Service("payments", "payments", "sam", "acme", "registry.acme.test/integration")
         self.estate, self.name = estate, f"env-{name}"
-        self.files = goldenpaths.generate_environment(service, goldenpaths.environment(name), CHART)
+        environment = acme.environment("dev").model_copy(update={"name": name, "repository": f"env-{name}"})
+        self.files = acme.ACE.environment(acme.service(), environment, acme.platform(), CHART)
         self.path = f"apps/payments/values.{name}.yaml"
         self.base = estate.seed(self.name, self.files)
         self.url = f"https://git/acme/{self.name}"

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from interlock.platform import catalog, goldenpaths
+from interlock.platform import catalog
 
-APP = goldenpaths.generate_app(
-    goldenpaths.Service("payments", "payments", "sam", "acme", "registry.acme.test/integration")
-)
+from .. import acme
+
+APP = acme.ACE.app(acme.service(), acme.platform())
 
 
 def toolbox(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

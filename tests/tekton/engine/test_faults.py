@@ -13,7 +13,10 @@ from typing import Any
 import pytest
 
 from interlock.clients.kubernetes import Object
+from interlock.errors import InternalError
 from interlock.tekton.engine import memory
+from interlock.tekton.engine.config import Config
+from interlock.tekton.engine.engine import Engine
 
 from .fault_world.mortal import Mortal, Zygote
 
@@ -270,3 +273,16 @@ def test_a_full_disk_of_the_engine_ends_the_run_and_not_the_engine(idle_rig: Any
         after = idle_rig.script("echo on", name="after")
         assert condition(after)[:2] == ("True", "Succeeded")
         idle_rig.stop()
+
+
+def test_an_engine_whose_watch_fails_ends_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It sees nothing more: it must not look like one that has nothing to do."""
+
+    def broken(*_: object, **__: object) -> Iterator[object]:
+        raise ValueError("nobody thought of that")
+
+    monkeypatch.setattr("interlock.tekton.engine.engine.follow", broken)
+    config = Config(server="http://unused", data=tmp_path / "data", host_images=[SHELL])
+    with pytest.raises(InternalError) as caught:
+        Engine(config, memory.Cluster().client()).run()  # type: ignore[arg-type]
+    assert caught.value.code == "watch-failed"

@@ -94,6 +94,12 @@ class PullRequest:
     updated_at: datetime
     merged_at: datetime | None
     html_url: str
+    from_fork: bool = False
+    """The head is a branch of another repository: ``head_ref`` names nothing in this one."""
+
+    def proposes(self, branch: str, base: str) -> bool:
+        """Whether it is of this repository's ``branch``, into ``base`` (short names)."""
+        return not self.from_fork and (self.head_ref, self.base_ref) == (branch, base)
 
     @classmethod
     def read(cls, body: Json) -> PullRequest:
@@ -119,6 +125,8 @@ class PullRequest:
             updated_at=instant(body["updated_at"]),
             merged_at=instant(body["merged_at"]) if body.get("merged_at") else None,
             html_url=str(body.get("html_url", "")),
+            # A fork that was deleted since has no repository: Gitea then says null, and keeps no id that is ours.
+            from_fork=body["head"].get("repo_id") != body["base"].get("repo_id"),
         )
 
 

@@ -107,6 +107,11 @@ class Repository(Objects):
             Path(lock[1]).unlink(missing_ok=True)
             self._remote(*words)
 
+    def remote_refs(self) -> dict[str, str]:
+        """Every ref of the remote -> object id, asked now: what a fetch would bring a mirror to."""
+        lines = self._remote("ls-remote", "--quiet", "--refs", "origin").stdout.decode().splitlines()
+        return {ref: found for found, _, ref in (line.partition("\t") for line in lines)}
+
     def update_ref(self, ref: str, new: str | None, old: str | None = None) -> None:
         """Move (or with None delete) a local ref. ``old``: what it must be now, ``""`` for absent.
 

@@ -102,6 +102,8 @@ class LiveCluster:
                 log.warning("watch of %s at %s ended: %s", kind, self.config.name, error)
                 self._refused[group, kind] = error
                 ready.set()
+            except Exception:  # one odd object must not end the watch of all
+                log.exception("watch of %s at %s", kind, self.config.name)
             self._stop.wait(_RETRY_SECONDS)
 
     def _see(self, kind: tuple[str, str], obj: Object) -> None:

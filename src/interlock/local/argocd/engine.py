@@ -130,6 +130,8 @@ class Engine:
                         seen(event)
             except InterlockError as error:
                 log.warning("watch of %s ended: %s", kind, error)
+            except Exception:  # one odd object must not end the watch of all
+                log.exception("watch of %s", kind)
             self._stop.wait(_RETRY_SECONDS)
 
     def _application(self, event: WatchEvent) -> None:

@@ -1,4 +1,4 @@
-"""Load the catalog's YAML, and put into it what an estate decides: the toolbox image, ages, the first env repo."""
+"""Load the catalog's YAML, and put into it what an estate decides: the toolbox image and ages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from typing import Any
 from interlock.formats import yaml
 
 REPOSITORY = "registry.acme.test/platform/toolbox"
-ENV_REPO = "https://git/acme/env-dev"
 MAX_AGE = "5d"
 
 _TOOLBOX = (
@@ -47,29 +46,23 @@ def tasks(*, image: str | None = None, max_age: str = MAX_AGE) -> list[dict[str,
 
     ``max_age`` is how old advisories may be where a run says nothing (``platform.yaml``, advisories.maxAge).
     """
-    return _objects(manifests(image=image, max_age=max_age), "catalog/tasks/")
+    rendered = manifests(image=image, max_age=max_age)
+    return [dict(document.value) for path, data in rendered.items() for document in yaml.load_all(data, file=path)]
 
 
-def pipelines(*, env_repo: str = ENV_REPO) -> list[dict[str, Any]]:
-    """The Pipeline objects: ``build-ace-flow``. ``env_repo`` is the first environment's, by its stable name."""
-    return _objects(manifests(env_repo=env_repo), "catalog/pipelines/")
-
-
-def manifests(*, image: str | None = None, max_age: str = MAX_AGE, env_repo: str = ENV_REPO) -> dict[str, bytes]:
-    """The catalog as files of the platform repo: ``catalog/tasks/<name>.yaml``, ``catalog/pipelines/<name>.yaml``."""
+def manifests(*, image: str | None = None, max_age: str = MAX_AGE) -> dict[str, bytes]:
+    """The tasks as files of the platform repo: ``catalog/tasks/<name>.yaml``."""
     replacements = (
         (r"^( +image: )toolbox$", image or toolbox_image()),
         (r"(?<=\n    - name: max-age\n)((?: {6}.*\n)*? {6}default: )\S+$", max_age),
-        (r"(?<=\n    - name: env-repo\n)((?: {6}.*\n)*? {6}default: )\S+$", env_repo),
     )
     rendered: dict[str, bytes] = {}
-    for kind in ("tasks", "pipelines"):
-        for path, file in _walk(files(__package__) / kind, kind):
-            text = file.read_text(encoding="utf-8")
-            for pattern, value in replacements:
-                escaped = value.replace("\\", r"\\")
-                text = re.sub(pattern, rf"\g<1>{escaped}", text, flags=re.MULTILINE)
-            rendered[f"catalog/{path}"] = text.encode()
+    for path, file in _walk(files(__package__) / "tasks", "tasks"):
+        text = file.read_text(encoding="utf-8")
+        for pattern, value in replacements:
+            escaped = value.replace("\\", r"\\")
+            text = re.sub(pattern, rf"\g<1>{escaped}", text, flags=re.MULTILINE)
+        rendered[f"catalog/{path}"] = text.encode()
     return dict(sorted(rendered.items()))
 
 
@@ -77,15 +70,6 @@ def chart() -> dict[str, bytes]:
     """The library chart ``service``: file path relative to the chart's folder -> bytes."""
     folder = files(__package__) / "charts" / "service"
     return {path.removeprefix("service/"): file.read_bytes() for path, file in _walk(folder, "service")}
-
-
-def _objects(rendered: dict[str, bytes], prefix: str) -> list[dict[str, Any]]:
-    return [
-        dict(document.value)
-        for path, data in rendered.items()
-        if path.startswith(prefix)
-        for document in yaml.load_all(data, file=path)
-    ]
 
 
 def _walk(item: Traversable, path: str) -> Iterator[tuple[str, Traversable]]:

@@ -22,6 +22,10 @@ REASONS = table(
             "The base is not branch main of the environment's repository.", "retarget it to main"
         ),
         "pull-closed": Reason("The pull request is not open.", "open a new one"),
+        "pull-from-fork": Reason(
+            "The head is a branch of a fork, and no delivery comes from one.",
+            "push the branch to the environment's own repository",
+        ),
         "pull-head-moved": Reason(
             "The branch's tip is not the head that the forge reports.", "wait for the next round"
         ),
@@ -78,6 +82,8 @@ class PullBase(Check):
         asked, expected = facts.get(pull.read), facts.get(ground.estate).repository(facts.get(ground.environment))
         if not asked.open:
             return self.invalid("pull-closed")
+        if facts.get(pull.foreign):
+            return self.invalid("pull-from-fork", asked.head_ref[:60])
         if asked.base_ref != MAIN or asked.repository != expected:
             return self.invalid("pull-wrong-base", f"{asked.repository} {asked.base_ref}")
         found = facts.look(change.read)

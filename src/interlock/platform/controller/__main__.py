@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
 import sys
-import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import uvicorn
+from starlette.applications import Starlette
 
 from interlock.clients.connect import Connections
 from interlock.clients.context import Context, load_context
 from interlock.clients.process import notify_ready
-from interlock.errors import InterlockError
+from interlock.errors import InterlockError, InternalError
 from interlock.platform.controller import webhook
+from interlock.platform.controller.acting import Acting
+from interlock.platform.controller.guard import Guard
+from interlock.platform.controller.health import Health
 from interlock.platform.controller.lease import Lease, claim, holder_of
 from interlock.platform.controller.loops import loops
 from interlock.platform.controller.schedule import Schedule
+from interlock.platform.controller.snapshot import RESYNC_SECONDS
 from interlock.platform.controller.watches import Watches
 from interlock.platform.controller.world import World
 
-DEFAULT_RESYNC_SECONDS = 10.0
+RESYNC = "INTERLOCK_RESYNC"
+"""Environment variable: the default of ``--resync``."""
 
 
 def now() -> datetime:
@@ -34,7 +40,8 @@ def now() -> datetime:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="interlock-controller", description="The platform's long-running process.")
     parser.add_argument("--context", type=Path, required=True, help="context file")
-    parser.add_argument("--resync", type=float, default=DEFAULT_RESYNC_SECONDS, help="seconds between full looks")
+    resync = os.environ.get(RESYNC, RESYNC_SECONDS)
+    parser.add_argument("--resync", type=float, default=resync, help="seconds between full looks")
     options = parser.parse_args()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -47,7 +54,8 @@ def main() -> None:
 
 
 def serve(context_file: Path, *, resync: float) -> None:
-    """Run until SIGTERM or SIGINT. Raises ConflictError ``data-in-use`` while another controller has these stores."""
+    """Run until SIGTERM or SIGINT. Raises ConflictError ``data-in-use`` while another controller has these stores,
+    InternalError ``thread-ended`` when a thread ends by itself."""
     context = load_context(context_file)
     folder = context.stores.ledger.parent
     with claim(folder):
@@ -55,39 +63,52 @@ def serve(context_file: Path, *, resync: float) -> None:
 
 
 def _serve(context: Context, holder: str, *, resync: float) -> None:
-    connections = Connections(context, clones=context.stores.index.parent / "clones")
-    world = World(connections, now, epoch=lambda: lease.epoch)
-    lease = Lease(lambda: connections.cluster("hub"), holder=holder, now=now, floor=world.books.ledger.epoch)
-    schedule = Schedule(loops(world), resync=resync, active=lease.held)
-    watches = Watches(lambda: connections.cluster("hub"), wake=schedule.wake)
-    stop = threading.Event()
+    guard = Guard()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    server = _webhook_server(context.webhook.outside, world, schedule)
-    schedule.start()
-    lease.start(schedule.wake)
-    watches.start()
+        signal.signal(number, lambda *_: guard.stop())
+    connections = Connections(context, clones=context.stores.index.parent / "clones")
+    world = World(connections, now, epoch=lambda: lease.epoch, resync=resync)
+    lease = Lease(lambda: connections.cluster("hub"), holder=holder, now=now, floor=world.books.ledger.epoch)
+    acting = Acting(world, held=lease.held)
+    schedule = Schedule(loops(world, acting), resync=resync, active=lease.held, now=now)
+    watches = Watches(lambda: connections.cluster("hub"), wake=schedule.wake)
+
+    def hinted(hint: webhook.Hint) -> None:
+        if hint.repository:
+            world.moved(hint.repository)
+        if hint.event == "status" and not webhook.own(hint, world.known_estate):
+            acting.forget()
+        schedule.wake(webhook.keys(hint, world.known_estate, world.model.open_pulls()))
+
+    def health() -> tuple[bool, dict[str, object]]:
+        found = Health(lease.remaining, lease.epoch, schedule.rounds(), guard.dead, lease.since)
+        return found.report(now())
+
+    application = webhook.create_app(
+        secret=lambda: context.secret(context.webhook_secret, what="webhooks"), wake=hinted, health=health
+    )
+    server = _server(context.webhook.outside, application)
+    guard.start("webhook", server.run)
+    schedule.start(guard)
+    guard.start("lease", lambda: lease.serve(schedule.wake))
+    watches.start(guard)
     notify_ready()
-    stop.wait()
+    dead = guard.wait()
     server.should_exit = True
     watches.stop()
     schedule.stop()
     lease.release()
-    world.books.ledger.close()
+    world.close()
+    if dead:
+        raise InternalError("thread-ended", "a thread that must not end has ended", got=", ".join(dead))
 
 
-def _webhook_server(address: str, world: World, schedule: Schedule) -> uvicorn.Server:
+def _server(address: str, application: Starlette) -> uvicorn.Server:
     parts = urlsplit(address)
-    application = webhook.create_app(
-        secret=lambda: world.context.secret(world.context.webhook_secret, what="webhooks"),
-        wake=lambda _event: schedule.wake(),
-    )
     config = uvicorn.Config(
         application, host=parts.hostname or "127.0.0.1", port=parts.port or 80, log_config=None, access_log=False
     )
-    server = uvicorn.Server(config)
-    threading.Thread(target=server.run, name="webhook", daemon=True).start()
-    return server
+    return uvicorn.Server(config)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 
 from interlock.clients.forge import PullRequest
@@ -10,8 +9,6 @@ from interlock.errors import InterlockError
 from interlock.platform.controller.world import World
 from interlock.platform.domain import branches
 from interlock.platform.estate import Environment, Estate, layout
-
-log = logging.getLogger(__name__)
 
 
 def overtaken(
@@ -36,10 +33,10 @@ def overtaken(
     return closing
 
 
-def close_overtaken(
+def find_overtaken(
     world: World, estate: Estate, environment: Environment, pulls: Sequence[PullRequest]
-) -> list[PullRequest]:
-    """Close them with a word why; returns the pull requests that stay.
+) -> list[tuple[PullRequest, str]]:
+    """`overtaken` by what the repositories say.
 
     Branch names and main's values files are anybody's: what they name and cannot be read overtakes nothing.
     """
@@ -64,17 +61,4 @@ def close_overtaken(
             return False
         return first != second and mirror.is_ancestor(first, second)
 
-    closing = overtaken(pulls, current, older)
-    owner, _, name = estate.repository(environment).partition("/")
-    forge = world.connections.forge()
-    gone = set()
-    for pull, newer in closing:
-        try:
-            forge.comment(owner, name, pull.number, f"Overtaken: {newer} is newer. The platform closes this.")
-            forge.edit_pull(owner, name, pull.number, state="closed")
-        except InterlockError as error:
-            log.warning("%s#%s cannot be closed: %s", name, pull.number, error)
-            continue
-        log.info("%s#%s closed: overtaken by %s", name, pull.number, newer)
-        gone.add(pull.number)
-    return [pull for pull in pulls if pull.number not in gone]
+    return overtaken(pulls, current, older)

@@ -22,6 +22,7 @@ from interlock.platform.estate.argocd import CI_NAMESPACE
 FILE = ".tekton/push.yaml"
 _VARIABLE = re.compile(r"\{\{\s*([a-z_]+)\s*\}\}")
 _SPEC = {"pipelineRef", "params", "timeouts"}
+_TIMEOUTS = {"pipeline", "tasks", "finally"}
 _CLAIM = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
 _WORKSPACES = [{"name": "source", "volumeClaimTemplate": {"spec": _CLAIM}}]
 """A claim of the run's own, which nothing names before the run is there."""
@@ -43,19 +44,46 @@ def pipeline_run(estate: Estate, service: Service, commit: str, text: bytes, att
     ``{{ repo_url }}``, ``{{ revision }}`` and the custom parameter ``{{ image }}`` are what Pipelines-as-Code calls
     dynamic variables. Raises InputError ``run-invalid`` or ``yaml-*``, RefusedError ``run-not-golden``.
     """
-    file = f"{service.repository}/{FILE}"
     values = {
         "repo_url": estate.url(service.repository),
         "revision": commit,
         "image": f"{service.image}:{tag(commit)}",
     }
-    document = yaml.load(text, file=file)
+    wanted = {"git-url": values["repo_url"], "git-revision": values["revision"], "image": values["image"]}
+    document = yaml.load(text, file=f"{service.repository}/{FILE}")
+    spec = _spec(document)
+    _refuse_foreign(document, spec)
+    pipeline = _pipeline(document, spec, service.shape, estate.pipeline(service.shape))
+    _refuse_other_params(document, spec, wanted, values)
+    return {
+        "apiVersion": "tekton.dev/v1",
+        "kind": "PipelineRun",
+        "metadata": {
+            "name": run_name(service.name, commit, attempt),
+            "namespace": CI_NAMESPACE,
+            "labels": {"interlock.dev/service": service.name, "interlock.dev/commit": commit},
+            "annotations": _annotations(document.value, values),
+        },
+        "spec": {
+            "pipelineRef": {"name": pipeline},
+            "params": [{"name": name, "value": value} for name, value in wanted.items()],
+            "workspaces": copy.deepcopy(_WORKSPACES),
+            **_timeouts(document, spec),
+        },
+    }
+
+
+def _spec(document: yaml.Document) -> dict[str, Any]:
     found = document.value
     if not isinstance(found, dict) or (found.get("apiVersion"), found.get("kind")) != ("tekton.dev/v1", "PipelineRun"):
         raise InputError("run-invalid", "not a PipelineRun of tekton.dev/v1", where=document.where())
     spec = found.get("spec")
     if not isinstance(spec, dict):
         raise InputError("run-invalid", "a PipelineRun has a spec", got=type(spec).__name__, where=document.where())
+    return spec
+
+
+def _refuse_foreign(document: yaml.Document, spec: Mapping[str, Any]) -> None:
     # Golden paths of before wrote the claim into the file: what they wrote asks for nothing else.
     golden = {"workspaces"} if spec.get("workspaces") == _WORKSPACES else set()
     if unknown := sorted(set(spec) - _SPEC - golden):
@@ -66,44 +94,59 @@ def pipeline_run(estate: Estate, service: Service, commit: str, text: bytes, att
             where=document.where("spec", unknown[0]),
             todo="remove it: the platform writes workspaces, service account and pod template",
         )
-    expected = estate.pipeline(service.shape)
-    if spec.get("pipelineRef") != {"name": expected}:
+
+
+def _pipeline(document: yaml.Document, spec: Mapping[str, Any], shape: str, pipeline: str | None) -> str:
+    if pipeline is None or spec.get("pipelineRef") != {"name": pipeline}:
         raise RefusedError(
             "run-not-golden",
-            f"services of shape {service.shape} are built by one pipeline",
+            f"services of shape {shape} are built by one pipeline",
             got=spec.get("pipelineRef"),
-            expected={"name": expected},
+            expected={"name": pipeline} if pipeline else "a golden path with a pipeline for this shape",
             where=document.where("spec", "pipelineRef"),
             todo="name it; a deviation needs a golden path of its own",
         )
-    wanted = {"git-url": values["repo_url"], "git-revision": values["revision"], "image": values["image"]}
+    return pipeline
+
+
+def _refuse_other_params(
+    document: yaml.Document, spec: Mapping[str, Any], wanted: Mapping[str, str], values: Mapping[str, str]
+) -> None:
+    """Each of them once, and nothing beside them, in any order."""
     params = spec.get("params")
-    listed = [item for item in params if isinstance(item, dict)] if isinstance(params, list) else []
-    given = {str(item.get("name")): _substitute(item.get("value"), values) for item in listed}
-    if given != wanted:
+    given = params if isinstance(params, list) else [params]
+    said = [
+        {**item, "value": _substitute(item.get("value"), values)} if isinstance(item, dict) else item for item in given
+    ]
+    asked = [{"name": name, "value": value} for name, value in wanted.items()]
+    if len(said) != len(asked) or not all(item in said for item in asked):
         raise RefusedError(
             "run-not-golden",
             "a build's parameters are what the platform computes",
-            got=given,
+            got=said,
             expected="git-url {{ repo_url }}, git-revision {{ revision }}, image {{ image }}",
             where=document.where("spec", "params"),
         )
-    return {
-        "apiVersion": "tekton.dev/v1",
-        "kind": "PipelineRun",
-        "metadata": {
-            "name": run_name(service.name, commit, attempt),
-            "namespace": CI_NAMESPACE,
-            "labels": {"interlock.dev/service": service.name, "interlock.dev/commit": commit},
-            "annotations": _annotations(found, values),
-        },
-        "spec": {
-            "pipelineRef": {"name": expected},
-            "params": [{"name": name, "value": value} for name, value in wanted.items()],
-            "workspaces": copy.deepcopy(_WORKSPACES),
-            **({"timeouts": copy.deepcopy(spec["timeouts"])} if "timeouts" in spec else {}),
-        },
-    }
+
+
+def _timeouts(document: yaml.Document, spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The team's own, as Tekton names them; how long they may be is Tekton's business."""
+    if "timeouts" not in spec:
+        return {}
+    found = spec["timeouts"]
+    if (
+        not isinstance(found, dict)
+        or set(found) - _TIMEOUTS
+        or not all(isinstance(item, str) for item in found.values())
+    ):
+        raise InputError(
+            "run-invalid",
+            "not timeouts of a PipelineRun",
+            got=found,
+            expected="pipeline, tasks or finally, each a duration such as 20m",
+            where=document.where("spec", "timeouts"),
+        )
+    return {"timeouts": dict(found)}
 
 
 def _substitute(value: object, values: Mapping[str, str]) -> object:

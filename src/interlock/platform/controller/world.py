@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 
@@ -12,22 +12,25 @@ from interlock import __version__
 from interlock.clients.connect import PLATFORM, Connections
 from interlock.clients.context import Context
 from interlock.clients.git import Repository
-from interlock.platform import catalog
+from interlock.platform import goldenpaths
 from interlock.platform.books import Books, Stamp, keys
+from interlock.platform.controller.snapshot import RESYNC_SECONDS, Snapshot
+from interlock.platform.delivery.readmodel import ReadModel, path_of
 from interlock.platform.estate import Environment, Estate, Service
 from interlock.platform.facts import estates
 from interlock.platform.facts.sources import Sources
-from interlock.platform.setup import onboarding
 
 
 @dataclass
 class World:
-    """One controller's view. Everything is read anew each round; only what is named by a commit id is kept."""
+    """One controller's view. Commits are kept, refs are those of the snapshot, and the rest is read anew."""
 
     connections: Connections
     now: Callable[[], datetime]
     epoch: Callable[[], int] = lambda: 0
     """Of the lease under which this controller acts."""
+    resync: float = RESYNC_SECONDS
+    """Seconds after which everything is looked at without being told."""
     _estate: Estate | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -38,6 +41,8 @@ class World:
         self.seal_secret = context.secret(context.keys.seal_secret, what="the seal key")
         self.seal_certificate = context.keys.seal.read_text()
         self.books = Books.of(context, self.attest_key, reader=PLATFORM, now=self.now, stamp=self._stamp)
+        self.model = ReadModel(path_of(context))
+        self.snapshot = Snapshot(self.connections, app=lambda name: name in self.applications(), resync=self.resync)
 
     @property
     def context(self) -> Context:
@@ -46,7 +51,8 @@ class World:
     @cached_property
     def sources(self) -> Sources:
         """What the gate and the proof read from."""
-        return Sources.of(self.connections, self.books, registry=PLATFORM, generate=self._generate)
+        found = Sources.of(self.connections, self.books, registry=PLATFORM, generate=self._generate)
+        return replace(found, mirror=self.mirror)
 
     def _stamp(self) -> Stamp:
         """What every entry says of who writes it: before an estate was read there are no rules."""
@@ -55,13 +61,36 @@ class World:
     def _generate(
         self, service: Service, environment: Environment, chart: Mapping[str, bytes] | None
     ) -> Mapping[str, bytes]:
-        """What the golden path generates for a registered service; the package's chart where the env repo has none."""
-        golden = onboarding.golden(self._estate or self.estate(), service)
-        return onboarding.generated(golden, environment, catalog.chart() if chart is None else chart)
+        """What the golden path generates for a registered service."""
+        estate = self._estate or self.estate()
+        return goldenpaths.expected(estate.platform, service, environment, chart)
 
     def mirror(self, repository: str) -> Repository:
-        """A mirror of one of the organisation's repositories, fetched now."""
-        return self.connections.mirror(repository)
+        """A mirror of one of the organisation's repositories, as of the snapshot."""
+        return self.snapshot.mirror(repository)
+
+    def moved(self, repository: str) -> None:
+        """We moved a branch, or were told that somebody did: it is looked at before it is read again."""
+        self.snapshot.hint(repository)
+
+    @property
+    def known_estate(self) -> Estate | None:
+        """As it was read last; None before."""
+        return self._estate
+
+    def close(self) -> None:
+        self.model.close()
+        self.books.ledger.close()
+
+    def applications(self) -> Mapping[str, str]:
+        """App repos of the estate as it was read last -> the service."""
+        services = self._estate.services.values() if self._estate else ()
+        return {service.repository: service.name for service in services}
+
+    def estate_now(self) -> Estate:
+        """The same, asked now: for what may not be done by rules or people of before."""
+        self.moved(self.sources.platform)
+        return self.estate()
 
     def estate(self) -> Estate:
         """Rules, people, services and keys from the sealed platform commit.
@@ -70,5 +99,5 @@ class World:
         would make whoever writes the branch the judge. Raises the errors of `estates.tip`.
         """
         with self._lock:
-            self._estate = estates.tip(self.mirror("platform"), self.seal_certificate, known=self._estate)
+            self._estate = estates.tip(self.mirror(self.sources.platform), self.seal_certificate, known=self._estate)
             return self._estate

@@ -1,4 +1,4 @@
-"""The gate: all checks of a delivery, one verdict, and the commit status that tells it."""
+"""The gate: all checks of a delivery, one verdict, and the words of the commit status that tells it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from interlock.clients.forge import ForgeClient
 from interlock.clients.forge import PullRequest as ForgePull
 from interlock.errors import InterlockError, NotFoundError, UnreachableError, UnsupportedError
 from interlock.platform.checks import reasons
@@ -17,8 +16,7 @@ from interlock.platform.domain.ids import CheckId, ReasonCode
 from interlock.platform.domain.pull import PullRequest
 from interlock.platform.domain.verdict import Finding, Verdict, overall
 from interlock.platform.estate import Environment, Estate
-from interlock.platform.estate.protection import GATE_STATUS
-from interlock.platform.facts import Facts, Reader, Sources, case, ground, pull, queue, record, reviews
+from interlock.platform.facts import Facts, Reader, Sources, case, ground, pull, queue, record, result, reviews
 from interlock.platform.facts.case import Case
 from interlock.platform.facts.queue import QueueState
 from interlock.platform.kinds import reading as kinds_reading
@@ -91,7 +89,10 @@ def facts_of(
         pull.others: others,
         queue.read: state,
     }
-    return Facts(given, {case.read: kinds_reading.read, record.expected: kinds_reading.expected})
+    return Facts(
+        given,
+        {case.read: kinds_reading.read, result.bound: kinds_reading.bound, record.expected: kinds_reading.expected},
+    )
 
 
 def judge(facts: Facts) -> Gate:
@@ -122,25 +123,6 @@ def failed(environment: Environment, asked: PullRequest, error: Exception) -> Ga
         remedy=reasons.REASONS["gate-error"].remedy,
     )
     return Gate(asked, environment, Case(None, None), (finding,))
-
-
-def publish(forge: ForgeClient, gate: Gate, *, target_url: str = "") -> bool:
-    """Set the commit status of the judged head unless it says so already. Returns whether it was set."""
-    owner, _, name = gate.pull.repository.partition("/")
-    head = gate.pull.head
-    latest = next((item for item in forge.statuses(owner, name, head) if item.context == GATE_STATUS), None)
-    if latest is not None and (latest.state, latest.description) == (gate.state, gate.description):
-        return False
-    forge.set_status(
-        owner,
-        name,
-        head,
-        context=GATE_STATUS,
-        state=gate.state,
-        description=gate.description,
-        target_url=target_url,
-    )
-    return True
 
 
 def shorten(parts: Iterable[str]) -> str:

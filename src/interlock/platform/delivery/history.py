@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from interlock.clients.git import Commit, Repository
-from interlock.errors import ConflictError, InterlockError
+from interlock.errors import ConflictError, InterlockError, UnsupportedError
+from interlock.platform import kinds
 from interlock.platform.books import Books, Recorded
 from interlock.platform.books.vocabulary import Judged
 from interlock.platform.checks.reasons import OK
@@ -151,7 +152,11 @@ def prove(
     if isinstance(recorded.body, Unread):
         return Proof(name, Verdict.UNKNOWN, ReasonCode("fact-unreadable"), str(recorded.body))
     judgement = recorded.body
-    got = results.ids(git, commit.id, judgement.service, judgement.environment)
+    try:
+        bound = kinds.bound(judgement.kind, judgement.service, judgement.environment)
+    except UnsupportedError as error:
+        return Proof(name, Verdict.UNKNOWN, ReasonCode(error.code), str(error))
+    got = results.ids(git, commit.id, bound)
     if got != judgement.result:
         return _no("merge-result-differs", name, ", ".join(got.difference(judgement.result)))
     pull = merged(judgement.pull)

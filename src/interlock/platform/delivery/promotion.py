@@ -13,12 +13,16 @@ from datetime import datetime
 from interlock.clients.forge import ForgeClient, PullRequest
 from interlock.clients.git import Repository
 from interlock.errors import ConflictError, NotFoundError, RefusedError
+from interlock.platform import kinds
+from interlock.platform.checks import reasons
 from interlock.platform.domain.branches import WHOLE, Branch, Purpose
 from interlock.platform.domain.ids import CommitId, ObjectId, ServiceName
 from interlock.platform.domain.image import ImageReference
 from interlock.platform.estate import layout, protection
 from interlock.platform.estate.layout import MAIN
+from interlock.platform.facts import change as changes
 from interlock.platform.facts import revert as reverts
+from interlock.platform.kinds.classify import classify
 
 
 @dataclass(frozen=True)
@@ -92,10 +96,17 @@ def onboarding(git: Repository, service: ServiceName, environment: str, files: M
 
 
 def revert(git: Repository, service: ServiceName, environment: str, commit: CommitId) -> Prepared:
-    """Takes back one commit of ``main``, exactly. Raises InputError ``revert-root``, ConflictError
-    ``revert-overtaken``."""
+    """Takes back one commit of ``main``, exactly.
+
+    Raises InputError ``revert-root``, ConflictError ``revert-overtaken``,
+    RefusedError with the code that the commit's kind gives where it is taken back by no inverse.
+    """
     base = CommitId(git.resolve(MAIN))
     tree = reverts.inverse(git, commit, base)
+    kind = kinds.find(classify(kinds.KINDS, changes.made(git, commit), environment, "").kind)
+    if kind is not None and kind.inverse:
+        reason = reasons.REASONS[kind.inverse]
+        raise RefusedError(kind.inverse, reason.explanation, got=f"{commit[:12]}, {kind.name}", todo=reason.remedy)
     subject = git.commit(commit).subject
     title = f"{service}: revert {commit[:12]} in {environment}"
     body = f"Takes back exactly what {commit} changed:\n\n> {subject}\n"
@@ -146,7 +157,7 @@ def open_pull(
             todo="close its pull request and delete the branch",
         )
     for pull in forge.pulls(owner, name, state="open"):
-        if pull.head_ref == prepared.branch and pull.base_ref == protection.MAIN:
+        if pull.proposes(prepared.branch, protection.MAIN):
             return pull
     return forge.create_pull(
         owner, name, head=prepared.branch, base=protection.MAIN, title=prepared.title, body=prepared.body

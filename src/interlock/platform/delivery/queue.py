@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Sequence
 
-from interlock.platform.delivery.gate import Gate
+from interlock.clients.forge import PullRequest
+from interlock.platform.delivery.readmodel import Pull
 from interlock.platform.domain.verdict import Verdict
 
 
-def next_merge(gates: Iterable[Gate], *, stumbled: Collection[int] = ()) -> Gate | None:
-    """The pull request to merge now. The others are judged again afterwards: every merge moves their base.
+def ready(known: Iterable[Pull], listed: Sequence[PullRequest]) -> list[PullRequest]:
+    """Open pull requests whose gate held at the head that they have, in the order in which they are merged. The others
+    are judged again afterwards: every merge moves their base.
 
     A revert that releases a blocked queue goes first, then the lowest number: nobody is overtaken for ever.
-    ``stumbled``: those that could not be merged the last time; they come last, so that they hold nobody up.
     """
-
-    def order(gate: Gate) -> tuple[bool, bool, int]:
-        number = gate.pull.number
-        return not gate.case.restores, number in stumbled, number
-
-    return min((gate for gate in gates if gate.verdict is Verdict.VALID), key=order, default=None)
+    valid = {item.number: item for item in known if item.verdict is Verdict.VALID}
+    found = [item for item in listed if item.number in valid and valid[item.number].head == item.head_sha]
+    return sorted(found, key=lambda item: (not valid[item.number].restores, item.number))

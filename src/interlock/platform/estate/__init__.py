@@ -5,7 +5,6 @@ Public interface::
     estate = load(files, commit=sealed_commit)          # files of the platform repo, path -> bytes
     rules.of(estate.environment("prod"), "image")       # what a kind of delivery must have there
     protection.required(estate)                         # what the forge must enforce
-    sample.sample(...)                                  # the files that `interlock platform init` writes
     layout.set_image(data, tag, digest, file=path)      # the edit that an image delivery is
 
 Files are strict: unknown fields, duplicate keys and contradictions are errors with file:line:column.
@@ -14,12 +13,12 @@ Files are strict: unknown fields, duplicate keys and contradictions are errors w
 from interlock.platform.estate.check_table import CheckEntry, CheckTable
 from interlock.platform.estate.estate import Estate, Keys, belongs, load, load_service
 from interlock.platform.estate.people import FileSource, PeopleSource
-from interlock.platform.estate.platform import PLATFORM, Environment, Platform, Requirement, Rules
-from interlock.platform.estate.sample import sample
+from interlock.platform.estate.platform import PLATFORM, Accounts, Environment, Platform, Requirement, Rules
 from interlock.platform.estate.service import Service
 
 __all__ = [
     "PLATFORM",
+    "Accounts",
     "CheckEntry",
     "CheckTable",
     "Environment",
@@ -34,5 +33,4 @@ __all__ = [
     "belongs",
     "load",
     "load_service",
-    "sample",
 ]

@@ -31,6 +31,13 @@ def _duration(value: object) -> object:
     return timedelta(**{unit: int(match[1])})
 
 
+def duration(value: timedelta) -> str:
+    """As files write it, in its largest unit."""
+    minutes = int(value.total_seconds()) // 60
+    size, unit = next((size, unit) for size, unit in ((1440, "d"), (60, "h"), (1, "m")) if minutes % size == 0)
+    return f"{minutes // size}{unit}"
+
+
 def _moment(value: object) -> object:
     if isinstance(value, datetime):
         return value

@@ -88,6 +88,11 @@ def of(environment: Environment, kind: str) -> Demand:
     )
 
 
+def records(environment: Environment) -> bool:
+    """Whether a delivery of any kind asks for a change record there."""
+    return environment.rules.change_record or any(item.change_record for item in environment.rules.kinds.values())
+
+
 def _own(environment: Environment, kind: str) -> Demand:
     floor = FLOOR.get(kind, Floor())
     windows = environment.windows if floor.windows else ()

@@ -50,6 +50,8 @@ class Service(Model):
     configuration_item: Text = Field(alias="configurationItem")
     """The service's CI in the CMDB: change records must name it."""
     runs: tuple[Container, ...] | None = Field(alias="workloads", default=None, min_length=1)
+    parameters: dict[str, Text] = Field(default_factory=dict)
+    """What its golden path asks for beyond this."""
 
     @field_validator("runs")
     @classmethod
@@ -85,6 +87,8 @@ class Service(Model):
                 | ({} if item.image == self.image else {"image": item.image})
                 for item in self.workloads
             ]
+        if self.parameters:
+            found["parameters"] = self.parameters
         return yaml.dump(found).encode()
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 
+from interlock.clients.git import Commit, Repository
 from interlock.clients.git import FileChange as GitChange
-from interlock.clients.git import Repository
-from interlock.errors import ConflictError, InputError
+from interlock.errors import ConflictError, InputError, RefusedError
 from interlock.platform.domain.change import Change, ChangeStatus, CommitFacts, FileChange
 from interlock.platform.domain.ids import CommitId, ObjectId
 from interlock.platform.facts import pull as pulls
 from interlock.platform.facts.facts import Facts
-from interlock.platform.facts.ground import estate, moment, repository
+from interlock.platform.facts.ground import estate, moment, repository, sources
 from interlock.platform.facts.signers import Signers
 
 MAX_FILES = 200
@@ -28,8 +29,19 @@ def read(facts: Facts) -> Change:
     The head is the branch's own tip: a pull request from somewhere else has no branch here and is not judged.
     """
     git, pull = facts.get(repository), facts.get(pulls.read)
+    if facts.get(pulls.foreign):
+        # A branch of that name here would be another one.
+        raise RefusedError("pull-from-fork", "the head is a branch of a fork", got=pull.head_ref)
     base = git.resolve(f"refs/heads/{pull.base_ref}")
     head = git.resolve(f"refs/heads/{pull.head_ref}")
+    moved, found = facts.get(sources).kept.get(("change", base, head), lambda: _between(git, base, head))
+    # Whose commits they are depends on who is known when.
+    signers = Signers(facts.get(estate)).attribute(found, at=facts.get(moment))
+    return dataclasses.replace(moved, commits=signers)
+
+
+def _between(git: Repository, base: str, head: str) -> tuple[Change, tuple[Commit, ...]]:
+    """What two commits alone decide: the change, and its commits as git has them."""
     start = git.merge_base(base, head)
     if start is None:
         raise ConflictError(CONFLICT, "the branch shares no history with its base")
@@ -39,7 +51,7 @@ def read(facts: Facts) -> Change:
     found = git.log(f"{base}..{head}", limit=MAX_COMMITS + 1)
     if len(found) > MAX_COMMITS:
         raise InputError("change-too-large", "too many commits", got=len(found), expected=f"<= {MAX_COMMITS}")
-    return Change(
+    change = Change(
         base=CommitId(base),
         head=CommitId(head),
         merge_base=CommitId(start),
@@ -48,8 +60,13 @@ def read(facts: Facts) -> Change:
         effect=_files(effect),
         before=before,
         after=after,
-        commits=Signers(facts.get(estate)).attribute(found, at=facts.get(moment)),
     )
+    return change, tuple(found)
+
+
+def made(git: Repository, commit: str) -> Change:
+    """What a commit of ``main`` made of its first parent. Raises git's errors."""
+    return _between(git, git.commit(commit).parents[0], git.resolve(commit))[0]
 
 
 def commits(facts: Facts) -> tuple[CommitFacts, ...]:

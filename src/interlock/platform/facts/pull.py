@@ -20,6 +20,11 @@ def answer(facts: Facts) -> ForgePull:
     raise missing("pull request")
 
 
+def foreign(facts: Facts) -> bool:
+    """Whether its head is a branch of a fork: what the branch is called then says nothing about this repository."""
+    return facts.get(answer).from_fork
+
+
 def others(facts: Facts) -> Sequence[ForgePull]:
     """The other open pull requests of the estate."""
     return ()

@@ -13,7 +13,7 @@ from interlock.platform.domain.result import CHART
 from interlock.platform.estate import layout
 from interlock.platform.facts import change
 from interlock.platform.facts.facts import Facts
-from interlock.platform.facts.ground import environment, named, repository
+from interlock.platform.facts.ground import environment, named, repository, sources
 
 Objects = tuple[Mapping[str, Any], ...]
 
@@ -28,9 +28,14 @@ class Rendering:
 
 def read(facts: Facts) -> Rendering:
     """Raises the errors of git, and of helm for a chart that does not render."""
-    git, found = facts.get(repository), facts.get(change.read)
-    service, where = facts.get(named), facts.get(environment).name
-    return Rendering(render(git, found.base, service, where), render(git, found.tree, service, where))
+    found, git = facts.get(change.read), facts.get(repository)
+    service, where, kept = facts.get(named), facts.get(environment).name, facts.get(sources).kept
+
+    def side(revision: str) -> Objects:
+        trees = tuple(git.object_ids(revision, (layout.chart(service), CHART)).values())
+        return kept.get(("rendering", *trees, service, where), lambda: render(git, revision, service, where))
+
+    return Rendering(side(found.base), side(found.tree))
 
 
 def render(git: Repository, revision: str, service: ServiceName, environment: str) -> Objects:

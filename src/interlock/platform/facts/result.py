@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from interlock.clients.git import Repository
-from interlock.platform.domain.ids import EnvironmentName, ObjectId, ServiceName
+from interlock.platform.domain.ids import ObjectId, ServiceName
 from interlock.platform.domain.result import ResultIds, registry_paths, service_paths
 from interlock.platform.estate import PLATFORM
 from interlock.platform.facts import case, change
@@ -13,25 +13,29 @@ from interlock.platform.facts.ground import environment, repository
 
 def read(facts: Facts) -> ResultIds:
     """What merging the pull request gives to its service."""
-    tree, service = facts.get(change.read).tree, facts.get(case.read).service
-    return ids(facts.get(repository), tree, service, facts.get(environment).name)
+    return ids(facts.get(repository), facts.get(change.read).tree, facts.get(bound))
+
+
+def bound(facts: Facts) -> tuple[str, ...] | None:
+    """The paths that an approval is bound to: its kind knows them. None, for a restoring revert of no single service:
+    everything."""
+    service = facts.get(case.read).service
+    return paths(service, facts.get(environment).name) if service else None
 
 
 def paths(service: ServiceName, environment: str) -> tuple[str, ...]:
-    """The paths whose ids an approval of ``service`` is bound to, in the repository of ``environment``."""
+    """Everything that decides what ``service`` runs, in the repository of ``environment``."""
     return registry_paths(service) if environment == PLATFORM else service_paths(service)
 
 
-def ids(git: Repository, revision: str, service: ServiceName | None, environment: str) -> ResultIds:
-    """The ids in ``revision`` (commit or tree). Without a service, which only a restoring revert is: everything."""
-    if service is None:
+def ids(git: Repository, revision: str, paths: tuple[str, ...] | None) -> ResultIds:
+    """The ids in ``revision`` (commit or tree) of these paths, or of everything."""
+    if paths is None:
         return ResultIds.of({item.path: ObjectId(item.id) for item in git.ls_tree(revision, recursive=False)})
-    found = git.object_ids(revision, paths(service, environment))
+    found = git.object_ids(revision, paths)
     return ResultIds.of({path: ObjectId(item) if item else None for path, item in found.items()})
 
 
-def result_ids(
-    git: Repository, base: str, head: str, service: ServiceName | None, environment: EnvironmentName | str
-) -> ResultIds:
+def merged_ids(git: Repository, base: str, head: str, paths: tuple[str, ...] | None) -> ResultIds:
     """The ids in ``git merge-tree --write-tree BASE HEAD``. Raises ConflictError ``merge-conflict``."""
-    return ids(git, git.merge_tree(base, head), service, environment)
+    return ids(git, git.merge_tree(base, head), paths)

@@ -19,14 +19,14 @@ from interlock.platform.books.plain import as_json
 from interlock.platform.books.vocabulary import ApprovalCaptured, PullSighted, ReviewFact
 from interlock.platform.domain.approval import Approval
 from interlock.platform.domain.facts import Unread
-from interlock.platform.domain.ids import CommitId, ServiceName
+from interlock.platform.domain.ids import CommitId
 from interlock.platform.domain.pull import PullRequest, Review, ReviewState
 from interlock.platform.domain.result import ResultIds
-from interlock.platform.facts import case, change, ground
+from interlock.platform.facts import change, ground
 from interlock.platform.facts import pull as pulls
 from interlock.platform.facts import result as results
 from interlock.platform.facts.facts import Facts
-from interlock.platform.facts.ground import environment, moment, repository, sources
+from interlock.platform.facts.ground import moment, repository, sources
 
 _STATES = {
     "APPROVED": ReviewState.APPROVED,
@@ -52,10 +52,10 @@ def read(facts: Facts) -> Given:
     found, result = facts.look(change.read), facts.look(results.read)
     if isinstance(found, Unread) or isinstance(result, Unread):
         return Given(reviews(raw))
-    pull, place, where = facts.get(pulls.read), facts.get(case.read), facts.get(environment)
+    pull, bound = facts.get(pulls.read), facts.get(results.bound)
     sighted = PullSighted(found.base, pull.base_ref, found.head, result)
     books, git, now = facts.get(ground.books), facts.get(repository), facts.get(moment)
-    return Given(reviews(raw), capture(books, git, pull, raw, sighted, place.service, where.name, at=now))
+    return Given(reviews(raw), capture(books, git, pull, raw, sighted, bound, at=now))
 
 
 def answer(facts: Facts) -> Sequence[ForgeReview]:
@@ -119,12 +119,13 @@ def capture(
     pull: PullRequest,
     found: Sequence[ForgeReview],
     now: PullSighted,
-    service: ServiceName | None,
-    environment: str,
+    bound: tuple[str, ...] | None,
     *,
     at: datetime,
 ) -> tuple[Approval, ...]:
     """Capture what is new, note the sighting, and return every captured approval. Repeatable: one entry a review.
+
+    ``bound``: the paths whose ids ``now`` has as its result.
 
     Raises UnsupportedError ``schema-unknown`` when what was captured before cannot be read.
     """
@@ -138,7 +139,7 @@ def capture(
     ref: str = now.base_ref
     result: ResultIds | None = now.result
     if before is not None:
-        ref, result = before.base_ref, _result_before(git, before, now, service, environment)
+        ref, result = before.base_ref, _result_before(git, before, now, bound)
     for approval in bind(new, pull, now, base_ref_before=ref, result_before=result):
         body = ApprovalCaptured.of(approval)
         evidence = books.capture(ReviewFact(as_json(raw[approval.review])), body.source, now=at)
@@ -161,11 +162,11 @@ def _differs(before: PullSighted, now: PullSighted, result: ResultIds | None) ->
 
 
 def _result_before(
-    git: Repository, before: PullSighted, now: PullSighted, service: ServiceName | None, environment: str
+    git: Repository, before: PullSighted, now: PullSighted, bound: tuple[str, ...] | None
 ) -> ResultIds | None:
     if (before.base, before.head) == (now.base, now.head):
         return before.result
     try:
-        return results.result_ids(git, before.base, now.head, service, environment)
+        return results.merged_ids(git, before.base, now.head, bound)
     except InterlockError:
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from interlock.clients.git import Repository
+from interlock.clients.git import Commit, Repository
 from interlock.errors import InputError, NotFoundError
 from interlock.platform.domain.change import CommitFacts
 from interlock.platform.domain.facts import Unread
@@ -30,23 +30,24 @@ def read(facts: Facts) -> tuple[CommitFacts, ...]:
         raise NotFoundError("provenance-missing", detail)
     held = facts.look(image.held_read)
     old = None if isinstance(held, Unread) else _provenance(held)
-    app = facts.get(sources).mirror(facts.get(registered).repository)
+    app, after = facts.get(sources).mirror(facts.get(registered).repository), provenance.commit
     since = old.commit if isinstance(old, Provenance) else None
-    return between(app, since, provenance.commit, Signers(facts.get(estate)))
+    if not app.is_ancestor(after, layout.MAIN):
+        # A build of another branch was never main's business.
+        raise InputError("source-not-on-main", "the build's commit is not on the app repo's main", got=after)
+    found = facts.get(sources).kept.get(("source", since, after), lambda: between(app, since, after))
+    return Signers(facts.get(estate)).attribute(found, at=None)
 
 
-def between(app: Repository, before: CommitId | None, after: CommitId, signers: Signers) -> tuple[CommitFacts, ...]:
+def between(app: Repository, before: CommitId | None, after: CommitId) -> tuple[Commit, ...]:
     """Commits reachable from ``after`` and not from ``before`` (the source of what the environment holds now).
 
-    Without ``before``, on a first release, all of them. ``after`` must be on the app repo's ``main``: a build of
-    another branch was never main's business. Raises InputError ``source-not-on-main``, ``source-too-large``, git's.
+    Without ``before``, on a first release, all of them. Raises InputError ``source-too-large``, git's errors.
     """
-    if not app.is_ancestor(after, layout.MAIN):
-        raise InputError("source-not-on-main", "the build's commit is not on the app repo's main", got=after)
     commits = app.log(f"{before}..{after}" if before else after, limit=MAX_COMMITS + 1)
     if len(commits) > MAX_COMMITS:
         raise InputError("source-too-large", "too many commits", got=len(commits), expected=f"<= {MAX_COMMITS}")
-    return signers.attribute(commits, at=None)
+    return tuple(commits)
 
 
 def _provenance(found: ImageFacts | None) -> Provenance | Unread | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from interlock.clients.connect import Connections
 from interlock.clients.forge import ForgeClient
@@ -14,6 +14,7 @@ from interlock.clients.tickets import TicketsClient
 from interlock.errors import NotFoundError
 from interlock.platform.books import Books
 from interlock.platform.estate import Environment, Service
+from interlock.platform.facts.kept import Kept
 
 Generate = Callable[[Service, Environment, Mapping[str, bytes] | None], Mapping[str, bytes]]
 """The golden path: what an onboarding must bring, path -> bytes; the last argument is the env repo's library chart."""
@@ -41,6 +42,8 @@ class Sources:
     platform: str = "platform"
     """Name of the platform repo."""
     generate: Generate = _no_golden_path
+    kept: Kept = field(default_factory=Kept)
+    """What is named by its content."""
 
     @classmethod
     def of(

@@ -1,39 +1,41 @@
-"""Templates: package data with ``@{name}`` in paths and contents, and nothing that could decide or repeat."""
+"""Templates: files with ``@{name}`` in paths and contents, and nothing that could decide or repeat."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from importlib.resources import files
 from importlib.resources.abc import Traversable
 
-from interlock.errors import InternalError
+from interlock.errors import InputError
 
-_PLACEHOLDER = re.compile(r"@\{(\w+)\}")
+_PLACEHOLDER = re.compile(r"@\{([\w.-]+)\}")
 
 
-def render(template: str, values: Mapping[str, str]) -> dict[str, bytes]:
-    """Every file of a template (``ace-flow/app``), path -> bytes, sorted by path.
+def fill(text: str, values: Mapping[str, str], *, where: str) -> str:
+    """``text`` with every placeholder replaced. Raises InputError ``template-placeholder`` for one without a value."""
 
-    ``@{dot}`` at the start of a file name stands for a dot. Raises InternalError ``template-placeholder`` for a name
-    that has no value: a template and its caller do not fit together.
+    def value(found: re.Match[str]) -> str:
+        if found[1] not in values:
+            known = ", ".join(sorted(values))
+            raise InputError("template-placeholder", "no such placeholder", got=found[0], expected=known, where=where)
+        return values[found[1]]
+
+    return _PLACEHOLDER.sub(value, text)
+
+
+def render(folder: Traversable, values: Mapping[str, str]) -> dict[str, bytes]:
+    """Every file below ``folder``, path -> bytes, sorted by path. Raises as `fill`; InputError ``template-encoding``.
+
+    ``@{dot}`` at the start of a file name stands for a dot.
     """
     known = {**values, "dot": "."}
-
-    def fill(text: str) -> str:
-        def value(found: re.Match[str]) -> str:
-            if found.group(1) not in known:
-                raise InternalError(
-                    "template-placeholder", "no value for a placeholder", got=found.group(), where=template
-                )
-            return known[found.group(1)]
-
-        return _PLACEHOLDER.sub(value, text)
-
-    root = files("interlock.platform.goldenpaths") / "templates"
-    for part in template.split("/"):
-        root = root / part
-    rendered = {fill(path): fill(file.read_text(encoding="utf-8")).encode() for path, file in _files(root, "")}
+    rendered = {}
+    for path, file in _files(folder, ""):
+        try:
+            text = file.read_bytes().decode()
+        except UnicodeDecodeError as error:
+            raise InputError("template-encoding", "not UTF-8", got=str(error), where=path) from error
+        rendered[fill(path, known, where=path)] = fill(text, known, where=path).encode()
     return dict(sorted(rendered.items()))
 
 

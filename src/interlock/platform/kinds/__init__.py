@@ -6,7 +6,9 @@ and `find` what else a kind says (paths, record, inverse, links).
 
 from __future__ import annotations
 
-from interlock.platform.domain.ids import DeliveryKind
+from interlock.errors import UnsupportedError
+from interlock.platform.domain.ids import DeliveryKind, ServiceName
+from interlock.platform.facts.result import paths
 from interlock.platform.kinds import classify
 from interlock.platform.kinds.image import Image
 from interlock.platform.kinds.kind import Kind, Need, Position
@@ -19,7 +21,31 @@ KINDS: tuple[Kind, ...] = (
     Revert(),
 )
 
-__all__ = ["KINDS", "Kind", "Need", "Position", "classify", "find"]
+__all__ = ["KINDS", "Kind", "Need", "Position", "bound", "classify", "find", "known"]
+
+
+def bound(name: DeliveryKind | None, service: ServiceName | None, environment: str) -> tuple[str, ...] | None:
+    """The paths whose object ids an approval is bound to; None, of a restoring revert of no single service: everything.
+
+    Raises UnsupportedError ``kind-unknown``.
+    """
+    if service is None:
+        return None
+    # Of no kind: it is refused, and people still see what it would give.
+    return paths(service, environment) if name is None else known(name).paths(service, environment)
+
+
+def known(name: DeliveryKind) -> Kind:
+    """The kind of what was decided. Raises UnsupportedError ``kind-unknown``."""
+    found = find(name)
+    if found is None:
+        raise UnsupportedError(
+            "kind-unknown",
+            "it was delivered as a kind that this software does not know",
+            got=name,
+            todo="use the version of Interlock that delivered it, or a newer one",
+        )
+    return found
 
 
 def find(name: DeliveryKind | None) -> Kind | None:

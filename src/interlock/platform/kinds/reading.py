@@ -24,6 +24,12 @@ def read(facts: Facts) -> case.Case:
     return dataclasses.replace(found, restores=restores)
 
 
+def bound(facts: Facts) -> tuple[str, ...] | None:
+    """The paths that an approval of it is bound to."""
+    found = facts.get(case.read)
+    return kinds.bound(found.kind, found.service, facts.get(ground.environment).name)
+
+
 def plan(facts: Facts) -> Plan | None:
     """What the record of this delivery says; None where it has none, or not all of it is known yet.
 

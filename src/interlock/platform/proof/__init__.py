@@ -4,10 +4,10 @@
 checked, decided and applied. :mod:`~interlock.platform.proof.capture` turns what clients return into evidence;
 :mod:`~interlock.platform.proof.attest` signs statements about a finished pipeline run.
 
-The proof backwards is :mod:`~interlock.platform.proof.chain`: :mod:`~interlock.platform.proof.walk` finds what belongs
-to a running object, each module of :mod:`~interlock.platform.proof.links` judges one of the thirteen links, and
-:mod:`~interlock.platform.proof.replay` puts captured facts before the gate's own checks, so that no rule is written
-twice. No link ever reads a stored verdict. Forwards, from a change record, is
+The proof backwards is :mod:`~interlock.platform.proof.chain`: :mod:`~interlock.platform.proof.back` reaches the facts
+of what runs by walking back from it, each module of :mod:`~interlock.platform.proof.links` judges one of the thirteen
+links by the gate's own checks, and a kind of delivery may add its own. A recorded finding is read where the rule behind
+it has changed since; else every verdict is found again. Forwards, from a change record, is
 :mod:`~interlock.platform.proof.forward`.
 
 ==================  =================================================================================================

@@ -10,13 +10,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from interlock.errors import UnsupportedError
 from interlock.platform import kinds
 from interlock.platform.books.vocabulary import Checked
 from interlock.platform.checks import Check, reasons
 from interlock.platform.checks.link import NOT_REQUIRED, Draft
 from interlock.platform.domain.change import CommitFacts
-from interlock.platform.domain.ids import CheckId, DeliveryKind, EnvironmentName, ObjectId, ReasonCode, ServiceName
+from interlock.platform.domain.ids import CheckId, DeliveryKind, EnvironmentName, ReasonCode, ServiceName
 from interlock.platform.domain.pull import PullRequest
 from interlock.platform.domain.record import RecordFacts
 from interlock.platform.domain.result import ResultIds
@@ -37,7 +36,6 @@ from interlock.platform.facts import (
     reviews,
     running,
     source,
-    synced,
 )
 from interlock.platform.kinds import table
 
@@ -59,17 +57,9 @@ def facts(
 
 def _case(facts: Facts) -> case.Case:
     found = facts.get(decision.known)
-    name = found.said.kind if found else DIRECT
-    kind = kinds.find(name)
-    if kind is None:
-        raise UnsupportedError(
-            "kind-unknown",
-            "it was delivered as a kind that this software does not know",
-            got=name,
-            todo="use the version of Interlock that delivered it, or a newer one",
-        )
+    kind = kinds.known(found.said.kind if found else DIRECT)
     service, restores = facts.get(place.read).service, facts.get(decision.restores)
-    return case.Case(name, service, brings_source=kind.brings_source, restores=restores)
+    return case.Case(kind.name, service, brings_source=kind.brings_source, restores=restores)
 
 
 def _moment(facts: Facts) -> datetime:
@@ -103,9 +93,10 @@ def _record(facts: Facts) -> RecordFacts:
 
 
 def _result(facts: Facts) -> ResultIds:
-    """What the merge gave, by git."""
-    ids = synced.ids(facts, facts.get(decision.merge).id)
-    return ResultIds.of({path: ObjectId(found) if found else None for path, found in ids.items()})
+    """What the merge gave to the paths that approvals are bound to, by git."""
+    found = facts.get(case.read)
+    bound = kinds.bound(found.kind, facts.get(place.read).service, facts.get(place.read).environment)
+    return result.ids(facts.get(place.repository), facts.get(decision.merge).id, bound)
 
 
 _BACK: dict[Reader[Any], Reader[Any]] = {

@@ -9,12 +9,14 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
 from interlock.clients.connect import PLATFORM, Connections
-from interlock.clients.context import Context
+from interlock.clients.context import Context, Endpoint
 from interlock.clients.forge import BranchProtection
 from interlock.clients.git import Repository
 from interlock.errors import InputError, NotFoundError
@@ -22,38 +24,76 @@ from interlock.formats import yaml
 from interlock.formats.signatures import Verified, openpgp
 from interlock.formats.signatures.sshsig import sign as ssh_sign
 from interlock.platform import catalog
-from interlock.platform.domain.ids import NO_COMMIT
-from interlock.platform.estate import Keys, argocd, estate, protection
-from interlock.platform.estate.sample import ENVIRONMENTS, PEOPLE, sample
+from interlock.platform.estate import Accounts, Keys, argocd, protection
+from interlock.platform.estate.model import duration
+from interlock.platform.facts import estates
 from interlock.platform.setup import accounts
+from interlock.platform.setup.accounts import public
+from interlock.platform.setup.founding import Founding, read
 from interlock.platform.statements import provenance
 
 _EVENTS = ("push", "pull_request", "pull_request_review", "status")
 
 
-def install(connections: Connections, *, now: Callable[[], datetime], scratch: Path) -> Iterator[str]:
-    """Do what is missing; yields a line for each thing that was done. ``scratch`` is an empty folder.
+@dataclass(frozen=True)
+class Plan:
+    """What an estate is to have, in the order in which it is made. Nothing secret is in it."""
 
-    Raises the clients' errors; run it again to go on from there.
+    hooks: tuple[Endpoint, ...]
+    """Of the organisation: who hears of every push and review."""
+    repositories: Mapping[str, Mapping[str, bytes]]
+    """Name -> what its first commit holds."""
+    protections: tuple[tuple[str, protection.BranchRules], ...]
+    """Repository and the rules of one of its branches."""
+    objects: tuple[Mapping[str, Any], ...]
+    """Argo CD's, applied to the hub: AppProjects, root Applications and the keyring."""
+
+
+def plan(founding: Founding, context: Context, keys: Keys, *, seal_key_ids: tuple[str, ...]) -> Plan:
+    """What there is to make of an estate folder, once the forge has accounts and so a key (``keys``)."""
+    platform = founding.estate.platform
+    tasks = catalog.manifests(max_age=duration(platform.advisories.max_age))
+    repositories = founding.repositories(
+        keys, seal_key_ids=seal_key_ids, catalog={**tasks, **founding.pipelines}, chart=catalog.chart()
+    )
+    own = repositories[platform.platform.repository]
+    rules = protection.required(founding.estate)
+    return Plan(
+        hooks=tuple(filter(None, (context.webhook, context.argocd_webhook))),
+        repositories=repositories,
+        protections=tuple((name, rule) for name in repositories for rule in rules[f"{platform.organisation}/{name}"]),
+        objects=tuple(
+            yaml.load(data, file=path).value
+            for path, data in own.items()
+            if path.startswith("argocd/") and path.endswith(".yaml")
+        ),
+    )
+
+
+def install(
+    connections: Connections, folder: Traversable, *, now: Callable[[], datetime], scratch: Path
+) -> Iterator[str]:
+    """Found the estate of ``folder`` (see `founding`): do what is missing; yields a line for each thing that was done.
+
+    One that stands already is mended as it is sealed; the folder then says only what its env repos begin with.
+    ``scratch`` is an empty folder. Raises the clients' errors; run it again to go on from there.
     """
     context = connections.context
-    organisation = context.organisation
-    yield from accounts.create(connections, organisation=organisation)
-    people = [name for name in accounts.with_forge(context.identities) if name not in (PLATFORM, "argocd")]
-    teams = {"owner": (PLATFORM,), "write": tuple(people), "read": ("argocd",)}
-    accounts.create_organisation(connections, organisation=organisation, teams=teams)
-    repositories = _sample(connections)
-    loaded = estate.load(repositories["platform"], commit=NO_COMMIT)
-    yield from _hooks(connections)
-    for name, files in repositories.items():
+    founding = _standing(connections, read(folder, _values(context)))
+    platform, found = founding.estate.platform, accounts.plan(founding.estate, context)
+    yield from accounts.create(connections, found)
+    accounts.create_organisation(connections, context.organisation, accounts.teams(platform, found))
+    own, forge_key = context.keys, connections.forge().signing_key()
+    keys = Keys(own.seal.read_text(), forge_key, own.release.read_text(), own.attest.read_text())
+    todo = plan(founding, context, keys, seal_key_ids=(_seal_key_id(context),))
+    yield from _hooks(connections, todo.hooks)
+    for name, files in todo.repositories.items():
         if _push_repository(connections, name, files, now=now, scratch=scratch):
-            yield f"repository {organisation}/{name}"
-    for full_name, rules in protection.required(loaded).items():
-        owner, _, name = full_name.partition("/")
-        for rule in rules:
-            connections.forge().protect(owner, name, branch_protection(rule))
+            yield f"repository {context.organisation}/{name}"
+    for name, rule in todo.protections:
+        connections.forge().protect(context.organisation, name, branch_protection(rule))
     yield "branch protections"
-    yield from _bootstrap_hub(connections, repositories["platform"])
+    yield from _bootstrap_hub(connections, todo, platform.accounts.pipeline)
 
 
 def branch_protection(rules: protection.BranchRules) -> BranchProtection:
@@ -76,35 +116,30 @@ def branch_protection(rules: protection.BranchRules) -> BranchProtection:
     )
 
 
-def _sample(connections: Connections) -> dict[str, dict[str, bytes]]:
-    context = connections.context
-    keys = Keys(
-        seal=context.keys.seal.read_text(),
-        forge=connections.forge().signing_key(),
-        release=context.keys.release.read_text(),
-        attest=context.keys.attest.read_text(),
-    )
-    ssh_keys: dict[str, list[str]] = {}
-    for person in PEOPLE:
-        for login in dict.fromkeys((person.id, *person.forge)):
-            identity = context.identities.get(login)
-            if identity is not None and identity.ssh is not None:
-                ssh_keys.setdefault(person.id, []).append(accounts.public_key(identity.ssh))
-    return sample(
-        keys=keys,
-        seal_key_ids=[_seal_key_id(context)],
-        ssh_keys=ssh_keys,
-        chart=catalog.chart(),
-        catalog=catalog.manifests(max_age=_SAMPLE_ADVISORIES, env_repo=context.repository(f"env-{ENVIRONMENTS[0]}")),
-        builder=provenance.BUILDER,
-        organisation=context.organisation,
-        registry=f"{context.registry.name}/integration",
-        advisories_max_age=_SAMPLE_ADVISORIES,
-    )
+def _values(context: Context) -> dict[str, str]:
+    """What an estate folder may leave to the context file."""
+    ssh = {name: item.ssh for name, item in context.identities.items() if item.ssh and public(item.ssh).is_file()}
+    return {
+        "organisation": context.organisation,
+        "registry": context.registry.name,
+        "builder": provenance.BUILDER,
+        **{f"sshKey.{name}": public(path).read_text().strip() for name, path in ssh.items()},
+    }
 
 
-_SAMPLE_ADVISORIES = "3650d"
-"""The sample's advisory folder ships with Interlock and is not refreshed: the sample estate says so openly."""
+def _standing(connections: Connections, founding: Founding) -> Founding:
+    context, name = connections.context, founding.estate.platform.platform.repository
+    token = context.identity(PLATFORM).forge
+    try:
+        branches = connections.forge().branches(context.organisation, name) if token and token.is_file() else []
+    except NotFoundError:
+        return founding
+    if protection.SEALED not in {branch.name for branch in branches}:
+        return founding
+    git = connections.mirror(name)
+    estate = estates.tip(git, context.keys.seal.read_text())
+    files = {item.path: git.blob(item.id) for item in git.ls_tree(estate.commit)}
+    return replace(founding, estate=estate, files=files, stands=True)
 
 
 def _seal_key_id(context: Context) -> str:
@@ -117,11 +152,11 @@ def _seal_key_id(context: Context) -> str:
     return openpgp.key_id(answer.signing_key)
 
 
-def _hooks(connections: Connections) -> Iterator[str]:
+def _hooks(connections: Connections, hooks: tuple[Endpoint, ...]) -> Iterator[str]:
     context, forge = connections.context, connections.forge()
     secret = context.secret(context.webhook_secret, what="webhooks")
     existing = {hook.url for hook in forge.hooks(context.organisation)}
-    for endpoint in filter(None, (context.webhook, context.argocd_webhook)):
+    for endpoint in hooks:
         if endpoint.outside not in existing:
             forge.create_hook(context.organisation, None, url=endpoint.outside, secret=secret, events=_EVENTS)
             yield f"webhook to {endpoint.name}"
@@ -174,25 +209,24 @@ def _push_repository(
     return True
 
 
-def _bootstrap_hub(connections: Connections, files: Mapping[str, bytes]) -> Iterator[str]:
+def _bootstrap_hub(connections: Connections, todo: Plan, pipeline: str) -> Iterator[str]:
     context = connections.context
     hub = connections.cluster("hub", "bootstrap", kubeconfig=context.bootstrap_kubeconfig)
     for name in (argocd.NAMESPACE, argocd.CI_NAMESPACE, "interlock-system"):
         hub.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}, field_manager="interlock")
-    for secret in build_credentials(context):
+    for secret in build_credentials(context, pipeline):
         hub.apply(secret, field_manager="interlock", force=True)
     yield "credentials of builds"
-    for path in sorted(files):
-        if path.startswith("argocd/") and path.endswith(".yaml"):
-            hub.apply(yaml.load(files[path], file=path).value, field_manager="interlock", force=True)
+    for item in todo.objects:
+        hub.apply(dict(item), field_manager="interlock", force=True)
     yield "AppProjects and root Applications"
 
 
-def build_credentials(context: Context) -> Iterator[dict[str, Any]]:
-    """Secrets of namespace ``ci``; each is mounted by the one task that needs it."""
-    pipeline = context.identity("interlock-ci")
+def build_credentials(context: Context, account: str = Accounts().pipeline) -> Iterator[dict[str, Any]]:
+    """Secrets of namespace ``ci``; each is mounted by the one task that needs it. ``account``: the builds' own."""
+    pipeline = context.identity(account)
     registry = context.secret(pipeline.registry, what="builds on the registry")
-    auth = base64.b64encode(f"interlock-ci:{registry}".encode()).decode()
+    auth = base64.b64encode(f"{account}:{registry}".encode()).decode()
     docker = json.dumps({"auths": {context.registry.name: {"auth": auth}}})
     values = {
         "release-key": ("Opaque", {"cosign.key": context.secret(context.keys.release_secret, what="image signatures")}),

@@ -7,8 +7,9 @@ is merged. All of it is done as the person who asks, and can be repeated.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from interlock.clients.connect import PLATFORM, Connections
@@ -16,16 +17,15 @@ from interlock.clients.git import Repository
 from interlock.clients.git.identity import write_identity_config
 from interlock.errors import InputError, NotFoundError, RefusedError
 from interlock.formats.signatures.sshsig import sign as ssh_sign
-from interlock.platform import catalog, goldenpaths
+from interlock.platform import goldenpaths
 from interlock.platform.delivery import promotion
 from interlock.platform.domain.ids import ServiceName
 from interlock.platform.estate import PLATFORM as REGISTRY
-from interlock.platform.estate import Environment, Estate, protection
+from interlock.platform.estate import Environment, Estate, layout, load_service, protection
 from interlock.platform.estate import service as services
 from interlock.platform.estate.platform import Team
+from interlock.platform.facts.onboarding import chart_at
 from interlock.platform.setup.installation import branch_protection
-
-SHAPES = ("ace-flow",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,57 @@ class Request:
     owner: str
     identity: str
     workspace: Mapping[str, bytes] | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an onboarding makes, in this order."""
+
+    app: Mapping[str, bytes]
+    """The first commit of the app repo ..."""
+    path: str
+    """... and the golden path of which it was made, with its version."""
+    proposals: tuple[tuple[Environment, Mapping[str, bytes]], ...]
+    """The registration, then a delivery an environment: what each brings."""
+
+
+def plan(
+    estate: Estate,
+    request: Request,
+    charts: Mapping[str, Mapping[str, bytes] | None],
+    *,
+    root: Traversable = goldenpaths.ROOT,
+) -> Plan:
+    """``charts``: environment -> the library chart of its env repo, None where there is none yet.
+
+    Raises InputError for a name, team, owner, shape or parameter that the estate or the golden path does not know.
+    """
+    platform = estate.platform
+    path = goldenpaths.path(request.shape, root)
+    _team(estate, request.team)
+    owner = next((item for item in estate.people.persons if item.id == request.owner), None)
+    if owner is None or request.team not in owner.teams:
+        members = ", ".join(item.id for item in estate.people.persons if request.team in item.teams)
+        raise InputError(
+            "owner-unknown", "the owner is no person of the team", got=request.owner, expected=members or "a person"
+        )
+    service = path.registration(
+        platform, name=request.name, team=request.team, owner=request.owner, parameters=request.parameters
+    )
+    file, workspace = services.path(service.name), request.workspace
+    load_service(service.file(), file=file, platform=platform, people=estate.people)
+    return Plan(
+        path.app(service, platform) if workspace is None else path.import_workspace(service, platform, workspace),
+        f"{path.described.shape} {path.described.version}",
+        (
+            (estate.environment(REGISTRY), {file: service.file()}),
+            *(
+                (item, goldenpaths.expected(platform, service, item, charts[item.name], root=root))
+                for item in platform.environments
+            ),
+        ),
+    )
 
 
 @dataclass(frozen=True)
@@ -52,43 +103,17 @@ class Onboarding:
     def run(self, clone: Path) -> Iterator[str]:
         """Do what is missing; yields a line for each thing. ``clone``: where the person's clone of the app repo goes.
 
-        Raises InputError for a name, team, owner or shape that the estate does not know, before anything is written.
+        Raises what `plan` does, before anything is written.
         """
-        service = self._service()
-        registration = goldenpaths.registration(service)
-        services_file = {services.path(service.name): registration.file()}
-        workspace = self.request.workspace
-        app = (
-            goldenpaths.generate_app(service) if workspace is None else goldenpaths.import_workspace(service, workspace)
-        )
-        if self._app_repository(app, clone):
-            yield f"app repo {self.estate.platform.organisation}/{service.name}, cloned to {clone}"
-        yield self._propose(self.estate.environment(REGISTRY), services_file)
-        chart = catalog.chart()
-        for environment in self.estate.platform.environments:
-            yield self._propose(environment, generated(service, environment, chart))
+        platform, identity = self.estate.platform, self.request.identity
+        mirrors = {item.name: self.connections.mirror(item.repository, identity) for item in platform.environments}
+        todo = plan(self.estate, self.request, {name: chart_at(git, layout.MAIN) for name, git in mirrors.items()})
+        if self._app_repository(todo, clone):
+            yield f"app repo {platform.organisation}/{self.request.name}, cloned to {clone}"
+        for environment, files in todo.proposals:
+            yield self._propose(environment, files)
 
-    def _service(self) -> goldenpaths.Service:
-        request, platform = self.request, self.estate.platform
-        if request.shape not in SHAPES:
-            raise InputError("shape-unknown", "no golden path", got=request.shape, expected=" or ".join(SHAPES))
-        _team(self.estate, request.team)
-        owner = next((item for item in self.estate.people.persons if item.id == request.owner), None)
-        if owner is None or request.team not in owner.teams:
-            members = ", ".join(item.id for item in self.estate.people.persons if request.team in item.teams)
-            raise InputError(
-                "owner-unknown", "the owner is no person of the team", got=request.owner, expected=members or "a person"
-            )
-        return goldenpaths.Service(
-            name=request.name,
-            team=request.team,
-            owner=request.owner,
-            organisation=platform.organisation,
-            registry=platform.registry,
-            git=platform.git,
-        )
-
-    def _app_repository(self, files: Mapping[str, bytes], clone: Path) -> bool:
+    def _app_repository(self, todo: Plan, clone: Path) -> bool:
         """Create the app repo with its first commit. False when its main is there already."""
         context, organisation, name = self.connections.context, self.estate.platform.organisation, self.request.name
         # Members may not create repositories in the organisation: the platform does, where this machine is it.
@@ -102,9 +127,9 @@ class Onboarding:
         if created:
             mirror = self.connections.mirror(name, self.request.identity)
             commit = mirror.commit_tree(
-                mirror.write_tree(files),
+                mirror.write_tree(todo.app),
                 [],
-                f"Create {name} from golden path {self.request.shape}\n",
+                f"Create {name} from golden path {todo.path}\n",
                 author=(self.author.name, self.author.email),
                 date=self.now(),
                 sign=self.author.sign,
@@ -180,32 +205,3 @@ def _team(estate: Estate, name: str) -> Team:
             return team
     known = ", ".join(team.id for team in estate.platform.teams)
     raise InputError("team-unknown", "no such team", got=name, expected=known, where="platform.yaml")
-
-
-def generated(service: goldenpaths.Service, environment: Environment, chart: Mapping[str, bytes]) -> dict[str, bytes]:
-    """What the golden path generates for one env repo: what is proposed here and what the gate compares with."""
-    return goldenpaths.generate_environment(
-        service,
-        goldenpaths.Environment(
-            name=environment.name,
-            cluster=environment.cluster,
-            revision=environment.ref,
-            prune=environment.prune,
-            repository=environment.repository,
-        ),
-        chart,
-    )
-
-
-def golden(estate: Estate, service: services.Service) -> goldenpaths.Service:
-    """A registered service as its golden path wants it: the parameters that its onboarding was generated from."""
-    platform = estate.platform
-    return goldenpaths.Service(
-        name=service.name,
-        team=service.team,
-        owner=service.owner,
-        organisation=platform.organisation,
-        registry=platform.registry,
-        git=platform.git,
-        configuration_item=service.configuration_item,
-    )

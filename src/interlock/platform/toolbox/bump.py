@@ -173,7 +173,7 @@ def _signer(key: Path | None) -> Callable[[bytes], str] | None:
 
 def _pull(forge: ForgeClient, place: Target, branch: str, title: str, body: str, world: World) -> PullRequest:
     for item in forge.pulls(place.owner, place.repository, state="open"):
-        if item.head_ref == branch and item.base_ref == layout.short(layout.MAIN):
+        if item.proposes(branch, layout.short(layout.MAIN)):
             world.say(f"git-pr-bump: pull request {item.number} is open already")
             return item
     pull = forge.create_pull(

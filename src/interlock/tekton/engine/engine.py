@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from interlock.clients.kubernetes import KubernetesClient, Object, Synced, follow
-from interlock.errors import InterlockError, NotFoundError, UnreachableError
+from interlock.errors import InterlockError, InternalError, NotFoundError, UnreachableError
 from interlock.formats.tekton import conditions
 from interlock.local.sandbox import sandbox, system
 from interlock.local.sandbox.forwarding import Forwarder
@@ -182,6 +182,11 @@ class Engine:
                     _log.error("watching %s ended: %s", kind, error)
                     self.failure = error
                     self.stop()
+            except Exception as error:
+                # An engine that no longer sees what is asked of it must not look like one that has nothing to do.
+                _log.exception("watching %s", kind)
+                self.failure = InternalError("watch-failed", f"the watch of {kind} failed", got=type(error).__name__)
+                self.stop()
 
     def _follow(self, kind: Kind) -> None:
         for event in follow(
@@ -380,6 +385,8 @@ class Engine:
                 storage.remove(self._services.storage.run(value["metadata"]["namespace"], uid))
         except InterlockError as error:
             _log.error("TaskRun %s: %s", name, error)
+        except Exception:  # nobody asks what became of this future
+            _log.exception("TaskRun %s", name)
         finally:
             with self._lock:
                 self._executing.pop(uid, None)

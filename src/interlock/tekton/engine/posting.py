@@ -62,6 +62,8 @@ class Poster:
             except InterlockError as error:
                 # The next write of the run carries the whole difference again.
                 _log.warning("status of %s: %s", run, error)
+            except Exception:  # one run's: the others are still written
+                _log.exception("status of %s", run)
             finally:
                 with self._changed:
                     self._writing = None

@@ -23,13 +23,14 @@ from interlock.platform.books.vocabulary import Body, Merged, Sealed, Synced, su
 from interlock.platform.domain.ids import CommitId, DeliveryKind, Digest, EnvironmentName, ServiceName
 from interlock.platform.domain.pull import PullRequest
 from interlock.platform.domain.record import RecordApprovalState
-from interlock.platform.estate import Keys, load, sample
+from interlock.platform.estate import Keys, load
 from interlock.platform.facts.sources import Sources
 from interlock.platform.kinds.image import NAME as IMAGE_KIND
 from interlock.platform.kinds.onboarding import NAME as ONBOARDING
 from interlock.platform.proof import attest, capture
 from interlock.platform.statements import provenance
 
+from ....acme import sample
 from . import judged
 from .fakes import START, Clock, Cluster, Forge, Registry, Remembering, Tickets
 from .objects import (

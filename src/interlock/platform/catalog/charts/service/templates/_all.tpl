@@ -7,8 +7,10 @@
 {{ include "service.config" . }}
 {{- end }}
 {{- if (default dict .Values.image).digest }}
+{{- if (include "service.shape" . | fromYaml).ports }}
 ---
 {{ include "service.service" . }}
+{{- end }}
 ---
 {{ include "service.deployment" . }}
 {{- if .Values.podDisruptionBudget }}

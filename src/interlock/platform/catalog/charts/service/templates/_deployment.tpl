@@ -40,12 +40,14 @@ spec:
         - name: {{ .Chart.Name }}
           image: {{ include "service.image" . | quote }}
           imagePullPolicy: IfNotPresent
+          {{- with $shape.ports }}
           ports:
-            {{- range $shape.ports }}
+            {{- range . }}
             - name: {{ .name }}
               containerPort: {{ .containerPort }}
               protocol: TCP
             {{- end }}
+          {{- end }}
           {{- if .Values.config }}
           envFrom:
             - configMapRef:
@@ -67,6 +69,8 @@ spec:
               memory: 512Mi
             {{- end }}
           {{- range $name := list "startup" "liveness" "readiness" }}
-          {{ $name }}Probe: {{- get $probes $name | default (get $shape.probes $name) | toYaml | nindent 12 }}
+          {{- with get $probes $name | default (get $shape.probes $name) }}
+          {{ $name }}Probe: {{- toYaml . | nindent 12 }}
+          {{- end }}
           {{- end }}
 {{- end }}

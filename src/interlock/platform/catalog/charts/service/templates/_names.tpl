@@ -18,7 +18,7 @@ interlock.dev/service: {{ .Chart.Name }}
 
 {{/* Refuses what cannot be right, by name, before anything is rendered. */}}
 {{- define "service.check" -}}
-{{- $known := list "owner" "shape" "image" "replicas" "config" "resources" "probes" "podDisruptionBudget" "revisionHistoryLimit" "progressDeadlineSeconds" "terminationGracePeriodSeconds" "service" "global" }}
+{{- $known := list "owner" "shape" "image" "replicas" "config" "resources" "ports" "probes" "podDisruptionBudget" "revisionHistoryLimit" "progressDeadlineSeconds" "terminationGracePeriodSeconds" "service" "global" }}
 {{- range $key, $value := .Values }}
 {{- if not (has $key $known) }}
 {{- fail (printf "values: %s is not a value of the chart service" $key) }}
@@ -26,8 +26,8 @@ interlock.dev/service: {{ .Chart.Name }}
 {{- end }}
 {{- $owner := required "values: owner is required" .Values.owner }}
 {{- $shape := required "values: shape is required" .Values.shape }}
-{{- if not (has $shape (list "ace-flow")) }}
-{{- fail (printf "values: shape %v is not supported" $shape) }}
+{{- if not (or (hasKey .Values "ports") (eq $shape "ace-flow")) }}
+{{- fail (printf "values: shape %v is not supported without ports" $shape) }}
 {{- end }}
 {{- $image := default dict .Values.image }}
 {{- range $key, $value := $image }}
