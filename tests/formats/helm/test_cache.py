@@ -58,7 +58,7 @@ def test_an_error_says_its_own_file_each_time() -> None:
 
 def test_what_a_file_says_now_counts() -> None:
     for text in (b"labels: {a: two}\n", b"labels: {a: three}\n"):
-        assert render({**CHART, "chart/values.yaml": text})["data"] == {"labels": {"a": text[11:-2].decode()}}
+        assert render({**CHART, "chart/values.yaml": text})["data"] == {"labels": {"a": text[12:-2].decode()}}
 
 
 @pytest.fixture
