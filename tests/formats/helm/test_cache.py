@@ -15,7 +15,8 @@ from interlock.formats.helm.cache import Cache
 CHART = {
     "chart/Chart.yaml": b"apiVersion: v2\nname: demo\nversion: 0.1.0\n",
     "chart/values.yaml": b"labels: {a: one}\nlist: [1]\n",
-    "chart/templates/a.yaml": b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata: {{ toYaml .Values | nindent 2 }}\n",
+    "chart/templates/a.yaml": b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n"
+    b"data: {{ toYaml .Values | nindent 2 }}\n",
 }
 
 
