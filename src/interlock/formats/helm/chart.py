@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from interlock.errors import InputError, Location, NotFoundError, UnsupportedError
 from interlock.formats import yaml
+from interlock.formats.helm.cache import Cache
 from interlock.formats.helm.functions import numbers
 
 _MAX_DEPTH = 10
@@ -84,16 +85,12 @@ def _load(files: Mapping[str, bytes], path: str, wanted: Dependency, depth: int)
         raise InputError("helm-chart", f"charts depend on each other more than {_MAX_DEPTH} levels deep", where=file)
     if file not in files:
         raise NotFoundError("helm-chart-missing", "no chart here", where=file)
-    document = yaml.load(files[file], file=file)
-    try:
-        metadata = Metadata.model_validate(document.value)
-    except ValidationError as error:
-        raise _invalid(document, error) from error
+    metadata, dependencies_at = _chart_file((file, files[file]))
     start = "" if path == "." else path + "/"
     # By name first: a mapping may read a file only when it is asked for.
     own = {name.removeprefix(start): files[name] for name in files if name.startswith(start)}
     _refuse_unhandled(own, path)
-    dependencies = tuple(_dependency(files, path, item, document, depth) for item in metadata.dependencies)
+    dependencies = tuple(_dependency(files, path, item, dependencies_at, depth) for item in metadata.dependencies)
     packed = {name.split("/")[1] for name in own if name.startswith("charts/") and name.count("/") > 1}
     declared = {item.name for item in metadata.dependencies}
     unpacked = tuple(
@@ -112,6 +109,18 @@ def _load(files: Mapping[str, bytes], path: str, wanted: Dependency, depth: int)
         crds=_texts(own, path, "crds/"),
         dependencies=(*dependencies, *unpacked),
     )
+
+
+def _read_chart_file(key: tuple[str, bytes]) -> tuple[Metadata, Location]:
+    """With the place of its dependencies: the places of everything would be much to keep."""
+    document = yaml.load(key[1], file=key[0])
+    try:
+        return Metadata.model_validate(document.value), document.where("dependencies")
+    except ValidationError as error:
+        raise _invalid(document, error) from error
+
+
+_chart_file = Cache(_read_chart_file, lambda key: len(key[1]))
 
 
 def _invalid(document: yaml.Document, error: ValidationError) -> InputError | UnsupportedError:
@@ -133,8 +142,7 @@ def _refuse_unhandled(own: Mapping[str, bytes], path: str) -> None:
             raise UnsupportedError("helm-unsupported", f"{posixpath.basename(name)} is not supported", where=where)
 
 
-def _dependency(files: Mapping[str, bytes], path: str, item: Dependency, document: yaml.Document, depth: int) -> Chart:
-    where = document.where("dependencies")
+def _dependency(files: Mapping[str, bytes], path: str, item: Dependency, where: Location, depth: int) -> Chart:
     if item.repository.startswith("file://"):
         folder = posixpath.normpath(posixpath.join(path, item.repository.removeprefix("file://")))
         if folder.startswith(("..", "/")):
@@ -162,14 +170,23 @@ def _dependency(files: Mapping[str, bytes], path: str, item: Dependency, documen
 
 
 def _values(data: bytes, file: str) -> dict[str, Any]:
-    """A values file; an empty one is no values."""
+    """A values file; an empty one is no values. The caller's own: it may be changed."""
+    result: dict[str, Any] = numbers(_values_file((file, data)))
+    return result
+
+
+def _read_values_file(key: tuple[str, bytes]) -> dict[str, Any]:
+    file, data = key
     documents = list(yaml.load_all(data, file=file))
     if not documents or documents[0].value is None:
         return {}
     if len(documents) > 1 or not isinstance(documents[0].value, dict):
         raise InputError("helm-values", "a values file is one mapping", where=Location(file, 1, 1))
-    result: dict[str, Any] = numbers(documents[0].value)
-    return result
+    value: dict[str, Any] = documents[0].value
+    return value
+
+
+_values_file = Cache(_read_values_file, lambda key: len(key[1]))
 
 
 def values_file(files: Mapping[str, bytes], path: str) -> dict[str, Any]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 from interlock.errors import InputError, InterlockError, UnsupportedError
@@ -78,14 +77,6 @@ class _Run:
         self.source = source
         self.variables: list[tuple[str, Any]] = [("$", data)]
 
-    @contextmanager
-    def scope(self) -> Iterator[None]:
-        mark = len(self.variables)
-        try:
-            yield
-        finally:
-            del self.variables[mark:]
-
     def body(self, nodes: tuple[Node, ...], dot: Any) -> str:
         out: list[str] = []
         try:
@@ -105,12 +96,18 @@ class _Run:
                     if not node.pipeline.variables:
                         out.append(gofmt.text(self.printable(value, node.at)))
                 case Branch():
-                    with self.scope():
+                    mark = len(self.variables)
+                    try:
                         self.branch(node, dot, out)
+                    finally:
+                        del self.variables[mark:]
                 case Call():
                     value = None if node.pipeline is None else self.pipeline(node.pipeline, dot)
-                    with self.located(node.at):
+                    try:
                         out.append(self.interpreter.run(node.name, value))
+                    except InterlockError as error:
+                        self.locate(error, node.at)
+                        raise
                 case Jump():
                     raise _Jump(node.keyword, node.at)
 
@@ -143,15 +140,17 @@ class _Run:
             self.nodes(node.otherwise, dot, out)
         for key, item in pairs:
             self.step(node.at)
-            with self.scope():
-                bound = (item,) if len(pipeline.variables) == 1 else (key, item)
-                for name, thing in zip(pipeline.variables, bound, strict=False):
-                    self.bind(name, thing, pipeline.declare, node.at)
-                try:
-                    self.nodes(node.body, item, out)
-                except _Jump as jump:
-                    if jump.keyword == "break":
-                        return
+            mark = len(self.variables)
+            bound = (item,) if len(pipeline.variables) == 1 else (key, item)
+            for name, thing in zip(pipeline.variables, bound, strict=False):
+                self.bind(name, thing, pipeline.declare, node.at)
+            try:
+                self.nodes(node.body, item, out)
+            except _Jump as jump:
+                if jump.keyword == "break":
+                    return
+            finally:
+                del self.variables[mark:]
 
     # -- values
 
@@ -199,8 +198,11 @@ class _Run:
             case Function():
                 return self.call(operand, (), dot, _MISSING)
             case Pipeline():
-                with self.scope():
+                mark = len(self.variables)
+                try:
                     return self.pipeline(operand, dot)
+                finally:
+                    del self.variables[mark:]
             case Chain():
                 value = self.operand(operand.operand, dot)
                 for name in operand.fields:
@@ -229,7 +231,7 @@ class _Run:
         arguments = [self.printable(self.operand(operand, dot), operand.at) for operand in operands]
         if final is not _MISSING:
             arguments.append(final)
-        with self.located(at):
+        try:
             if name == "include":
                 functions.check(name, ("string", "any"), arguments)
                 return self.interpreter.run(*arguments)
@@ -238,6 +240,9 @@ class _Run:
                 raise self.unsupported(at, f"function {name}")
             functions.check(name, found.parameters, arguments)
             return found.run(*arguments)
+        except InterlockError as error:
+            self.locate(error, at)
+            raise
 
     def logic(self, name: str, operands: tuple[Operand, ...], dot: Any, final: Any, at: int) -> Any:
         """``and`` and ``or`` stop at the first operand that decides."""
@@ -271,12 +276,7 @@ class _Run:
             "helm-unsupported", f"template construct {construct!r} is not supported", where=self.source.where(at)
         )
 
-    @contextmanager
-    def located(self, at: int) -> Iterator[None]:
+    def locate(self, error: InterlockError, at: int) -> None:
         """Give an error that has no place yet this one: the innermost place wins."""
-        try:
-            yield
-        except InterlockError as error:
-            if error.where is None:
-                error.where = self.source.where(at)
-            raise
+        if error.where is None:
+            error.where = self.source.where(at)

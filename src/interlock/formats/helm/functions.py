@@ -20,6 +20,7 @@ from typing import Any
 from interlock.errors import InputError
 from interlock.formats import yaml
 from interlock.formats.helm import gofmt, goyaml
+from interlock.formats.helm.cache import Cache
 
 _KINDS: dict[str, tuple[type, ...]] = {
     "string": (str,),
@@ -128,10 +129,13 @@ def _fail(message: str) -> str:
 
 
 def _from_yaml(text: str) -> Any:
-    value = numbers(yaml.load(text, file="fromYaml").value) if text.strip() else {}
+    value = numbers(_yaml_value(text)) if text.strip() else {}
     if not isinstance(value, dict):
         raise InputError("helm-template", "fromYaml of something that is no mapping", got=gofmt.kind(value))
     return value
+
+
+_yaml_value: Cache[str, Any] = Cache(lambda text: yaml.load(text, file="fromYaml").value, len)
 
 
 def _float(value: int) -> float:

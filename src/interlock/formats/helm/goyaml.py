@@ -16,12 +16,12 @@ from interlock.errors import InputError
 from interlock.formats.yaml.load import scalar
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(yaml.CSafeDumper):
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
 
-def _string(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+def _string(dumper: yaml.CSafeDumper, value: str) -> yaml.ScalarNode:
     if "\n" in value:
         return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|")
     probe = yaml.ScalarNode("", value, yaml.Mark("", 0, 0, 0, None, 0))
@@ -33,7 +33,7 @@ def _string(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=None if plain else '"')
 
 
-def _mapping(dumper: yaml.SafeDumper, value: dict[str, Any]) -> yaml.MappingNode:
+def _mapping(dumper: yaml.CSafeDumper, value: dict[str, Any]) -> yaml.MappingNode:
     ordered = {key: value[key] for key in sorted(value, key=_natural)}
     return dumper.represent_mapping("tag:yaml.org,2002:map", ordered.items())
 

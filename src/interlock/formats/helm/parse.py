@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from interlock.errors import InputError, UnsupportedError
+from interlock.formats.helm.cache import Cache
 from interlock.formats.helm.nodes import (
     Action,
     Branch,
@@ -29,16 +30,23 @@ _MAX_DEPTH = 200
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v", "\\": "\\", '"': '"'}
 
 
-def parse(source: Source) -> list[Template]:
-    """The templates of one file: the file itself first, then everything it defines.
+def parse(source: Source) -> tuple[Template, ...]:
+    """The templates of one file: the file itself first, then everything it defines. A file is parsed once (`Cache`).
 
     Raises InputError ``helm-template``, UnsupportedError ``helm-unsupported``.
     """
+    return _parsed(source)
+
+
+def _parse(source: Source) -> tuple[Template, ...]:
     parser = _Parser(source)
     body, stop = parser.nodes(top=True)
     if stop is not None:
         raise source.error(stop.offset, f"unexpected {stop.text}")
-    return [Template(source.name, source, body), *parser.defined]
+    return (Template(source.name, source, body), *parser.defined)
+
+
+_parsed = Cache(_parse, lambda source: len(source.text))
 
 
 class _Parser:
