@@ -13,13 +13,8 @@ from interlock.cli.options import AsOption, ContextOption, JsonOption, print_jso
 from interlock.errors import InputError, NotFoundError, UnreachableError
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from interlock.cli.session import Session
     from interlock.clients.forge import ForgeClient, PullRequest
-    from interlock.clients.git import Repository
-    from interlock.platform.delivery.promotion import Author, Prepared
-    from interlock.platform.estate import Environment, Estate
 
 ServiceArgument = Annotated[str, typer.Argument(help="Name of the service.")]
 EnvironmentOption = Annotated[str, typer.Option("--env", help="Environment (`platform` is the platform repo).")]
@@ -34,11 +29,10 @@ def promote(
     context: ContextOption = None,
 ) -> None:
     """Open the delivery that copies tag and digest from the environment before."""
-    from interlock.cli.session import Session, now
+    from interlock.cli.session import Session
     from interlock.platform.delivery import promotion
     from interlock.platform.domain.ids import ServiceName
     from interlock.platform.estate import layout
-    from interlock.platform.setup.onboarding import author
 
     session = Session(context)
     estate = session.estate(identity)
@@ -59,7 +53,7 @@ def promote(
     git = session.connections.mirror(environment.repository, identity)
     image = layout.image_in(held, file=path)
     prepared = promotion.promotion(git, ServiceName(service), environment.name, image, source=before.name)
-    _open(session, estate, environment, identity, git, prepared, author(session.connections, estate, identity), now())
+    session.propose(identity, estate, environment, git, prepared)
 
 
 def revert(
@@ -75,11 +69,10 @@ def revert(
     context: ContextOption = None,
 ) -> None:
     """Open the delivery that takes back exactly one commit of an environment's main."""
-    from interlock.cli.session import Session, now
+    from interlock.cli.session import Session
     from interlock.platform.delivery import history, promotion
     from interlock.platform.domain.ids import CommitId, ServiceName
     from interlock.platform.facts import revert as reverts
-    from interlock.platform.setup.onboarding import author
 
     session = Session(context)
     estate = session.estate(identity)
@@ -93,24 +86,7 @@ def revert(
     else:
         chosen = commit or reverts.newest(git, ServiceName(service), found.name)
         prepared = promotion.revert(git, ServiceName(service), found.name, CommitId(git.resolve(chosen)))
-    _open(session, estate, found, identity, git, prepared, author(session.connections, estate, identity), now())
-
-
-def _open(
-    session: Session,
-    estate: Estate,
-    environment: Environment,
-    identity: str,
-    git: Repository,
-    prepared: Prepared,
-    by: Author,
-    at: datetime,
-) -> None:
-    from interlock.platform.delivery import promotion
-
-    repository = estate.repository(environment)
-    pull = promotion.open_pull(git, session.connections.forge(identity), repository, prepared, by, now=at)
-    typer.echo(f"{repository}#{pull.number}: {pull.title}\n{pull.html_url}")
+    session.propose(identity, estate, found, git, prepared)
 
 
 def approve(

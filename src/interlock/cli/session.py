@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
 
 from interlock.cli import options
 from interlock.clients.connect import Connections
@@ -14,6 +17,9 @@ from interlock.errors import NotFoundError
 from interlock.platform.domain import branches
 from interlock.platform.estate import PLATFORM, Environment, Estate, layout
 from interlock.platform.facts import estates
+
+if TYPE_CHECKING:
+    from interlock.platform.delivery.promotion import Prepared
 
 
 class Session:
@@ -52,6 +58,17 @@ class Session:
             where=f"{owner}/{name}",
             todo="`interlock status` shows what is where",
         )
+
+    def propose(
+        self, identity: str, estate: Estate, environment: Environment, git: Repository, prepared: Prepared
+    ) -> None:
+        """Open the pull request of a delivery as ``identity``, whose commit it is, and tell which it is."""
+        from interlock.platform.delivery import promotion
+        from interlock.platform.setup.onboarding import author
+
+        repository, by = estate.repository(environment), author(self.connections, estate, identity)
+        pull = promotion.open_pull(git, self.connections.forge(identity), repository, prepared, by, now=now())
+        typer.echo(f"{repository}#{pull.number}: {pull.title}\n{pull.html_url}")
 
 
 def now() -> datetime:

@@ -12,6 +12,7 @@ from interlock.platform.books.plain import as_json
 from interlock.platform.checks import Check, reasons
 from interlock.platform.domain.change import Change, FileChange
 from interlock.platform.domain.ids import CommitId, DeliveryKind, ObjectId, ServiceName
+from interlock.platform.domain.result import CHART
 from interlock.platform.domain.verdict import Basis, Finding, Verdict
 from interlock.platform.estate import PLATFORM, rules
 from interlock.platform.facts import Facts, case, change, ground, image, pull
@@ -48,7 +49,7 @@ def test_each_has_checks_in_every_environment(kind: Kind, good: Known) -> None:
 
 
 def test_each_binds_approvals_to_paths(kind: Kind) -> None:
-    assert all(kind.paths(ServiceName("payments"), where) for where in ENVIRONMENTS)
+    assert all(kind.paths(ServiceName("payments"), where, CHART) for where in ENVIRONMENTS)
 
 
 def test_each_is_taken_back_or_says_why_not(kind: Kind) -> None:
@@ -113,7 +114,7 @@ class LogLevel(Kind):
     def checks(self, position: Position) -> tuple[Check, ...]:
         return (LogLevelText(),)
 
-    def paths(self, service: ServiceName, environment: str) -> tuple[str, ...]:
+    def paths(self, service: ServiceName | None, environment: str, chart: str) -> tuple[str, ...] | None:
         return (f"apps/{service}/logging.yaml",)
 
     def record(self, facts: Facts) -> Told | None:

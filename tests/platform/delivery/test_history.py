@@ -13,6 +13,7 @@ from interlock.platform.books.vocabulary import Judged, Merged, Sealed
 from interlock.platform.delivery import history, merge, promotion, seal
 from interlock.platform.delivery.history import Main, Progress, Proof
 from interlock.platform.domain.ids import CommitId, DeliveryKind, EnvironmentName, RecordNumber, ServiceName
+from interlock.platform.domain.result import CHART
 from interlock.platform.domain.verdict import Verdict
 from interlock.platform.facts import result as results
 from interlock.platform.facts import seals
@@ -40,7 +41,7 @@ def judge(world: World, pull: ForgePull, *, restores: bool = False, service: str
         title=pull.title,
         base=CommitId(world.main()),
         head=CommitId(pull.head_sha),
-        result=results.merged_ids(world.git, world.main(), pull.head_sha, kinds.bound(IMAGE, name, "prod")),
+        result=results.merged_ids(world.git, world.main(), pull.head_sha, kinds.bound(IMAGE, name, "prod", CHART)),
         platform_commit=world.estate.commit,
         record=None if restores else RecordNumber("CHG0030001"),
     )

@@ -6,7 +6,7 @@ import pytest
 
 from interlock.errors import ConflictError
 from interlock.platform.domain.ids import ServiceName
-from interlock.platform.domain.result import ResultIds
+from interlock.platform.domain.result import CHART, ResultIds
 from interlock.platform.facts import result as results
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ PAYMENTS, QUOTES = ServiceName("payments"), ServiceName("quotes")
 
 
 def ids(world: World, head: str, service: ServiceName = PAYMENTS) -> ResultIds:
-    return results.merged_ids(world.git, world.main(), head, results.paths(service, "prod"))
+    return results.merged_ids(world.git, world.main(), head, results.paths(service, "prod", CHART))
 
 
 def test_another_services_merge_does_not_change_the_result(world: World) -> None:
@@ -24,7 +24,7 @@ def test_another_services_merge_does_not_change_the_result(world: World) -> None
     before = ids(world, mine.head_sha)
     world.merge("acme", "env-prod", other.number, head_commit_id=other.head_sha)
     assert ids(world, mine.head_sha) == before
-    before_quotes = results.ids(world.git, world.main() + "~1", results.paths(QUOTES, "prod"))
+    before_quotes = results.ids(world.git, world.main() + "~1", results.paths(QUOTES, "prod", CHART))
     assert ids(world, mine.head_sha, QUOTES).difference(before_quotes) == ("apps/quotes",)
 
 
@@ -48,7 +48,11 @@ def test_the_same_change_on_both_sides_gives_the_same_result_as_on_one(world: Wo
     pull = world.bump("payments", "a")
     before = ids(world, pull.head_sha)
     world.merge("acme", "env-prod", pull.number, head_commit_id=pull.head_sha)
-    assert ids(world, pull.head_sha) == before == results.ids(world.git, world.main(), results.paths(PAYMENTS, "prod"))
+    assert (
+        ids(world, pull.head_sha)
+        == before
+        == results.ids(world.git, world.main(), results.paths(PAYMENTS, "prod", CHART))
+    )
 
 
 def test_without_a_clean_merge_there_is_no_result(world: World) -> None:

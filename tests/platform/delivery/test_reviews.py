@@ -10,6 +10,7 @@ from interlock.errors import UnsupportedError
 from interlock.platform.books.vocabulary import ApprovalCaptured, PullSighted
 from interlock.platform.domain.approval import Approval
 from interlock.platform.domain.ids import CommitId, ServiceName
+from interlock.platform.domain.result import CHART
 from interlock.platform.facts import result as results
 from interlock.platform.facts import reviews
 
@@ -22,7 +23,7 @@ PAYMENTS = ServiceName("payments")
 def sighting(world: World, number: int) -> PullSighted:
     pull = world.pulls[number]
     base = world.git.resolve(f"refs/heads/{pull.base_ref}")
-    result = results.merged_ids(world.git, base, pull.head_sha, results.paths(PAYMENTS, "prod"))
+    result = results.merged_ids(world.git, base, pull.head_sha, results.paths(PAYMENTS, "prod", CHART))
     return PullSighted(CommitId(base), pull.base_ref, CommitId(pull.head_sha), result)
 
 
@@ -35,7 +36,7 @@ def capture(world: World, number: int = 1) -> tuple[Approval, ...]:
         world.merged(number),
         world.given[number],
         sighting(world, number),
-        results.paths(PAYMENTS, "prod"),
+        results.paths(PAYMENTS, "prod", CHART),
         at=world.now(),
     )
 

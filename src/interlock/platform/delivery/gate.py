@@ -91,7 +91,12 @@ def facts_of(
     }
     return Facts(
         given,
-        {case.read: kinds_reading.read, result.bound: kinds_reading.bound, record.expected: kinds_reading.expected},
+        {
+            case.read: kinds_reading.read,
+            ground.demand: kinds_reading.demand,
+            result.bound: kinds_reading.bound,
+            record.expected: kinds_reading.expected,
+        },
     )
 
 

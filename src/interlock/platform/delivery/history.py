@@ -153,7 +153,8 @@ def prove(
         return Proof(name, Verdict.UNKNOWN, ReasonCode("fact-unreadable"), str(recorded.body))
     judgement = recorded.body
     try:
-        bound = kinds.bound(judgement.kind, judgement.service, judgement.environment)
+        chart = results.library(git, commit.id, judgement.service)
+        bound = kinds.bound(judgement.kind, judgement.service, judgement.environment, chart)
     except UnsupportedError as error:
         return Proof(name, Verdict.UNKNOWN, ReasonCode(error.code), str(error))
     got = results.ids(git, commit.id, bound)

@@ -84,6 +84,21 @@ def promotion(
     )
 
 
+def change(
+    git: Repository, purpose: Purpose, service: ServiceName, files: Mapping[str, bytes | None], title: str, body: str
+) -> Prepared:
+    """Writes ``files`` (path -> content, None deletes) on top of ``main``. Its branch is named after what it gives, so
+    that who asks for the same again finds it.
+
+    Raises RefusedError ``change-nothing``.
+    """
+    base = CommitId(git.resolve(MAIN))
+    tree = ObjectId(git.write_tree(dict(files), base=base))
+    if tree == git.tree(base):
+        raise RefusedError("change-nothing", "main has all of it already", where=", ".join(sorted(files)[:3]))
+    return Prepared(str(Branch(purpose, service, tree[:12])), base, tree, title, body, f"{title}\n\n{body}")
+
+
 def onboarding(git: Repository, service: ServiceName, environment: str, files: Mapping[str, bytes]) -> Prepared:
     """The golden path's files (or, for environment ``platform``, the service's registration)."""
     base = CommitId(git.resolve(MAIN))

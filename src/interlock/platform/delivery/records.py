@@ -26,7 +26,7 @@ def fields(plan: Plan, *, start: datetime, length: timedelta) -> dict[str, str |
     return {
         **plan.texts(),
         "type": "normal",
-        "cmdb_ci": plan.service.configuration_item,
+        "cmdb_ci": plan.about.configuration_item,
         "correlation_id": plan.key,
         "start_date": start,
         "end_date": start + length,

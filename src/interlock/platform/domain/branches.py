@@ -1,7 +1,8 @@
 """Head branches of deliveries: one grammar for those who open them and those who read them.
 
-``onboard/<service>``, ``bump/<service>/<tag>``, ``promote/<service>/<tag>``, ``revert/<service>/<commit>``. A name is
-anybody's to choose: it is a hint, or a claim of a kind whose rule is stricter, and never a fact.
+``onboard/<service>``, ``bump/<service>/<tag>``, ``promote/<service>/<tag>``, ``revert/<service>/<commit>``, and
+``configure``, ``chart``, ``remove`` or ``edit`` with ``/<service>/<start of the tree's id>``. A name is anybody's to
+choose: it is a hint, or a claim of a kind whose rule is stricter, and never a fact.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from interlock.platform.domain.ids import ServiceName
 from interlock.platform.domain.names import DNS_LABEL
 
 WHOLE = ServiceName("main")
-"""Stands for the service where a restoring revert takes back what is no single service's; no service has this name."""
+"""Stands for the service where a delivery is of no single one: what restores the whole, or edits the platform repo. No
+service has this name."""
 
 
 class Purpose(StrEnum):
@@ -25,11 +27,17 @@ class Purpose(StrEnum):
     """The pipeline's, into the first environment."""
     PROMOTE = "promote"
     REVERT = "revert"
+    CONFIGURE = "configure"
+    CHART = "chart"
+    REMOVE = "remove"
+    EDIT = "edit"
+    """Of the platform repo's own files."""
 
 
 _TAG = r"\w[\w.-]{0,127}"
-_SUFFIX = {Purpose.BUMP: _TAG, Purpose.PROMOTE: _TAG, Purpose.REVERT: "[0-9a-f]{7,64}"}
-"""An image tag (OCI distribution 1.1, "pulling manifests") or a commit id, short or full."""
+_SUFFIX: dict[Purpose, str] = {item: "[0-9a-f]{7,64}" for item in Purpose if item is not Purpose.ONBOARD}
+_SUFFIX |= {Purpose.BUMP: _TAG, Purpose.PROMOTE: _TAG}
+"""An image tag (OCI distribution 1.1, "pulling manifests"), or a git id, short or full."""
 _BUILT = re.compile(r"main-([0-9a-f]{7,64})")
 
 

@@ -1,4 +1,4 @@
-"""A delivery: one movement of one service into one environment, as one pull request of one kind."""
+"""A delivery: one movement into one environment, of one service or of the repository itself, as one pull request."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ class Delivery:
     """Which pull request, of which kind, for whom."""
 
     kind: DeliveryKind
-    service: ServiceName
+    service: ServiceName | None
+    """None where it is of no single service."""
     environment: EnvironmentName
     repository: str
     """``owner/name`` on the forge."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from interlock.platform.domain.ids import ObjectId, ServiceName
 
 CHART = "charts/service"
+"""Folder of the library chart in an env repo that has one; a folder in it a version where it has several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +34,10 @@ class ResultIds:
         return tuple(sorted(path for path in mine.keys() | theirs.keys() if mine.get(path) != theirs.get(path)))
 
 
-def service_paths(service: ServiceName) -> tuple[str, ...]:
-    """Everything in an env repo that decides what ``service`` runs (design section 5)."""
-    return (f"apps/{service}", f"argocd/{service}.yaml", CHART, f"middleware/{service}")
+def service_paths(service: ServiceName, chart: str = CHART) -> tuple[str, ...]:
+    """Everything in an env repo that decides what ``service`` runs (design section 5). ``chart``: the folder of the
+    library chart that it renders with."""
+    return (f"apps/{service}", f"argocd/{service}.yaml", chart, f"middleware/{service}")
 
 
 def registry_paths(service: ServiceName) -> tuple[str, ...]:

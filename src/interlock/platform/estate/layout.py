@@ -9,6 +9,7 @@ from interlock.formats import yaml
 from interlock.platform.domain.branches import WHOLE
 from interlock.platform.domain.ids import Digest, ServiceName
 from interlock.platform.domain.image import ImageReference
+from interlock.platform.domain.result import CHART
 
 MAIN = "refs/heads/main"
 """What people change, by merges. Branches are meant by their full names: git and Argo CD take a tag for a short one."""
@@ -23,6 +24,7 @@ TAKEN = frozenset({ROOT, WHOLE})
 _APP = re.compile(r"apps/([^/]+)/(.+)", re.DOTALL)
 _APPLICATION = re.compile(r"argocd/([^/]+)\.yaml")
 _MIDDLEWARE = re.compile(r"middleware/([^/]+)/.+", re.DOTALL)
+_LIBRARY = re.compile(r"file://\.\./\.\./(charts/service(?:/[^/]+)?)")
 _REGISTRY = re.compile(r"services/([^/]+)\.yaml")
 TAG = ("image", "tag")
 DIGEST = ("image", "digest")
@@ -94,6 +96,21 @@ def application(service: str) -> str:
 def chart(service: str) -> str:
     """Folder of the service's own chart."""
     return f"apps/{service}"
+
+
+def library_chart(data: bytes, *, file: str) -> str:
+    """The folder of the library chart that a service's ``Chart.yaml`` renders with: ``charts/service`` itself where
+    there are no versions, and where the file cannot be read, which rendering refuses."""
+    try:
+        document = yaml.load(data, file=file)
+    except InputError:
+        return CHART
+    found = document.value.get("dependencies") if isinstance(document.value, dict) else None
+    for item in found if isinstance(found, list) else ():
+        match = _LIBRARY.fullmatch(str(item.get("repository", ""))) if isinstance(item, dict) else None
+        if match:
+            return match[1]
+    return CHART
 
 
 def image_in(data: bytes, *, file: str) -> ImageReference:

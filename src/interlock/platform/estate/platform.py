@@ -98,6 +98,8 @@ class PlatformRepository(Model):
     rules: Rules
     team: Label | None = None
     """The team that requirement ``platform-team`` asks."""
+    configuration_item: Text | None = Field(alias="configurationItem", default=None)
+    """The platform's CI in the CMDB, for change records of its own deliveries; the repository's name unless it says."""
 
 
 class Team(Model):

@@ -11,7 +11,7 @@ from interlock.errors import ConflictError, InputError, RefusedError
 from interlock.platform.domain.change import Change, ChangeStatus, CommitFacts, FileChange
 from interlock.platform.domain.ids import CommitId, ObjectId
 from interlock.platform.facts import pull as pulls
-from interlock.platform.facts.facts import Facts
+from interlock.platform.facts.facts import Facts, missing
 from interlock.platform.facts.ground import estate, moment, repository, sources
 from interlock.platform.facts.signers import Signers
 
@@ -65,8 +65,12 @@ def _between(git: Repository, base: str, head: str) -> tuple[Change, tuple[Commi
 
 
 def made(git: Repository, commit: str) -> Change:
-    """What a commit of ``main`` made of its first parent. Raises git's errors."""
-    return _between(git, git.commit(commit).parents[0], git.resolve(commit))[0]
+    """What a commit of ``main`` made of its first parent. Raises NotFoundError ``fact-missing`` for the first commit,
+    git's errors."""
+    parents = git.commit(commit).parents
+    if not parents:
+        raise missing(f"the parent of {commit[:12]}")
+    return _between(git, parents[0], git.resolve(commit))[0]
 
 
 def commits(facts: Facts) -> tuple[CommitFacts, ...]:

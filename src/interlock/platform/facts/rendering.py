@@ -9,11 +9,11 @@ from typing import Any
 from interlock.clients.git import Repository
 from interlock.formats import helm
 from interlock.platform.domain.ids import ServiceName
-from interlock.platform.domain.result import CHART
 from interlock.platform.estate import layout
 from interlock.platform.facts import change
 from interlock.platform.facts.facts import Facts
 from interlock.platform.facts.ground import environment, named, repository, sources
+from interlock.platform.facts.result import library
 
 Objects = tuple[Mapping[str, Any], ...]
 
@@ -32,7 +32,8 @@ def read(facts: Facts) -> Rendering:
     service, where, kept = facts.get(named), facts.get(environment).name, facts.get(sources).kept
 
     def side(revision: str) -> Objects:
-        trees = tuple(git.object_ids(revision, (layout.chart(service), CHART)).values())
+        folders = layout.chart(service), library(git, revision, service)
+        trees = tuple(git.object_ids(revision, folders).values())
         return kept.get(("rendering", *trees, service, where), lambda: render(git, revision, service, where))
 
     return Rendering(side(found.base), side(found.tree))
@@ -40,7 +41,7 @@ def read(facts: Facts) -> Rendering:
 
 def render(git: Repository, revision: str, service: ServiceName, environment: str) -> Objects:
     """The objects at a commit or tree; none where the service has no chart. Raises the errors of git and helm."""
-    folders = (layout.chart(service), CHART)
+    folders = (layout.chart(service), library(git, revision, service))
     entries = [item for folder in folders for item in git.ls_tree(revision, folder) if item.type == "blob"]
     files = {item.path: git.blob(item.id) for item in entries if item.mode != "120000"}
     if f"{layout.chart(service)}/Chart.yaml" not in files:

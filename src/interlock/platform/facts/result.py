@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from interlock.clients.git import Repository
 from interlock.platform.domain.ids import ObjectId, ServiceName
-from interlock.platform.domain.result import ResultIds, registry_paths, service_paths
-from interlock.platform.estate import PLATFORM
+from interlock.platform.domain.result import CHART, ResultIds, registry_paths, service_paths
+from interlock.platform.estate import PLATFORM, layout
 from interlock.platform.facts import case, change
 from interlock.platform.facts.facts import Facts
 from interlock.platform.facts.ground import environment, repository
@@ -19,13 +19,23 @@ def read(facts: Facts) -> ResultIds:
 def bound(facts: Facts) -> tuple[str, ...] | None:
     """The paths that an approval is bound to: its kind knows them. None, for a restoring revert of no single service:
     everything."""
-    service = facts.get(case.read).service
-    return paths(service, facts.get(environment).name) if service else None
+    service, git = facts.get(case.read).service, facts.get(repository)
+    if service is None:
+        return None
+    return paths(service, facts.get(environment).name, library(git, facts.get(change.read).tree, service))
 
 
-def paths(service: ServiceName, environment: str) -> tuple[str, ...]:
+def paths(service: ServiceName, environment: str, chart: str) -> tuple[str, ...]:
     """Everything that decides what ``service`` runs, in the repository of ``environment``."""
-    return registry_paths(service) if environment == PLATFORM else service_paths(service)
+    return registry_paths(service) if environment == PLATFORM else service_paths(service, chart)
+
+
+def library(git: Repository, revision: str, service: ServiceName | None) -> str:
+    """The folder of the library chart that the service renders with there; see `layout.library_chart`."""
+    if service is None:
+        return CHART
+    file = f"{layout.chart(service)}/Chart.yaml"
+    return layout.library_chart(git.read(revision, file) or b"", file=file)
 
 
 def ids(git: Repository, revision: str, paths: tuple[str, ...] | None) -> ResultIds:

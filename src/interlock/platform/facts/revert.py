@@ -13,7 +13,7 @@ from interlock.platform.facts import change, queue, seals
 from interlock.platform.facts import pull as pulls
 from interlock.platform.facts.facts import Facts
 from interlock.platform.facts.ground import environment, repository, sources
-from interlock.platform.facts.result import paths
+from interlock.platform.facts.result import library, paths
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,12 @@ def find(git: Repository, short: str, tip: str) -> CommitId | None:
 def newest(git: Repository, service: ServiceName, environment: str) -> CommitId:
     """The newest commit of ``main`` that changed what the service runs. Raises NotFoundError ``revert-nothing``."""
     history = git.log(layout.MAIN, first_parent=True)
-    wanted = paths(service, environment)
+
+    def ids(revision: str) -> object:
+        return git.object_ids(revision, paths(service, environment, library(git, revision, service)))
+
     for commit in history:
-        if commit.parents and git.object_ids(commit.id, wanted) != git.object_ids(commit.parents[0], wanted):
+        if commit.parents and ids(commit.id) != ids(commit.parents[0]):
             return CommitId(commit.id)
     raise NotFoundError("revert-nothing", f"no commit of main changed {service}", where=environment)
 

@@ -24,15 +24,18 @@ KINDS: tuple[Kind, ...] = (
 __all__ = ["KINDS", "Kind", "Need", "Position", "bound", "classify", "find", "known"]
 
 
-def bound(name: DeliveryKind | None, service: ServiceName | None, environment: str) -> tuple[str, ...] | None:
+def bound(
+    name: DeliveryKind | None, service: ServiceName | None, environment: str, chart: str
+) -> tuple[str, ...] | None:
     """The paths whose object ids an approval is bound to; None, of a restoring revert of no single service: everything.
+    ``chart``: the folder of the library chart that the service renders with (`result.library`).
 
     Raises UnsupportedError ``kind-unknown``.
     """
-    if service is None:
-        return None
-    # Of no kind: it is refused, and people still see what it would give.
-    return paths(service, environment) if name is None else known(name).paths(service, environment)
+    if name is None:
+        # It is refused, and people still see what it would give.
+        return paths(service, environment, chart) if service else None
+    return known(name).paths(service, environment, chart)
 
 
 def known(name: DeliveryKind) -> Kind:

@@ -58,10 +58,10 @@ def classify(kinds: Sequence[Kind], change: Change, environment: str, head_ref: 
     outside = sorted(path for path in files if environment != PLATFORM and _outside(path))
     if outside:
         return _no("path-outside-layout", ", ".join(outside[:3]), service)
-    if len(services) > 1:
-        return _no("several-services", ", ".join(services))
     claimed = {kind: {path for path in files if kind.claims(files[path], change, environment)} for kind in kinds}
     whole = [kind for kind, paths in claimed.items() if paths == files.keys()]
+    if len(services) > 1 and not (whole and whole[0].several):
+        return _no("several-services", ", ".join(services))
     if len(whole) == 1:
         return Case(whole[0].name, service, brings_source=whole[0].brings_source)
     nobodys = sorted(files.keys() - set().union(*claimed.values()))

@@ -12,6 +12,7 @@ from interlock.platform.checks.link import Link
 from interlock.platform.domain.change import Change, FileChange
 from interlock.platform.domain.ids import DeliveryKind, ServiceName
 from interlock.platform.estate import Environment
+from interlock.platform.estate.rules import Demand
 from interlock.platform.facts import Facts
 from interlock.platform.kinds.record import Told
 
@@ -40,6 +41,8 @@ class Kind(ABC):
     name: ClassVar[DeliveryKind]
     brings_source: ClassVar[bool] = False
     """Whether its authors of source may not approve it."""
+    several: ClassVar[bool] = False
+    """Whether one delivery may touch several services, or none: it is about the repository then."""
     inverse: ClassVar[str] = ""
     """Empty: taken back by the exact inverse of its commit. Else the reason code of the refusal."""
     needs: ClassVar[tuple[Need, ...]] = ()
@@ -57,8 +60,14 @@ class Kind(ABC):
         """Its own checks there."""
 
     @abstractmethod
-    def paths(self, service: ServiceName, environment: str) -> tuple[str, ...]:
-        """The paths whose object ids an approval is bound to."""
+    def paths(self, service: ServiceName | None, environment: str, chart: str) -> tuple[str, ...] | None:
+        """The paths whose object ids an approval is bound to; None: everything. ``chart``: the folder of the library
+        chart that the service renders with."""
+
+    def asks(self, facts: Facts, own: Demand) -> Demand:
+        """What this very delivery asks, never less than ``own``, which the rules ask of its kind. May read any fact
+        but `ground.demand`; what it raises makes the demand unknown, and the gate with it."""
+        return own
 
     @abstractmethod
     def record(self, facts: Facts) -> Told | None:

@@ -9,10 +9,11 @@ from interlock.errors import InterlockError
 from interlock.platform import kinds
 from interlock.platform.domain.delivery import Delivery
 from interlock.platform.domain.facts import Unread
-from interlock.platform.domain.ids import EnvironmentName, ServiceName
-from interlock.platform.facts import Facts, case, change, ground, pull, revert
+from interlock.platform.domain.ids import EnvironmentName
+from interlock.platform.estate import rules
+from interlock.platform.facts import Facts, case, change, ground, pull, result, revert
 from interlock.platform.kinds.classify import classify
-from interlock.platform.kinds.record import Plan, diff
+from interlock.platform.kinds.record import Plan, Subject, diff
 
 
 def read(facts: Facts) -> case.Case:
@@ -27,7 +28,18 @@ def read(facts: Facts) -> case.Case:
 def bound(facts: Facts) -> tuple[str, ...] | None:
     """The paths that an approval of it is bound to."""
     found = facts.get(case.read)
-    return kinds.bound(found.kind, found.service, facts.get(ground.environment).name)
+    where, git = facts.get(ground.environment).name, facts.get(ground.repository)
+    chart = result.library(git, facts.get(change.read).tree, found.service)
+    return kinds.bound(found.kind, found.service, where, chart)
+
+
+def demand(facts: Facts) -> rules.Demand:
+    """What the rules ask of the delivery's kind, and its kind of this very delivery."""
+    found, where = facts.look(case.read), facts.get(ground.environment)
+    if isinstance(found, Unread):
+        return rules.of(where, "")
+    own, kind = rules.of(where, found.kind or ""), kinds.find(found.kind)
+    return kind.asks(facts, own) if kind and not found.restores else own
 
 
 def plan(facts: Facts) -> Plan | None:
@@ -40,22 +52,31 @@ def plan(facts: Facts) -> Plan | None:
         return None
     kind = kinds.find(found.kind)
     try:
-        service = facts.get(ground.service)
-        told = kind.record(facts) if kind and service else None
+        about = _subject(facts)
+        told = kind.record(facts) if kind and about else None
     except InterlockError:
         return None
-    if kind is None or service is None or told is None:
+    if kind is None or about is None or told is None:
         return None
     asked = facts.get(pull.read)
     delivery = Delivery(
         kind.name,
-        ServiceName(service.name),
+        found.service,
         EnvironmentName(facts.get(ground.environment).name),
         asked.repository,
         asked.number,
         asked.head,
     )
-    return Plan(delivery, service, facts.get(pull.answer).html_url, told, diff(facts.get(change.read)))
+    return Plan(delivery, about, facts.get(pull.answer).html_url, told, diff(facts.get(change.read)))
+
+
+def _subject(facts: Facts) -> Subject | None:
+    """None for a service that is not registered."""
+    if facts.get(case.read).service is not None:
+        service = facts.get(ground.service)
+        return Subject(service.name, service.team, service.configuration_item) if service else None
+    where, own = facts.get(ground.environment), facts.get(ground.estate).platform.platform
+    return Subject(where.repository, own.team or where.repository, own.configuration_item or where.repository)
 
 
 def expected(facts: Facts) -> Mapping[str, str]:

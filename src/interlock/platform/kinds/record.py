@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from interlock.platform.domain.change import Change
 from interlock.platform.domain.delivery import Delivery
 from interlock.platform.domain.image import ImageFacts, Provenance, Scan
-from interlock.platform.estate import Service
 
 MAX_DIFF = 3000
 """Characters; ServiceNow's ``description`` takes 4000."""
@@ -28,12 +27,23 @@ class Told:
     back_out: str
 
 
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a delivery moves: a service, or the repository itself."""
+
+    name: str
+    team: str
+    """Whose it is."""
+    configuration_item: str
+    """Its CI in the CMDB."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """Everything that a record is written from."""
 
     delivery: Delivery
-    service: Service
+    about: Subject
     url: str
     """Of the pull request, for people."""
     told: Told
@@ -49,10 +59,10 @@ class Plan:
         """The record's texts, by their names in the Table API. Pure: the gate compares the record with them."""
         kind, where, told = self.delivery.kind, self.delivery.environment, self.told
         return {
-            "short_description": f"{self.service.name}: {told.what} to {where}",
+            "short_description": f"{self.about.name}: {told.what} to {where}",
             "description": f"Delivery {self.key}\nPull request: {self.url}\nBefore: {told.before}\n"
             f"After: {told.after}\n\n{self.diff}",
-            "justification": f"Delivery of kind {kind} of {self.service.name}, owned by team {self.service.team}.",
+            "justification": f"Delivery of kind {kind} of {self.about.name}, owned by team {self.about.team}.",
             "implementation_plan": "Interlock merges the pull request when every check of its gate holds, seals the "
             f"merge, and Argo CD syncs the seal to {where}. Nobody else can.",
             "test_plan": "\n".join(told.tests) or "None.",

@@ -8,6 +8,7 @@ from interlock.platform import kinds
 from interlock.platform.checks import Check, Misconfigured, Unknown, approvals, people, pull, record
 from interlock.platform.domain.facts import Unread
 from interlock.platform.domain.ids import CheckId, DeliveryKind
+from interlock.platform.domain.verdict import Finding
 from interlock.platform.estate import CheckTable, Platform
 from interlock.platform.estate import rules as demands
 from interlock.platform.estate.model import API_VERSION
@@ -27,7 +28,8 @@ def demanded(facts: Facts) -> tuple[tuple[Check, ...], tuple[CheckId, ...]]:
     estate = facts.get(ground.estate)
     first = estate.previous(environment) is None
     position = Position(environment, first=first, restores=known.restores)
-    own, told = rules(known.kind, position), estate.check_table
+    wanted = facts.look(ground.demand)
+    own, told = rules(known.kind, position, wanted), estate.check_table
     asked = told.of(known.kind, environment.name) if told and known.kind and not known.restores else None
     if asked is None:
         return own, ()
@@ -64,10 +66,15 @@ def _configured(check: Check, parameters: Mapping[str, object]) -> Check:
         return Misconfigured(check.id, ", ".join(sorted(parameters)))
 
 
-def rules(name: DeliveryKind | None, position: Position) -> tuple[Check, ...]:
-    """The same as a table. What is of no kind gets the checks that refuse it."""
-    kind, asked = kinds.find(name), demands.of(position.environment, name or "")
-    found: list[Check] = [
+def rules(
+    name: DeliveryKind | None, position: Position, wanted: demands.Demand | Unread | None = None
+) -> tuple[Check, ...]:
+    """The same as a table. What is of no kind gets the checks that refuse it. ``wanted``: what is asked of this very
+    delivery; what the rules ask of every one of the kind where it is not given."""
+    kind, least = kinds.find(name), demands.of(position.environment, name or "")
+    asked = least if wanted is None or isinstance(wanted, Unread) else wanted
+    found: list[Check] = [Unasked(wanted)] if isinstance(wanted, Unread) else []
+    found += [
         pull.KindRecognised(),
         pull.PullBase(),
         pull.MergesCleanly(),
@@ -86,6 +93,19 @@ def rules(name: DeliveryKind | None, position: Position) -> tuple[Check, ...]:
     if asked.change_record and not position.restores:
         found += record.every()
     return tuple(found)
+
+
+class Unasked(Check):
+    """Stands where nobody can say what a delivery must have: it is judged by what every one of its kind must."""
+
+    id = "delivery-demand"
+    claim = "What the delivery must have is known."
+
+    def __init__(self, fact: Unread) -> None:
+        self._fact = fact
+
+    def judge(self, facts: Facts) -> Finding:
+        return self.unread(self._fact)
 
 
 def _wanted(asked: demands.Demand, position: Position) -> list[str]:

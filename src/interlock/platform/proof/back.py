@@ -14,7 +14,7 @@ from interlock.platform import kinds
 from interlock.platform.books.vocabulary import Checked
 from interlock.platform.checks import Check, reasons
 from interlock.platform.checks.link import NOT_REQUIRED, Draft
-from interlock.platform.domain.change import CommitFacts
+from interlock.platform.domain.change import Change, CommitFacts
 from interlock.platform.domain.ids import CheckId, DeliveryKind, EnvironmentName, ReasonCode, ServiceName
 from interlock.platform.domain.pull import PullRequest
 from interlock.platform.domain.record import RecordFacts
@@ -37,7 +37,7 @@ from interlock.platform.facts import (
     running,
     source,
 )
-from interlock.platform.kinds import table
+from interlock.platform.kinds import reading, table
 
 DIRECT = DeliveryKind("image")
 """Direct commits are judged by the rules of an image delivery."""
@@ -75,6 +75,10 @@ def _pull(facts: Facts) -> PullRequest:
     return facts.get(decision.reviews).pull
 
 
+def _change(facts: Facts) -> Change:
+    return change.made(facts.get(place.repository), facts.get(decision.merge).id)
+
+
 def _commits(facts: Facts) -> tuple[CommitFacts, ...]:
     return facts.get(decision.reviews).commits
 
@@ -95,8 +99,10 @@ def _record(facts: Facts) -> RecordFacts:
 def _result(facts: Facts) -> ResultIds:
     """What the merge gave to the paths that approvals are bound to, by git."""
     found = facts.get(case.read)
-    bound = kinds.bound(found.kind, facts.get(place.read).service, facts.get(place.read).environment)
-    return result.ids(facts.get(place.repository), facts.get(decision.merge).id, bound)
+    git, merge = facts.get(place.repository), facts.get(decision.merge).id
+    where = facts.get(place.read)
+    chart = result.library(git, merge, where.service)
+    return result.ids(git, merge, kinds.bound(found.kind, where.service, where.environment, chart))
 
 
 _BACK: dict[Reader[Any], Reader[Any]] = {
@@ -105,7 +111,9 @@ _BACK: dict[Reader[Any], Reader[Any]] = {
     ground.moment: _moment,
     ground.merging: _merging,
     case.read: _case,
+    ground.demand: reading.demand,
     pull.read: _pull,
+    change.read: _change,
     change.commits: _commits,
     source.read: _source,
     reviews.read: _reviews,

@@ -57,8 +57,8 @@ class Image(Kind):
             found.append(people.SourceAuthorsKnown())
         return tuple(found)
 
-    def paths(self, service: ServiceName, environment: str) -> tuple[str, ...]:
-        return service_paths(service)
+    def paths(self, service: ServiceName | None, environment: str, chart: str) -> tuple[str, ...] | None:
+        return service_paths(service, chart) if service else None
 
     def record(self, facts: Facts) -> Told | None:
         found, held = facts.get(images.read), facts.get(images.held)

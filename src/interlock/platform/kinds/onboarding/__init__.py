@@ -37,8 +37,10 @@ class Onboarding(Kind):
     def checks(self, position: Position) -> tuple[Check, ...]:
         return (Registration(),) if position.environment.name == PLATFORM else (ServiceRegistered(), OnboardingFiles())
 
-    def paths(self, service: ServiceName, environment: str) -> tuple[str, ...]:
-        return registry_paths(service) if environment == PLATFORM else service_paths(service)
+    def paths(self, service: ServiceName | None, environment: str, chart: str) -> tuple[str, ...] | None:
+        if service is None:
+            return None
+        return registry_paths(service) if environment == PLATFORM else service_paths(service, chart)
 
     def record(self, facts: Facts) -> Told | None:
         if facts.get(ground.service) is None:

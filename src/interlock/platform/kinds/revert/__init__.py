@@ -10,9 +10,10 @@ from interlock.platform.checks import Check, image
 from interlock.platform.checks.pull import ServiceRegistered
 from interlock.platform.domain.change import Change, FileChange
 from interlock.platform.domain.ids import DeliveryKind, ServiceName
+from interlock.platform.domain.result import registry_paths, service_paths
+from interlock.platform.estate import PLATFORM
 from interlock.platform.facts import Facts, change, ground, revert
 from interlock.platform.facts import image as images
-from interlock.platform.facts.result import paths
 from interlock.platform.kinds.kind import Kind, Need, Position
 from interlock.platform.kinds.record import Told, image_lines
 from interlock.platform.kinds.revert.checks import RevertExact, RevertKeepsWorkload
@@ -38,8 +39,10 @@ class Revert(Kind):
         own: tuple[Check, ...] = (ServiceRegistered(), RevertExact(), RevertKeepsWorkload())
         return own + tuple(image.demanded(position.environment.rules, aged=False))
 
-    def paths(self, service: ServiceName, environment: str) -> tuple[str, ...]:
-        return paths(service, environment)
+    def paths(self, service: ServiceName | None, environment: str, chart: str) -> tuple[str, ...] | None:
+        if service is None:
+            return None
+        return registry_paths(service) if environment == PLATFORM else service_paths(service, chart)
 
     def record(self, facts: Facts) -> Told | None:
         found, held = facts.get(images.read), facts.get(images.held)
