@@ -10,6 +10,7 @@ from interlock.errors import UnsupportedError
 from interlock.platform.domain.ids import DeliveryKind, ServiceName
 from interlock.platform.facts.result import paths
 from interlock.platform.kinds import classify
+from interlock.platform.kinds.configuration import Configuration
 from interlock.platform.kinds.image import Image
 from interlock.platform.kinds.kind import Kind, Need, Position
 from interlock.platform.kinds.onboarding import Onboarding
@@ -18,6 +19,7 @@ from interlock.platform.kinds.revert import Revert
 KINDS: tuple[Kind, ...] = (
     Image(),
     Onboarding(),
+    Configuration(),
     Revert(),
 )
 
