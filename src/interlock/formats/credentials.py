@@ -1,4 +1,4 @@
-"""Secrets in text: what no version control, ticket or log may hold. Found by form, or by the name that they stand under.
+"""Secrets in text, which no version control, ticket or log may hold: found by form, or by the name they stand under.
 
 Forms: PEM and PGP private keys, JSON web tokens (RFC 7519), passwords in URLs (RFC 3986 userinfo), and the tokens that
 AWS, Google, GitHub, GitLab, Slack, Vault and age prefix with letters of their own. Nobody here prints what was found.

@@ -54,8 +54,8 @@ def render(
     ``values`` < ``parameters``.
 
     Raises InputError ``helm-*`` and ``yaml-*`` (bad chart, template or output; ``helm-required`` and ``helm-fail``
-    for the chart's own refusals, ``helm-schema`` for its schema's), NotFoundError ``helm-chart-missing`` and ``helm-values-missing``,
-    UnsupportedError ``helm-unsupported`` naming the construct. Each says file:line:column.
+    for the chart's own refusals, ``helm-schema`` for its schema's), NotFoundError ``helm-chart-missing`` and
+    ``helm-values-missing``, UnsupportedError ``helm-unsupported`` naming the construct. Each says file:line:column.
     """
     chart = load(files, chart_path)
     if chart.metadata.type == "library":

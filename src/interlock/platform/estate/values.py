@@ -1,6 +1,6 @@
 """A service's values: which of their keys are configuration, by the schema of the library chart that they are for.
 
-A property of ``values.schema.json`` with ``"x-interlock": "configuration"`` is one, with all below it. Charts older than
+A property of ``values.schema.json`` with ``"x-interlock": "configuration"`` is one, with all below it. Charts before
 1.2.0 have no schema; for them `BUILT_IN` holds. Whatever a schema says, the image is none, and no environment variable
 by which a loader, shell or runtime is told to run something else (`LOADER`).
 """
@@ -36,7 +36,7 @@ BUILT_IN: Mapping[str, Any] = {
         "terminationGracePeriodSeconds": {**_OWN, "type": "integer", "minimum": 1, "maximum": 86400},
     },
 }
-"""What configuration is for a library chart that does not say it. The chart itself refuses keys that it does not know."""
+"""What configuration is for a library chart that does not say it; the chart itself refuses keys unknown to it."""
 LOADER = re.compile(
     r"(?:DY)?LD_\w+|GCONV_PATH|LOCPATH|GLIBC_TUNABLES"
     r"|PATH|HOME|SHELL|ENV|BASH_ENV|BASH_FUNC_.*|IFS|PS4|PROMPT_COMMAND|SHELLOPTS|BASHOPTS"

@@ -13,7 +13,7 @@ from interlock.platform.books import Recorded
 from interlock.platform.books.vocabulary import Judged, Merged, RecordFact, RecordRead, ReviewsFact, ReviewsRead
 from interlock.platform.domain.ids import Digest
 from interlock.platform.estate import Environment, Estate
-from interlock.platform.facts import estates, ground, place, seals, synced
+from interlock.platform.facts import estates, ground, image, place, seals, synced
 from interlock.platform.facts.facts import Facts
 from interlock.platform.facts.ground import sources
 
@@ -30,6 +30,17 @@ def delivering(facts: Facts) -> Commit:
         if synced.ids(facts, commit.id) != wanted:
             break
         found = commit
+    return found
+
+
+def image_brought(facts: Facts) -> Commit:
+    """The commit of the tracked branch since which the service's values name the image that they name there: an earlier
+    one than `delivering` where deliveries since left the image as it was."""
+    git, path = facts.get(place.repository), place.values_path(facts)
+    found = facts.get(delivering)
+    held = image.in_values(git, found.id, path)
+    while found.parents and image.in_values(git, found.parents[0], path) == held:
+        found = git.commit(found.parents[0])
     return found
 
 

@@ -123,8 +123,8 @@ def text(found: Sequence[Moved], *, limit: int = MAX_TEXT) -> str:
     """The rendered diff: unified, as YAML, an object a hunk's file. What a Secret holds is never shown."""
     lines: list[str] = []
     for item in found:
-        sides = [_written(side) for side in (item.before, item.after)]
-        lines += difflib.unified_diff(*sides, f"a/{name(item.key)}", f"b/{name(item.key)}", n=3, lineterm="")
+        old, new = _written(item.before), _written(item.after)
+        lines += difflib.unified_diff(old, new, f"a/{name(item.key)}", f"b/{name(item.key)}", n=3, lineterm="")
     whole = "\n".join(lines)
     return whole if len(whole) <= limit else f"{whole[:limit].rpartition(chr(10))[0]}\n… cut after {limit} characters"
 

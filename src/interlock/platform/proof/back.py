@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
+from interlock.errors import InputError, IntegrityError, NotFoundError
 from interlock.platform import kinds
 from interlock.platform.books.vocabulary import Checked
 from interlock.platform.checks import Check, reasons
@@ -36,6 +38,7 @@ from interlock.platform.facts import (
     reviews,
     running,
     source,
+    synced,
 )
 from interlock.platform.kinds import reading, table
 
@@ -121,6 +124,26 @@ _BACK: dict[Reader[Any], Reader[Any]] = {
     result.read: _result,
     image.wanted: running.image,
 }
+
+
+def origin(facts: Facts) -> Facts:
+    """The same walk, begun at the delivery that brought the image that runs: what was delivered since left it as it was,
+    and its signature, statements, run and source were judged then, by the rules of then."""
+    try:
+        brought, newest = facts.get(decision.image_brought), facts.get(decision.delivering)
+    except (InputError, IntegrityError, NotFoundError):  # told by the links of the newest delivery
+        return facts
+    if brought.id == newest.id:
+        return facts
+    same: tuple[Reader[Any], ...] = (running.objects, running.image, synced.revision, synced.desired, place.estate)
+    begin: dict[Reader[Any], Reader[Any]] = {read: partial(_as_in, facts, read) for read in same}
+    begin[decision.delivering] = lambda _: brought
+    given = {ground.sources: facts.get(ground.sources), place.read: facts.get(place.read)}
+    return Facts(given, {**_BACK, **begin})
+
+
+def _as_in(facts: Facts, read: Reader[Any], _: Facts) -> Any:
+    return facts.get(read)
 
 
 def demanded(facts: Facts, *types: type) -> tuple[Check, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from interlock.platform.checks import Check
 from interlock.platform.checks.pull import ServiceRegistered
 from interlock.platform.domain import difference
@@ -54,15 +56,8 @@ class Configuration(Kind):
         held, service = facts.get(image.held), facts.get(ground.registered).name
         differing = [item for every in facts.get(configuration.read).values() for item in every]
         moved = rendering.moved(facts.get(rendering.read))
-        sides = (
-            difference.listed(
-                (f"{item.place}: {side(item)}" for item in differing if side(item) is not None),
-                limit=MAX_TOLD,
-                between=", ",
-            )
-            for side in (lambda item: item.before, lambda item: item.after)
-        )
-        before, after = (text or "the chart's defaults" for text in sides)
+        before = _told((item.place, item.before) for item in differing)
+        after = _told((item.place, item.after) for item in differing)
         tests = (
             f"Rendered before and after: {rendering.summary(moved)}",
             f"What runs stays {held}" if held else "No image runs yet",
@@ -70,3 +65,8 @@ class Configuration(Kind):
         where = facts.get(ground.environment).name
         back = f"Revert pull request: `interlock revert {service} --env {where}` goes back to the values of before."
         return Told(self.name, before, after, tests, back, rendering.text(moved))
+
+
+def _told(values: Iterable[tuple[str, str | None]]) -> str:
+    stated = (f"{place}: {value}" for place, value in values if value is not None)
+    return difference.listed(stated, limit=MAX_TOLD, between=", ") or "nothing stated, the chart's defaults"

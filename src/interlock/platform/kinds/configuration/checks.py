@@ -110,9 +110,7 @@ class ConfigurationKeys(Check):
             known = listed(keys.names, limit=300, between=", ")
             return self.invalid("configuration-key-refused", f"{_places(refused)}; configuration is: {known}")
         for path, problem in keys.schema.faults(facts.get(configuration.merged)):
-            if path and any(
-                item.path[: len(path)] == path or path[: len(item.path)] == item.path for item in differing
-            ):
+            if path and any(_touches(item.path, path) for item in differing):
                 return self.invalid("configuration-value-refused", f"{'.'.join(map(str, path))}: {problem}")
         return self.valid(_places(differing) or "no value changes")
 
@@ -137,10 +135,8 @@ class ConfigurationRendered(Check):
             for one in item.differences:
                 if not _allowed(item.key[1], one.path):
                     return self.invalid("configuration-rendered-other", f"{name(item.key)}: {one.place}")
-            if (item.key[1], _large(item)) == ("ConfigMap", True):
-                return self.invalid(
-                    "configuration-value-refused", f"{name(item.key)} holds more than {MAX_CONFIG} bytes"
-                )
+            if item.key[1] == "ConfigMap" and _large(item):
+                return self.invalid("configuration-value-refused", f"{name(item.key)}: more than {MAX_CONFIG} bytes")
         secret = facts.look(configuration.secrets)
         return self.valid(rendering.summary(moved, values=secret == ()))
 
@@ -164,6 +160,12 @@ def _places(differences: list[Difference]) -> str:
 
 def _loads(item: Difference) -> bool:
     return item.path[0] != "image" and any(isinstance(step, str) and LOADER.fullmatch(step) for step in item.path[1:])
+
+
+def _touches(changed: Path, place: Path) -> bool:
+    """Whether one of the two is at or above the other."""
+    length = min(len(changed), len(place))
+    return changed[:length] == place[:length]
 
 
 def _images(item: Moved) -> str:

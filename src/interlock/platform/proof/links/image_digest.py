@@ -23,10 +23,11 @@ class ImageDigest(Link):
         draft.cite("image", f"{found.repository}", found.digest)
         if desired.digest != found.digest:
             return draft.invalid("image-other-digest", f"{desired.digest or 'nothing'} is delivered, {found} runs")
+        origin = facts.get(back.origin)
         registry, name = facts.get(ground.sources).registry(), facts.get(running.image_name)
         manifest = registry.manifest(name, found.digest).image
         for digest in images.pieces(manifest):
             draft.cite("blob", found.repository, digest)
         for digest in images.pieces(manifest):
             images.check_blob(registry, name, digest)
-        return back.judged(facts, draft, back.always(facts, *CHECKS))
+        return back.judged(origin, draft, back.always(origin, *CHECKS))
