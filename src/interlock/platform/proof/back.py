@@ -15,6 +15,7 @@ from interlock.errors import InputError, IntegrityError, NotFoundError
 from interlock.platform import kinds
 from interlock.platform.books.vocabulary import Checked
 from interlock.platform.checks import Check, reasons
+from interlock.platform.checks.image import ImageCheck
 from interlock.platform.checks.link import NOT_REQUIRED, Draft
 from interlock.platform.domain.change import Change, CommitFacts
 from interlock.platform.domain.ids import CheckId, DeliveryKind, EnvironmentName, ReasonCode, ServiceName
@@ -127,19 +128,25 @@ _BACK: dict[Reader[Any], Reader[Any]] = {
 
 
 def origin(facts: Facts) -> Facts:
-    """The same walk, begun at the delivery that brought the image that runs: what was delivered since left it as it was,
-    and its signature, statements, run and source were judged then, by the rules of then."""
+    """The same walk, begun at the delivery that brought the image that runs: what was delivered since left it as it
+    was, and its signature, statements, run and source were judged then, by the rules of then. Where a kind that has no
+    rule for images brought one, by those of an image delivery."""
     try:
         brought, newest = facts.get(decision.image_brought), facts.get(decision.delivering)
     except (InputError, IntegrityError, NotFoundError):  # told by the links of the newest delivery
         return facts
-    if brought.id == newest.id:
-        return facts
+    found = facts if brought.id == newest.id else _begun(facts, {decision.delivering: lambda _: brought})
+    if demanded(found, ImageCheck):
+        return found
+    direct = case.Case(DIRECT, facts.get(place.read).service, brings_source=kinds.known(DIRECT).brings_source)
+    return _begun(facts, {decision.delivering: lambda _: brought, case.read: lambda _: direct})
+
+
+def _begun(facts: Facts, begin: Mapping[Reader[Any], Reader[Any]]) -> Facts:
+    """Another walk of the same service, whose live facts are not read again."""
     same: tuple[Reader[Any], ...] = (running.objects, running.image, synced.revision, synced.desired, place.estate)
-    begin: dict[Reader[Any], Reader[Any]] = {read: partial(_as_in, facts, read) for read in same}
-    begin[decision.delivering] = lambda _: brought
-    given = {ground.sources: facts.get(ground.sources), place.read: facts.get(place.read)}
-    return Facts(given, {**_BACK, **begin})
+    given: dict[Reader[Any], object] = {ground.sources: facts.get(ground.sources), place.read: facts.get(place.read)}
+    return Facts(given, {**_BACK, **{read: partial(_as_in, facts, read) for read in same}, **begin})
 
 
 def _as_in(facts: Facts, read: Reader[Any], _: Facts) -> Any:
