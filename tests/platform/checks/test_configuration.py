@@ -214,7 +214,7 @@ def test_a_source_that_did_not_answer_is_unknown(facts: Callable[..., Facts], go
     assert {item.verdict for item in found} == {Verdict.UNKNOWN}
 
 
-# -- what is rendered ----------------------------------------------------------------------------------------------------
+# -- what is rendered --------------------------------------------------------------------------------------------------
 
 
 def altered(kind: str, path: str, value: Any) -> Rendering:
@@ -284,7 +284,7 @@ def test_a_chart_that_does_not_render_and_an_object_that_is_too_large(judged: Ju
     assert large.reason == "configuration-value-refused"
 
 
-# -- secrets -------------------------------------------------------------------------------------------------------------
+# -- secrets -----------------------------------------------------------------------------------------------------------
 
 SECRETS = [
     ("DB_PASSWORD", "hunter2"),
@@ -334,7 +334,7 @@ def test_what_only_sounds_like_one_is_let_through(judged: Judge, name: str, valu
     assert wrong(judged(BASE + f'  {name}: "{value}"\n')) == {}
 
 
-# -- what reviewers are told ---------------------------------------------------------------------------------------------
+# -- what reviewers are told -------------------------------------------------------------------------------------------
 
 
 def test_the_record_says_values_rendered_diff_image_and_way_back(facts: Callable[..., Facts]) -> None:
