@@ -6,14 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from interlock.clients.git import Repository
 from interlock.errors import NotFoundError, RefusedError
 from interlock.formats import yaml
-from interlock.platform.delivery import configuration
+from interlock.platform import kinds
+from interlock.platform.delivery import configuration, gate
 from interlock.platform.domain.ids import ServiceName
 from interlock.platform.domain.verdict import Verdict
 from interlock.platform.facts import case, ground, rendering
 from interlock.platform.facts.configuration import keys_at
-from interlock.platform.kinds import reading, table
+from interlock.platform.facts.queue import QueueState
+from interlock.platform.kinds import Position, reading, table
+from interlock.platform.kinds.configuration import NAME
 
 from .test_promotion import known, open_pull
 
@@ -41,7 +45,7 @@ def test_it_is_one_commit_whose_pull_request_shows_what_is_rendered_differently(
     prepared, moved = prepare(world, edited(world, config__LOG_LEVEL="debug"))
     pull = open_pull(world, prepared)
     assert pull.head_ref.startswith("configure/payments/") and pull.title == "payments: configuration in prod"
-    assert "```diff\n--- a/ConfigMap payments\n" in prepared.body.replace("--- \n", "--- a/ConfigMap payments\n", 0)
+    assert "```diff\n--- a/ConfigMap payments\n" in prepared.body
     assert "+  LOG_LEVEL: debug" in prepared.body and [rendering.name(item.key) for item in moved] == [
         "ConfigMap payments"
     ]
@@ -61,7 +65,8 @@ def test_a_running_service_is_configured_and_its_image_stays(world: World) -> No
     _, moved = prepare(world, edited(world, replicas=3, config__LOG_LEVEL="debug"))
     told = rendering.summary(moved)
     assert "Deployment payments: spec.replicas 1 -> 3" in told and "envFrom" in told
-    assert "image" not in rendering.text(moved).replace("imagePullPolicy", "").replace("   image:", "")
+    changed = [line for line in rendering.text(moved).splitlines() if line[:1] in "+-"]
+    assert not [line for line in changed if "image" in line or "version" in line]
 
 
 def test_what_is_not_allowed_is_refused_before_anything_is_pushed(world: World) -> None:
@@ -120,3 +125,24 @@ def test_its_record_has_both_diffs(world: World) -> None:
     assert "-replicas: 1\n+replicas: 3" in texts["description"]
     assert "Rendered:\n--- a/Deployment payments" in texts["description"]
     assert "main-aaaaaaaaaaaa" in texts["test_plan"] and len(texts["description"]) < 4000
+
+
+def test_each_side_is_rendered_once_for_all_rounds(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    pull = open_pull(world, prepare(world, edited(world, replicas=3))[0])
+    asked: list[str] = []
+    render = rendering.render
+
+    def counted(git: Repository, revision: str, *given: Any) -> rendering.Objects:
+        asked.append(revision)
+        return render(git, revision, *given)
+
+    monkeypatch.setattr(rendering, "render", counted)
+    facts = known(world, pull)
+    sources = facts.get(ground.sources)
+    for _ in range(3):
+        again = gate.facts_of(
+            sources, world.estate, world.environment, pull, QueueState(), others=(), now=world.now()
+        )  # fmt: skip
+        for check in kinds.known(NAME).checks(Position(world.environment)):
+            assert check.examine(again).verdict is Verdict.VALID
+    assert len(asked) == 2, "base and result"
