@@ -57,27 +57,27 @@ def configure(
         after = file.read_bytes()
     else:
         keys = keys_at(git, layout.MAIN, name)
-        changes = {**_changes(assign or [], keys), **_changes(assign_text or [], None)}
-        removed = [_path(item) for item in unset or []]
+        changes = {**changes_of(assign or [], keys), **changes_of(assign_text or [], None)}
+        removed = [path_of(item) for item in unset or []]
         after = yaml.set_entries(before.decode(), changes, remove=removed, file=path).encode()
     prepared, moved = configuration.prepare(git, estate, found, name, {path: after})
     typer.echo(rendering.text(moved) or "nothing that is rendered differs")
     session.propose(identity, estate, found, git, prepared)
 
 
-def _changes(items: list[str], keys: Keys | None) -> dict[tuple[str, ...], Value]:
+def changes_of(items: list[str], keys: Keys | None) -> dict[tuple[str, ...], Value]:
     """``keys``: what tells where only text may stand; None: it is text everywhere."""
     found: dict[tuple[str, ...], Value] = {}
     for item in items:
         name, equals, value = item.partition("=")
         if not equals:
             raise InputError("configure-set", "not key=value", got=name)
-        path = _path(name)
+        path = path_of(name)
         found[path] = value if keys is None or keys.is_text(path) else _typed(value)
     return found
 
 
-def _path(name: str) -> tuple[str, ...]:
+def path_of(name: str) -> tuple[str, ...]:
     """Dots descend; a backslash before a dot keeps it in the key."""
     steps = tuple(re.sub(r"\\(.)", r"\1", step) for step in re.split(r"(?<!\\)\.", name))
     if not all(steps):

@@ -47,6 +47,8 @@ def test_the_chain_over_image_and_configuration_holds(configured: Any, environme
         assert {item.reason for item in found.findings if item.id in IMAGE_LINKS} == {"ok"}, "none is waived"
         decided = [item for item in configured.found(Merged) if item.subject == "prod/payments"][-1]
         said = configured.books.read(Merged, decided).said
+        told = next(item.detail for item in found.findings if item.id == "image-digest")
+        assert "a delivery of kind image" in told, told
         assert said.kind == NAME and found.ids["pull"] == str(said.pull) and found.ids["record"] == said.record
 
 
