@@ -19,6 +19,7 @@ from interlock.platform.controller.queue import Key
 from interlock.platform.controller.schedule import Done
 from interlock.platform.controller.world import World
 from interlock.platform.delivery import applications, history, queue
+from interlock.platform.delivery.gate import Gate
 from interlock.platform.delivery.history import Main, Proof
 from interlock.platform.domain.facts import Unread
 from interlock.platform.domain.ids import CommitId, ServiceName
@@ -83,14 +84,17 @@ class Deliveries:
         judged = self._vanished(estate, environment, listed)
         listed = self._overtaken(estate, environment, listed)
         ready = queue.ready(world.model.open_pulls(estate.repository(environment)), listed)
-        service, failed = self._merge(estate, environment, ready)
+        merged, failed = self._merge(estate, environment, ready)
         # It may have been merged all the same: it is asked for, and not judged as it was listed.
         judged += [self._desk.key(environment, number) for number in failed]
-        if service is not None:
+        if merged is not None:
             # The merge is sealed at once, not a round later: until then what runs is not what main says.
             _, self._desk.states[environment.name] = self._advance(estate, environment)
-            built = [("build", service)] if environment == estate.platform.environments[0] and service else []
-            return Done(wake=(*judged, *built, *self._after(environment)), again=0.0)
+            sealed, service = True, merged.case.service
+            judged += [("build", service)] if environment == estate.platform.environments[0] and service else []
+            if len(ready) > 1 or environment.name == REGISTRY:
+                return Done(wake=(*judged, *self._after(environment)), again=0.0)
+            listed = [item for item in listed if item.number != merged.pull.number]
         tip = world.mirror(environment.repository).resolve(layout.MAIN)
         rest = [item for item in listed if item.number not in failed]
         judged += self._desk.due(estate, environment, rest, tip, now=world.now())
@@ -196,11 +200,9 @@ class Deliveries:
 
     def _merge(
         self, estate: Estate, environment: Environment, ready: Sequence[ForgePull]
-    ) -> tuple[str | None, set[int]]:
-        """Merge the first that can be: each is judged anew, on what is there now.
-
-        The service of the one that was merged (which may be ""), or None; and those that could not be.
-        """
+    ) -> tuple[Gate | None, set[int]]:
+        """Merge the first that can be: each is judged anew, on what is there now. What was merged, and the numbers of
+        those that could not be."""
         stumbled, failed = self._stumbled.setdefault(environment.name, set()), set[int]()
         if ready:
             # The newest main and rules there are: what is merged is judged on them.
@@ -228,7 +230,7 @@ class Deliveries:
                 self._world.moved(environment.repository)
                 self._world.model.gone(estate.repository(environment), pull.number)
                 self._desk.row(self._desk.key(environment, pull.number))
-                return judged.case.service or "", failed
+                return judged, failed
         return None, failed
 
 

@@ -56,9 +56,8 @@ class Judge:
         repository = estate.repository(environment)
         row = self._desk.row(key)
         if row is None:
-            owner, _, name = repository.partition("/")
             try:
-                pull = world.connections.forge().pull(owner, name, int(key[2]))
+                pull = self._acting.merged(repository, int(key[2]))
             except NotFoundError:
                 world.model.gone(repository, int(key[2]))
                 return Done()
