@@ -33,7 +33,7 @@ from .. import acme
 
 NOW = datetime(2026, 8, 24, 12, 0, tzinfo=UTC)
 IMAGE = "registry.acme.test/integration/payments"
-PEOPLE = ("dana", "sam", "rita", "pat")
+PEOPLE = ("dana", "sam", "rita", "pat", "nils", "mara")
 
 
 def digest(character: str) -> str:

@@ -88,6 +88,13 @@ def of(environment: Environment, kind: str) -> Demand:
     )
 
 
+def raised(said: Sequence[Requirement], least: Sequence[Requirement]) -> tuple[Requirement, ...]:
+    """Requirements that cover both; one of the two where it covers the other."""
+    if uncovered(said, least) is None:
+        return tuple(said)
+    return tuple(least) if uncovered(least, said) is None else (*said, *least)
+
+
 def records(environment: Environment) -> bool:
     """Whether a delivery of any kind asks for a change record there."""
     return environment.rules.change_record or any(item.change_record for item in environment.rules.kinds.values())

@@ -10,7 +10,7 @@ from typing import Any
 from interlock.errors import NotFoundError
 from interlock.formats.signatures import Commit
 from interlock.platform.books import Recorded, Report, timestamp
-from interlock.platform.books.vocabulary import Merged, Sealed, Synced
+from interlock.platform.books.vocabulary import NO_SERVICE, Merged, Sealed, Synced
 from interlock.platform.checks.link import Link
 from interlock.platform.domain.ids import CheckId, EnvironmentName, ReasonCode, RecordNumber, ServiceName
 from interlock.platform.domain.verdict import Basis, Evidence, Finding, Verdict, overall
@@ -108,8 +108,9 @@ def _journey(sources: Sources, decided: Recorded[Merged], ledger: Report) -> Jou
     except Exception:  # told by the links, each of which reads it too
         bases = ()
     findings = [link().examine(facts) for link in _DECIDED]
-    superseded = _superseded(facts)
-    findings += [superseded] if superseded else [link().examine(facts) for link in _NOW]
+    if place_ != NO_SERVICE:  # what is about the repository itself has no Application, and nothing that runs
+        superseded = _superseded(facts)
+        findings += [superseded] if superseded else [link().examine(facts) for link in _NOW]
     return Journey(name, place_, tuple(findings), bases, ledger, identify(facts))
 
 
