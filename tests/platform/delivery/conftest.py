@@ -290,8 +290,9 @@ def templates(
         environment = sample_estate.environment(name)
         git = Repository.init(path)
         files = dict(repositories[environment.repository])
-        for service in SERVICES.values() if name != "platform" else ():
-            files.update(golden(service, environment))
+        for service in SERVICES.values():
+            registered = {f"services/{service.name}.yaml": service.file()}
+            files.update(registered if name == "platform" else golden(service, environment))
         main = git.commit_tree(git.write_tree(files), [], "Begin\n", author=("I", "i@x"), date=NOW)
         first = git.commit_tree(
             git.tree(main),

@@ -64,14 +64,13 @@ class PlatformEdit(Kind):
         return (*OWN, *(item.rstrip("/") for item in folders), *(registry_paths(service) if service else ()))
 
     def asks(self, facts: Facts, own: Demand) -> Demand:
-        """At least what the design's table says; the owners of every service that changes, old and new; and a change
-        record where a rule gets weaker for an environment that has records."""
-        approvals = rules.raised(own.approvals, rules.FLOOR[self.name].approvals)
+        """The owners of every service that changes, old and new, and a change record where a rule gets weaker for an
+        environment that has records."""
         owners = tuple(Requirement(who="owners-touched") for _ in self.stakes(facts).owners)
         found, before = facts.get(edit.differences), facts.get(edit.read).before.platform
         places = [item for item in (*before.environments, before.itself) if rules.records(item)]
         weaker = any(strictness.weaker(found, item.name) for item in places)
-        return Demand((*approvals, *owners), own.change_record or weaker, own.windows, own.freezes)
+        return Demand((*own.approvals, *owners), own.change_record or weaker, own.windows, own.freezes)
 
     def stakes(self, facts: Facts) -> Stakes:
         """Owners that can answer, other than those who ask."""

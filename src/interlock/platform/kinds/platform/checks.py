@@ -238,7 +238,7 @@ def _locked(estate: Estate, at: datetime) -> str:
     """Why nobody could approve a change of the platform at ``at``; empty when somebody can."""
     own = estate.platform.platform
     places = (estate.platform.itself, *estate.platform.environments)
-    wanted = rules.raised(rules.of(places[0], "platform").approvals, rules.FLOOR["platform"].approvals)
+    wanted = rules.of(places[0], "platform").approvals
     valid = [item for item in estate.people.persons if item.valid(at)]
     able = [item for item in valid if System.FORGE in {system for system, _ in item.accounts}]
     team = [item for item in able if own.team in item.teams]
