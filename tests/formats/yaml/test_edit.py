@@ -115,7 +115,8 @@ _NOTES = st.sampled_from(["", "# a note\n", "\n", "\n  # [a: {note}]\n"])
 
 
 @given(
-    st.lists(st.tuples(_values, _NOTES), min_size=1, max_size=3), _values, st.sampled_from(["after: 1\n", "", "# end\n"]),
+    st.lists(st.tuples(_values, _NOTES), min_size=1, max_size=3), _values,
+    st.sampled_from(["after: 1\n", "", "# end\n"]),
 )  # fmt: skip
 def test_every_other_byte_stays(items: list[tuple[object, str]], value: object, end: str) -> None:
     lines = [f"{note}{yaml.dump([item])}" for item, note in items]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from interlock.clients.git import Repository
 from interlock.errors import InputError, NotFoundError
 from interlock.platform.domain.ids import CommitId
 from interlock.platform.estate import PLATFORM, Estate, argocd, strictness
@@ -63,15 +64,17 @@ def generated(facts: Facts) -> Generated:
     found, git, moved = facts.get(read), facts.get(repository), facts.get(change.read)
     if found.after is None:
         return Generated()
-    project = git.read(moved.base, _PROJECT)
-    ids = argocd.seal_key_ids(project, file=_PROJECT) if project else ()
-    old, new = (
-        argocd.files(item.platform, seal_key_ids=ids, seal_certificate=found.before.keys.seal)
-        for item in (found.before, found.after)
-    )
+    old, new = (objects(git, moved.base, found.before, item) for item in (found.before, found.after))
     asked = {path for path in old.keys() | new.keys() if old.get(path) != new.get(path)}
     asked |= {path for path in moved.paths if path.startswith(GENERATED)}
     return Generated({path: new.get(path) for path in sorted(asked)}, change.contents(git, moved.tree, asked))
+
+
+def objects(git: Repository, base: str, before: Estate, estate: Estate) -> Mapping[str, bytes]:
+    """Argo CD's objects of ``estate``, path -> bytes, with the seal key of ``before``, which stands at ``base``."""
+    project = git.read(base, _PROJECT)
+    ids = argocd.seal_key_ids(project, file=_PROJECT) if project else ()
+    return argocd.files(estate.platform, seal_key_ids=ids, seal_certificate=before.keys.seal)
 
 
 def pipelines(facts: Facts) -> Mapping[str, bytes]:
