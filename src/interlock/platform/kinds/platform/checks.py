@@ -63,7 +63,7 @@ REASONS = table(
         ),
         "estate-locked-out": Reason(
             "Afterwards nobody could approve the next change of the platform.",
-            "keep enough people of the platform's team: who must approve, and one who asks",
+            "keep enough people of the platform's team: those who must approve, and one who asks",
         ),
     }
 )
