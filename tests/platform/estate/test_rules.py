@@ -244,3 +244,33 @@ def window(days: tuple[str, ...], start: str, end: str, zone: str = "UTC") -> Wi
 )
 def test_windows_within_windows(inner: list[Window], outer: list[Window], contained: bool) -> None:
     assert rules.within(inner, outer) is contained
+
+
+def test_an_edit_of_the_platform_may_ask_for_a_record_where_another_environment_has_them(files: Files) -> None:
+    loaded = estate.load(files, commit=CommitId("a" * 40))
+    asking = {name: rules.asking(loaded.platform, loaded.environment(name)) for name in ("platform", "test", "prod")}
+    assert asking == {"platform": True, "test": False, "prod": True}
+    text = files["platform.yaml"].replace(b"changeRecord: true", b"changeRecord: false")
+    without = estate.load({**files, "platform.yaml": text}, commit=CommitId("a" * 40))
+    assert not rules.asking(without.platform, without.platform.itself)
+
+
+def test_who_edits_the_platform_is_asked_by_the_table_whatever_is_said(files: Files) -> None:
+    loaded = estate.load(files, commit=CommitId("a" * 40))
+    own = loaded.platform.platform
+    bare = loaded.platform.model_copy(
+        update={"platform": own.model_copy(update={"rules": own.rules.model_copy(update={"kinds": {}})})}
+    )
+    assert who(rules.of(bare.itself, "platform")) == ["platform-team", "platform-team"]
+    assert who(rules.of(bare.itself, "onboarding")) == ["platform-team"]
+
+
+def test_requirements_are_raised_to_cover_both() -> None:
+    def asked(*names: str) -> list[Requirement]:
+        return [Requirement(who=name) for name in names]  # type: ignore[arg-type]
+
+    assert rules.raised(asked("service-owner", "anyone"), asked("anyone")) == (*asked("service-owner", "anyone"),)
+    assert rules.raised(asked("anyone"), asked("platform-team")) == (*asked("platform-team"),)
+    assert rules.raised(asked("platform-reviewer"), asked("platform-team")) == (
+        *asked("platform-reviewer", "platform-team"),
+    )

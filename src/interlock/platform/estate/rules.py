@@ -102,6 +102,12 @@ def records(environment: Environment) -> bool:
     return environment.rules.change_record or any(item.change_record for item in environment.rules.kinds.values())
 
 
+def asking(platform: Platform, environment: Environment) -> bool:
+    """Whether some delivery there may ask for a change record: an edit of the platform repo may do so wherever another
+    environment has them."""
+    return records(environment) or (environment.name == PLATFORM and any(map(records, platform.environments)))
+
+
 def _own(environment: Environment, kind: str) -> Demand:
     floor = FLOOR.get(kind, Floor())
     windows = environment.windows if floor.windows else ()
