@@ -267,7 +267,7 @@ def test_who_edits_the_platform_is_asked_by_the_table_whatever_is_said(files: Fi
 
 def test_requirements_are_raised_to_cover_both() -> None:
     def asked(*names: str) -> list[Requirement]:
-        return [Requirement(who=name) for name in names]  # type: ignore[arg-type]
+        return [Requirement(who=name) for name in names]
 
     assert rules.raised(asked("service-owner", "anyone"), asked("anyone")) == (*asked("service-owner", "anyone"),)
     assert rules.raised(asked("anyone"), asked("platform-team")) == (*asked("platform-team"),)
