@@ -5,19 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from interlock.clients.git import keys
 from interlock.errors import InputError, NotFoundError, RefusedError
+from interlock.formats.sigstore import PrivateKey
 from interlock.platform.books.vocabulary import Judged, Merged
 from interlock.platform.delivery import edits, gate
 from interlock.platform.domain.ids import RecordNumber
 from interlock.platform.domain.verdict import Verdict
 from interlock.platform.estate import argocd
-from interlock.platform.facts import Facts, estates
+from interlock.platform.facts import Facts, estates, ground, image
 from interlock.platform.kinds.platform.checks import REASONS
 from interlock.platform.proof import forward
 
@@ -277,6 +279,8 @@ REFUSED: list[tuple[str, Changes]] = [
     ("catalog-lint", {"catalog/tasks/lint.yaml": b"kind: [Task\n"}),
     ("platform-key-fixed", {"keys/seal.asc": CERTIFICATE}),
     ("platform-key-fixed", {"keys/forge.asc": CERTIFICATE}),
+    ("platform-key-invalid", {"keys/release.pem": b"-----BEGIN PUBLIC KEY-----\nx\n-----END PUBLIC KEY-----\n"}),
+    ("platform-key-invalid", {"keys/attest.pem": b""}),
     ("platform-fixed", {"platform.yaml": [("organisation: acme", "organisation: emca")]}),
     ("person-moved", {"people.yaml": [("forge: [rita]", "forge: []"), ("dana-alt]", "dana-alt, rita]")]}),
     ("person-moved", {"people.yaml": [("KEY(sam)", NEW_KEY), ("KEY(rita)", "KEY(sam)")]}),
@@ -331,6 +335,60 @@ def test_a_freeze_that_is_over_stays_what_it_was_and_may_go(alone: Controller) -
     assert "freezes-past" not in judged(alone, propose(world, {"platform.yaml": [(f"[{old}]", "[]")]}))
 
 
+def pem(*private: PrivateKey) -> bytes:
+    return b"".join(item.public.pem for item in private)
+
+
+def test_a_key_is_replaced_with_an_overlap(alone: Controller) -> None:
+    """Add the successor, wait, take the old one out; neither in one edit nor too early."""
+    world = alone.world
+    old, new, other = (PrivateKey(ec.generate_private_key(ec.SECP256R1())) for _ in range(3))
+
+    def found(*private: PrivateKey, after: timedelta = timedelta()) -> tuple[str, str] | None:
+        number = propose(world, {"keys/release.pem": pem(*private)})
+        at = replace(alone, now=lambda: NOW + after)
+        return {str(item.id): (str(item.reason), item.detail) for item in gate.judge(at.read(number)).standing}.get(
+            "keys-overlap"
+        )
+
+    def seal(*private: PrivateKey, at: datetime) -> None:
+        world.commit({"keys/release.pem": pem(*private)})
+        main, last = world.main(), world.git.resolve("refs/heads/sealed")
+        message = f"Seal\n\nArgocd-gpg-seal: sha256:{'0' * 64}\n"
+        world.push(
+            world.git.commit_tree(
+                world.git.tree(main), [last, main], message, author=("I", "i@x"), date=at, sign=world.keys.sign_seal
+            ),
+            "sealed",
+        )
+        refresh(world)
+
+    seal(old, at=NOW - timedelta(days=90))
+    assert found(new, old) is None, "the successor stands beside it, first or last"
+    assert found(old, new) is None
+    assert found(new) == ("key-overlap-short", "keys/release.pem: its successor comes with this edit")
+    seal(new, old, at=NOW)
+    told = f"keys/release.pem: its successor was sealed at {NOW.isoformat()}"
+    assert found(new, after=timedelta(days=29)) == ("key-overlap-short", told)
+    assert found(new, after=timedelta(days=30)) is None
+    assert found(other, after=timedelta(days=90)) == (
+        "key-overlap-short",
+        "keys/release.pem: its successor comes with this edit",
+    )
+    assert found(old) is None, "the successor is given up"
+    seal(old, at=NOW)
+    seal(new, old, at=NOW + timedelta(days=60))
+    assert (found(new, after=timedelta(days=61)) or ("",))[0] == "key-overlap-short", "it was away in between"
+
+
+def test_either_key_of_an_overlap_signs_images(alone: Controller) -> None:
+    old, new = (PrivateKey(ec.generate_private_key(ec.SECP256R1())) for _ in range(2))
+    world = alone.world
+    world.estate = replace(world.estate, keys=replace(world.estate.keys, release=pem(new, old).decode()))
+    ring = Facts({ground.estate: world.estate}).get(image.release_key)
+    assert all(ring.verifies(item.sign(b"x"), b"x") for item in (old, new))
+
+
 def change(world: World, path: str, old: str, new: str) -> bytes:
     text = (world.git.read("refs/heads/main", path) or b"").decode()
     assert old in text
@@ -339,7 +397,7 @@ def change(world: World, path: str, old: str, new: str) -> bytes:
 
 def test_every_reason_has_such_a_case() -> None:
     """But those that have a test of their own; of taking back, `interlock revert` says it."""
-    own = {"platform-generated-differs", "platform-edit-again", "person-removed"}
+    own = {"platform-generated-differs", "platform-edit-again", "person-removed", "key-overlap-short"}
     assert {reason for reason, _ in REFUSED} == REASONS.keys() - own
 
 

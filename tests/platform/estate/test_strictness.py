@@ -40,6 +40,7 @@ STRICTER = [
     ("platform.yaml", "[bubblewrap, container]", "[bubblewrap]", "environments.prod.rules.isolation"),
     ("platform.yaml", 'to: "24:00"', 'to: "18:00"', "environments.prod.windows"),
     ("platform.yaml", "maxAge: 3650d", "maxAge: 5d", "advisories.maxAge"),
+    ("platform.yaml", "advisories:\n", "keys: {overlap: 60d}\nadvisories:\n", "keys.overlap"),
     ("platform.yaml", "types: [normal, standard, emergency]", "types: [normal]", "tickets.types"),
     ("platform.yaml", "deliverable: [scheduled, implement]", "deliverable: [implement]", "tickets.deliverable"),
     ("platform.yaml", "freezes: []", YEAR_END, "freezes.prod"),

@@ -131,6 +131,7 @@ STRICTER: Mapping[Path, Stricter] = {
     ("platform.yaml", "environments", "*", "windows"): _closer,
     ("platform.yaml", "freezes", "*"): _frozen,
     ("platform.yaml", "advisories", "maxAge"): _shorter,
+    ("platform.yaml", "keys", "overlap"): _later,
     ("platform.yaml", "tickets", "types"): _fewer,
     ("platform.yaml", "tickets", "deliverable"): _fewer,
     ("platform.yaml", "tickets", "approved"): _fewer,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from interlock.clients.git import Repository
 from interlock.errors import InputError, NotFoundError
+from interlock.formats.sigstore import keys
 from interlock.platform.domain.ids import CommitId
-from interlock.platform.estate import PLATFORM, Estate, argocd, strictness
+from interlock.platform.estate import PLATFORM, Estate, argocd, layout, strictness
 from interlock.platform.estate.strictness import Difference
 from interlock.platform.facts import change, estates
 from interlock.platform.facts.facts import Facts, missing
@@ -88,6 +90,54 @@ def catalog(facts: Facts) -> Mapping[str, bytes]:
     """The catalog as it would be, path -> bytes."""
     git, tree = facts.get(repository), facts.get(change.read).tree
     return {item.path: git.blob(item.id) for item in git.ls_tree(tree, CATALOG.rstrip("/")) if item.type == "blob"}
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """Keys of one file, before and after an edit, by fingerprint."""
+
+    path: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    problem: str = ""
+    """Why the file would hold no keys."""
+    since: Mapping[str, datetime] = field(default_factory=dict)
+    """When each of ``before`` was sealed, as it has stood there ever since."""
+
+
+def rotations(facts: Facts) -> tuple[Rotation, ...]:
+    """Of the keys whose files would change: those of releases and statements."""
+    found, git = facts.get(read), facts.get(repository)
+    if found.after is None:
+        return ()
+    made = []
+    for name in ("release", "attest"):
+        path, old, new = f"keys/{name}.pem", getattr(found.before.keys, name), getattr(found.after.keys, name)
+        if old == new:
+            continue
+        before, (after, problem) = _fingerprints(old)[0], _fingerprints(new)
+        made.append(Rotation(path, before, after, problem, _since(git, path, before)))
+    return tuple(made)
+
+
+def _since(git: Repository, path: str, keys: tuple[str, ...]) -> Mapping[str, datetime]:
+    """Back along the seals, for as long as one of ``keys`` is still there."""
+    since: dict[str, datetime] = {}
+    there = set(keys)
+    for commit in git.log(layout.SEALED, first_parent=True):
+        there &= set(_fingerprints((git.read(commit.id, path) or b"").decode(errors="replace"))[0])
+        if not there:
+            break
+        since |= dict.fromkeys(there, commit.committer.when)
+    return since
+
+
+def _fingerprints(pem: str) -> tuple[tuple[str, ...], str]:
+    """And why there are none."""
+    try:
+        return tuple(key.fingerprint for key in keys.load_ring(pem.encode()).keys), ""
+    except InputError as error:
+        return (), str(error)
 
 
 def unknown_checks(facts: Facts) -> tuple[str, ...]:

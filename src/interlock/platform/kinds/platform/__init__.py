@@ -22,6 +22,7 @@ from interlock.platform.kinds.platform.checks import (
     CatalogLint,
     FreezesPast,
     KeysFixed,
+    KeysOverlap,
     Loads,
     ObjectsGenerated,
     PeopleApart,
@@ -44,6 +45,7 @@ class PlatformEdit(Kind):
         Need(edit.generated, "git"),
         Need(edit.catalog, "git"),
         Need(edit.pipelines, "git"),
+        Need(edit.rotations, "git"),
         Need(edit.unknown_checks, "git"),
     )
 
@@ -57,7 +59,16 @@ class PlatformEdit(Kind):
         return file.path in (*OWN, *KEYS) or file.path.startswith((edit.CATALOG, edit.GENERATED))
 
     def checks(self, position: Position) -> tuple[Check, ...]:
-        return (Loads(), CatalogLint(), ObjectsGenerated(), KeysFixed(), PeopleApart(), FreezesPast(), Unlocked())
+        return (
+            Loads(),
+            CatalogLint(),
+            ObjectsGenerated(),
+            KeysFixed(),
+            KeysOverlap(),
+            PeopleApart(),
+            FreezesPast(),
+            Unlocked(),
+        )
 
     def paths(self, service: ServiceName | None, environment: str, chart: str) -> tuple[str, ...] | None:
         folders = (edit.CATALOG, edit.GENERATED, "keys/")

@@ -41,6 +41,14 @@ REASONS = table(
             "The seal key and the forge's key are trust roots that no edit of the platform repo changes.",
             "leave the file as it is",
         ),
+        "platform-key-invalid": Reason(
+            "A key file would hold something else than public keys.",
+            "ECDSA P-256 public keys in PEM, the current first",
+        ),
+        "key-overlap-short": Reason(
+            "A key would go before its successor has stood beside it for as long as `keys.overlap` says.",
+            "add the successor first, and take the old key out when the overlap is over",
+        ),
         "platform-fixed": Reason(
             "What the estate is called would change: everything that was sealed names it so.",
             "leave the field as it is",
@@ -161,6 +169,24 @@ class KeysFixed(Check):
         old, new = ((x.organisation, x.git, x.platform.repository) for x in (before.platform, after.platform))
         if old != new:
             return self.invalid("platform-fixed", f"{' '.join(new)}, was {' '.join(old)}")
+        return self.valid()
+
+
+class KeysOverlap(Check):
+    """What the old key signed is still on its way when the new one comes."""
+
+    id = "keys-overlap"
+    claim = "Keys of releases and statements are replaced with an overlap."
+
+    def judge(self, facts: Facts) -> Finding:
+        overlap, now = facts.get(edit.read).before.platform.keys.overlap, facts.get(ground.moment)
+        for item in facts.get(edit.rotations):
+            if item.problem:
+                return self.invalid("platform-key-invalid", f"{item.path}: {item.problem}")
+            since = item.since.get(item.after[0])
+            if set(item.before) - set(item.after) and (since is None or now < since + overlap):
+                told = f"was sealed at {since.isoformat()}" if since else "comes with this edit"
+                return self.invalid("key-overlap-short", f"{item.path}: its successor {told}")
         return self.valid()
 
 
