@@ -277,6 +277,7 @@ REFUSED: list[tuple[str, Changes]] = [
     ("catalog-lint", {"catalog/tasks/lint.yaml": TASK.replace("sbom", "sh").encode()}),
     ("catalog-lint", {"catalog/role.yaml": b"kind: Role\n"}),
     ("catalog-lint", {"catalog/tasks/lint.yaml": b"kind: [Task\n"}),
+    ("catalog-lint", {"catalog/pipelines/p.yaml": b"kind: Pipeline\nspec: {tasks: [{name: a, taskSpec: {}}]}\n"}),
     ("platform-key-fixed", {"keys/seal.asc": CERTIFICATE}),
     ("platform-key-fixed", {"keys/forge.asc": CERTIFICATE}),
     ("platform-key-invalid", {"keys/release.pem": b"-----BEGIN PUBLIC KEY-----\nx\n-----END PUBLIC KEY-----\n"}),

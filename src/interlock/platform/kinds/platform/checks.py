@@ -135,8 +135,17 @@ class CatalogLint(Check):
         other = [item for item in documents if not isinstance(item, dict) or item.get("kind") not in _KINDS]
         if other or not documents:
             return f"{path}: not all of it are tasks and pipelines"
+        if any(_embeds(item) for item in documents):
+            return f"{path}: a pipeline brings a task of its own; name one of the catalog"
         found = lint.lint(item for item in documents if item["kind"] == "Task")
         return f"{path}: {found[0].task}: {found[0].code}: {found[0].detail}" if found else None
+
+
+def _embeds(value: object) -> bool:
+    """Whether something in it is specified where it is used: no rule of tasks is asked of that."""
+    if isinstance(value, dict):
+        return bool(value.keys() & {"taskSpec", "pipelineSpec"}) or any(map(_embeds, value.values()))
+    return isinstance(value, list) and any(map(_embeds, value))
 
 
 class ObjectsGenerated(Check):
