@@ -265,12 +265,12 @@ def test_who_edits_the_platform_is_asked_by_the_table_whatever_is_said(files: Fi
     assert who(rules.of(bare.itself, "onboarding")) == ["platform-team"]
 
 
-def test_requirements_are_raised_to_cover_both() -> None:
+def test_requirements_of_two_are_covered_together() -> None:
     def asked(*names: str) -> list[Requirement]:
         return [Requirement(who=name) for name in names]
 
-    assert rules.raised(asked("service-owner", "anyone"), asked("anyone")) == (*asked("service-owner", "anyone"),)
-    assert rules.raised(asked("anyone"), asked("platform-team")) == (*asked("platform-team"),)
-    assert rules.raised(asked("platform-reviewer"), asked("platform-team")) == (
+    assert rules.covering(asked("service-owner", "anyone"), asked("anyone")) == (*asked("service-owner", "anyone"),)
+    assert rules.covering(asked("anyone"), asked("platform-team")) == (*asked("platform-team"),)
+    assert rules.covering(asked("platform-reviewer"), asked("platform-team")) == (
         *asked("platform-reviewer", "platform-team"),
     )

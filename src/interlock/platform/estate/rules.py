@@ -83,14 +83,14 @@ def of(environment: Environment, kind: str) -> Demand:
     approvals = own.approvals if said.approvals is None else said.approvals
     return Demand(
         # Who changes the rules themselves does so by the table, whatever they say.
-        approvals=raised(approvals, FLOOR[kind].approvals) if environment.name == kind == PLATFORM else approvals,
+        approvals=covering(approvals, FLOOR[kind].approvals) if environment.name == kind == PLATFORM else approvals,
         change_record=own.change_record if said.change_record is None else said.change_record,
         windows=own.windows if said.windows is None else said.windows,
         freezes=own.freezes if said.freezes is None else said.freezes,
     )
 
 
-def raised(said: Sequence[Requirement], least: Sequence[Requirement]) -> tuple[Requirement, ...]:
+def covering(said: Sequence[Requirement], least: Sequence[Requirement]) -> tuple[Requirement, ...]:
     """Requirements that cover both; one of the two where it covers the other."""
     if uncovered(said, least) is None:
         return tuple(said)
