@@ -436,6 +436,8 @@ def test_a_prepared_edit_brings_what_is_generated_and_says_what_it_asks(alone: C
     assert weak.records == ("prod",)
     assert weak.prepared.body == "- weaker: `platform.yaml environments.prod.rules.scanMaxAge`\n"
     assert weak.prepared.branch.startswith("edit/main/")
+    task = prepared(world, {"catalog/tasks/lint.yaml": TASK.encode()})
+    assert task.records == ("prod",) and task.prepared.body == "- catalog/tasks/lint.yaml\n"
     with pytest.raises(InputError, match=r"platform\.yaml:\d+:\d+"):
         prepared(world, {"platform.yaml": change(world, "platform.yaml", "scanMaxAge: 30d", "scanMaxAge: 30")})
     with pytest.raises(RefusedError, match="change-nothing"):

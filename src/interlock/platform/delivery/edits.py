@@ -41,11 +41,12 @@ def prepare(git: Repository, files: Mapping[str, bytes | None], title: str) -> E
     """
     base = CommitId(git.resolve(MAIN))
     before = estates.of(git, base)
-    after = estates.of(git, CommitId(git.write_tree(dict(files), base=base)))
+    tree = git.write_tree(dict(files), base=base)
+    after = estates.of(git, CommitId(tree))
     old, new = (edit.objects(git, base, before, item) for item in (before, after))
     moved = {path: new.get(path) for path in old.keys() | new.keys() if old.get(path) != new.get(path)}
     found = strictness.differences(before, after)
-    catalog = [f"- {path}" for path in sorted(files) if path.startswith(edit.CATALOG)]
+    catalog = [f"- {item.path}" for item in git.diff(base, tree) if item.path.startswith(edit.CATALOG)]
     told = [f"- {'stricter' if item.stricter else 'weaker'}: `{item.path}`" for item in found]
     body = "\n".join([*told, *catalog]) or "Nothing that a rule says."
     everywhere = (*before.platform.environments, before.platform.itself)
