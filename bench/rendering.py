@@ -13,6 +13,7 @@ from figures import Table, median, ms, ratio, repeated
 
 from interlock.formats import helm
 from interlock.platform import catalog
+from interlock.platform.facts import rendering as renderings
 from interlock.platform.goldenpaths import library
 
 _TIMES = 40
@@ -20,7 +21,6 @@ _VALUES = """owner: payments
 shape: ace-flow
 config: {LOG_LEVEL: info, SIZE: 1048576}
 resources: {requests: {cpu: 250m, memory: 512Mi}}
-replicas: 3
 podDisruptionBudget: {minAvailable: 1}
 """
 
@@ -31,13 +31,21 @@ def measure(estate: Estate) -> list[Table]:
     def ours() -> None:
         image = f"image: {{repository: registry.acme.test/payments, tag: main-1, digest: sha256:{next(made):064x}}}\n"
         files["apps/payments/values.prod.yaml"] = image.encode()
-        helm.render(
-            files, "apps/payments", value_files=["values.prod.yaml"], release_name="payments", namespace="payments"
-        )
+        _objects(files)
 
     found = median(repeated(ours, _TIMES))
     rows = [["in process", ms(found), "1.0 ×"]]
     notes = [f"{_TIMES} renderings each, every one of ours with a digest that was not seen before."]
+
+    def difference() -> None:
+        sides = []
+        for replicas in (1, 3):
+            values = files["apps/payments/values.prod.yaml"] + f"replicas: {replicas}\n".encode()
+            sides.append(_objects({**files, "apps/payments/values.prod.yaml": values}))
+        assert renderings.text(renderings.moved(renderings.Rendering(*sides)))
+
+    diff = median(repeated(difference, _TIMES // 4))
+    rows.append(["the rendered diff of a delivery: both sides, compared, as text", ms(diff), ratio(diff, found)])
     program = shutil.which("helm", path=os.pathsep.join([os.environ.get("INTERLOCK_REAL_CLIENTS", ""), os.defpath]))
     if program is None:
         notes.append("`helm template` was not measured: no helm here (`INTERLOCK_REAL_CLIENTS` names its folder).")
@@ -45,6 +53,13 @@ def measure(estate: Estate) -> list[Table]:
         theirs = median(repeated(_helm(program, files, estate.folder / "rendering"), _TIMES))
         rows.append(["`helm template`", ms(theirs), ratio(theirs, found)])
     return [Table("A service rendered", ("how", "median", "against ours"), rows, notes)]
+
+
+def _objects(files: dict[str, bytes]) -> renderings.Objects:
+    made = helm.render(
+        files, "apps/payments", value_files=["values.prod.yaml"], release_name="payments", namespace="payments"
+    )
+    return tuple(item.object for item in made)
 
 
 def _files() -> dict[str, bytes]:

@@ -161,7 +161,7 @@ def test_one_delivery_moves_one_service(estate: Estate, second: str) -> None:
 @pytest.mark.parametrize(
     ("reason", "change"),
     [
-        ("values-not-claimed", edit(VALUES, lambda text: text.replace("replicas: 1", "replicas: 3"))),
+        ("values-not-claimed", write("apps/payments/values.test.yaml", "replicas: 3\n")),
         ("library-chart-altered", write("charts/service/templates/extra.yaml", "apiVersion: v1\nkind: ConfigMap\n")),
         ("middleware-not-claimed", write("middleware/payments/orders.yaml", "kind: Topic\n")),
         ("file-deleted", lambda clone: (clone / "argocd" / "payments.yaml").unlink()),

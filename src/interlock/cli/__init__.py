@@ -25,6 +25,7 @@ COMMANDS = {
     "promote": ("interlock.cli.delivery", "promote"),
     "approve": ("interlock.cli.delivery", "approve"),
     "reject": ("interlock.cli.delivery", "reject"),
+    "configure": ("interlock.cli.configure", "configure"),
     "revert": ("interlock.cli.delivery", "revert"),
     "pull": ("interlock.cli.pull", "app"),
     "gate": ("interlock.cli.delivery", "gate"),

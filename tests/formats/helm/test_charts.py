@@ -142,7 +142,13 @@ def test_the_parent_redefines_what_its_dependency_defined(render: Render) -> Non
             {"Chart.yaml": NEEDS, "/sub/Chart.yaml": NEEDS.replace("demo", "sub").replace("0.1.0", "1.2.3")},
             "helm-chart",
         ),
-        ({"values.schema.json": "{}"}, "helm-unsupported"),
+        ({"values.schema.json": "[]"}, "helm-schema"),
+        ({"values.schema.json": "{"}, "helm-schema"),
+        ({"values.schema.json": '{"type": "nonsense"}'}, "helm-schema"),
+        ({"values.schema.json": '{"required": ["a"]}'}, "helm-schema"),
+        ({"values.schema.json": '{"$ref": "https://elsewhere.test/schema.json"}'}, "helm-schema"),
+        ({"values.schema.json": '{"$ref": "file:///etc/hostname"}'}, "helm-schema"),
+        ({"values.schema.json": "[" * 100_000}, "helm-schema"),
         ({".helmignore": "*.md"}, "helm-unsupported"),
         ({"charts/sub-1.tgz": "x"}, "helm-unsupported"),
         ({"values.yaml": "[1]"}, "helm-values"),
@@ -213,3 +219,16 @@ def test_overlaying_is_associative_and_changes_nothing_given(one: Any, two: Any,
     # A scalar between two maps cuts what lies below it off; without one, grouping does not matter.
     if all(isinstance(value, dict) for table in (one, two, three) for value in table.values()):
         assert left.keys() == right.keys()
+
+
+SCHEMA = '{"properties": {"a": {"type": "integer", "x-own": true}, "global": true}, "additionalProperties": false}'
+
+
+def test_a_schema_is_asked_about_its_own_charts_values(render: Render) -> None:
+    assert render({"values.schema.json": SCHEMA}, values="a: 1") == []
+    below = {"Chart.yaml": NEEDS, "/sub/Chart.yaml": SUB, "/sub/values.schema.json": SCHEMA}
+    assert render(below, values="other: 1\nsub: {a: 2}") == []
+    with pytest.raises(InputError) as caught:
+        render(below, values="sub: {a: hunter2}")
+    assert (caught.value.code, str(caught.value.where)) == ("helm-schema", "sub/values.schema.json")
+    assert "a: the value is not of type" in caught.value.message and "hunter2" not in str(caught.value)

@@ -32,7 +32,7 @@ def objects(service_chart: dict[str, bytes]) -> Any:
                     "name": "payments",
                     "version": "0.1.0",
                     "dependencies": [
-                        {"name": "service", "version": "1.1.0", "repository": "file://../../charts/service"}
+                        {"name": "service", "version": "1.2.0", "repository": "file://../../charts/service"}
                     ],
                 }
             ).encode(),

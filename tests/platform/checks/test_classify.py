@@ -61,7 +61,6 @@ def test_one_service_one_kind_known_places(files: dict[str, str], reason: str) -
         ("charts/service/extra.yaml", A, "library-chart-altered"),
         ("argocd/payments.yaml", M, "application-file-altered"),
         ("middleware/payments/topics.yaml", A, "middleware-not-claimed"),
-        ("apps/payments/values.yaml", M, "values-not-claimed"),
         ("apps/payments/values.test.yaml", M, "values-not-claimed"),
         ("apps/payments/.gitattributes", A, "file-foreign"),
         ("apps/payments/vendor", A, "file-foreign"),
@@ -77,8 +76,14 @@ def test_what_no_kind_claims_is_refused_by_what_it_is(path: str, status: str, re
     assert classified(files) == (None, None if alone and path.startswith("charts/") else "payments", reason)
 
 
-def test_a_values_file_whose_image_stays_is_not_an_image_delivery() -> None:
-    assert classified({VALUES: M}, image=False)[2] == "values-not-claimed"
+def test_values_whose_image_stays_are_configuration() -> None:
+    shared = "apps/payments/values.yaml"
+    for files in ({VALUES: M}, {shared: M}, {VALUES: M, shared: M}):
+        assert classified(files, image=False) == ("configuration", "payments", "ok")
+    assert classified({VALUES: M, shared: M})[2] == "several-kinds", "an image and its configuration are two deliveries"
+    assert classified({shared: M}, environment="platform")[0] is None
+    for files in ({shared: A}, {shared: D}, {"apps/payments/values.test.yaml": M}):
+        assert classified(files, image=False)[0] is None
 
 
 def test_the_platform_repo_registers_services_and_is_edited() -> None:

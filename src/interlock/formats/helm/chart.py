@@ -2,7 +2,7 @@
 
 Rules: helm pkg/chart, pkg/chart/loader, pkg/chartutil/dependencies.go; ``file://`` dependencies as `helm dependency
 build` packages them. What would change the outcome and is not handled (repositories, archives, ranges of versions,
-schemas, .helmignore, tags, import-values) is refused by name.
+.helmignore, tags, import-values) is refused by name.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from interlock.errors import InputError, Location, NotFoundError, UnsupportedErr
 from interlock.formats import yaml
 from interlock.formats.helm.cache import Cache
 from interlock.formats.helm.functions import numbers
+from interlock.formats.helm.schema import FILE, Schema
+from interlock.formats.helm.schema import load as schema_of
 
 _MAX_DEPTH = 10
 
@@ -68,6 +70,7 @@ class Chart:
     templates: Mapping[str, str]
     crds: Mapping[str, str]
     dependencies: tuple[Chart, ...]
+    schema: Schema | None = None
 
 
 def load(files: Mapping[str, bytes], path: str) -> Chart:
@@ -108,6 +111,7 @@ def _load(files: Mapping[str, bytes], path: str, wanted: Dependency, depth: int)
         templates=_texts(own, path, "templates/"),
         crds=_texts(own, path, "crds/"),
         dependencies=(*dependencies, *unpacked),
+        schema=schema_of(own[FILE], file=posixpath.join(path, FILE)) if FILE in own else None,
     )
 
 
@@ -137,7 +141,7 @@ def _invalid(document: yaml.Document, error: ValidationError) -> InputError | Un
 def _refuse_unhandled(own: Mapping[str, bytes], path: str) -> None:
     for name in own:
         archive = name.startswith("charts/") and name.endswith(".tgz")
-        if name in (".helmignore", "values.schema.json", "requirements.yaml") or archive:
+        if name in (".helmignore", "requirements.yaml") or archive:
             where = posixpath.join(path, name)
             raise UnsupportedError("helm-unsupported", f"{posixpath.basename(name)} is not supported", where=where)
 

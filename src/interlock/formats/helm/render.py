@@ -9,6 +9,7 @@ from typing import Any
 
 from interlock.errors import InputError, UnsupportedError
 from interlock.formats import yaml
+from interlock.formats.helm import schema
 from interlock.formats.helm import values as merging
 from interlock.formats.helm.chart import Chart, load, values_file
 from interlock.formats.helm.evaluate import Interpreter, Struct, Unsupported
@@ -53,8 +54,8 @@ def render(
     ``values`` < ``parameters``.
 
     Raises InputError ``helm-*`` and ``yaml-*`` (bad chart, template or output; ``helm-required`` and ``helm-fail``
-    for the chart's own refusals), NotFoundError ``helm-chart-missing`` and ``helm-values-missing``,
-    UnsupportedError ``helm-unsupported`` naming the construct. Each says file:line:column.
+    for the chart's own refusals, ``helm-schema`` for its schema's), NotFoundError ``helm-chart-missing`` and
+    ``helm-values-missing``, UnsupportedError ``helm-unsupported`` naming the construct. Each says file:line:column.
     """
     chart = load(files, chart_path)
     if chart.metadata.type == "library":
@@ -70,6 +71,9 @@ def render(
         Name=release_name, Namespace=namespace, Service="Helm", IsInstall=True, IsUpgrade=False, Revision=1
     )
     scopes = list(_scopes(chart, merging.coalesce(chart, given), release, root=True, base=chart.metadata.name))
+    for scope in scopes:
+        if scope.chart.schema is not None:
+            schema.check(scope.chart.schema, scope.values, file=f"{scope.chart.path}/{schema.FILE}")
     interpreter = Interpreter(_templates(scopes))
     result: list[Rendered] = []
     for scope in scopes:
@@ -92,6 +96,11 @@ class _Scope:
     chart: Chart
     data: dict[str, Any]
     base: str
+
+    @property
+    def values(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.data["Values"]
+        return found
 
     def named(self, file: str) -> str:
         return self.base + file.removeprefix(self.chart.path)

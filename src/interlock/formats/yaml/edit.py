@@ -133,10 +133,11 @@ def _walk(node: yaml.Node | None, path: Path, file: str) -> yaml.Node | None:
 
 
 def _written(value: str, *, quoted: bool) -> str:
-    return value if not quoted and _reads_back_plain(value) else json.dumps(value, ensure_ascii=False)
+    return value if not quoted and reads_back_plain(value) else json.dumps(value, ensure_ascii=False)
 
 
-def _reads_back_plain(value: str) -> bool:
+def reads_back_plain(value: str) -> bool:
+    """Whether every dialect reads the plain scalar as this text."""
     if "\n" in value or " #" in value or ": " in value:
         return False
     try:

@@ -7,17 +7,13 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from interlock.errors import RefusedError
+from interlock.formats.credentials import CERTAIN
 
 _NAMES = frozenset(
     {"password", "passwd", "token", "secret", "authorization", "privatekey", "apikey", "clientsecret", "accesstoken"}
     | {"refreshtoken", "sessionid"}
 )
-_VALUES = re.compile(
-    r"-----BEGIN [A-Z ]*PRIVATE KEY-----"
-    r"|-----BEGIN PGP PRIVATE KEY BLOCK-----"
-    r"|\b[a-z][a-z0-9+.-]*://[^\s/:@]*:[^\s/@]+@"  # userinfo with a password in a URL
-    r"|\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}"  # a JSON web token
-)
+_VALUES = re.compile(CERTAIN)
 
 
 def refuse_secrets(value: object, *, where: str) -> None:

@@ -45,6 +45,11 @@ def values(service: str, environment: str) -> str:
     return f"apps/{service}/values.{environment}.yaml"
 
 
+def shared_values(service: str) -> str:
+    """What is the same in every environment."""
+    return f"apps/{service}/values.yaml"
+
+
 def environment_of(path: str) -> str | None:
     """The environment whose values of a service stand at ``path``; None for any other file."""
     match = re.fullmatch(r"values\.([^/]+)\.yaml", in_app(path) or "")
@@ -134,6 +139,14 @@ def image_in(data: bytes, *, file: str) -> ImageReference:
                 todo='quote it: ""',
             )
     return ImageReference(image["repository"], image["tag"], Digest(image["digest"]))
+
+
+def image_moves(before: bytes | None, after: bytes | None, *, file: str) -> bool:
+    """Whether a values file names another image afterwards, or cannot be read on either side."""
+    try:
+        return image_in(before or b"", file=file) != image_in(after or b"", file=file)
+    except InputError:
+        return True
 
 
 def set_image(data: bytes, tag: str, digest: Digest, *, file: str) -> bytes:

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from interlock.clients.git import Repository
 from interlock.errors import InputError, IntegrityError, NotFoundError
 from interlock.formats.signatures import Commit
 from interlock.platform.books import Recorded
 from interlock.platform.books.vocabulary import Judged, Merged, RecordFact, RecordRead, ReviewsFact, ReviewsRead
 from interlock.platform.domain.ids import Digest
+from interlock.platform.domain.image import ImageReference
 from interlock.platform.estate import Environment, Estate
-from interlock.platform.facts import estates, ground, place, seals, synced
+from interlock.platform.facts import estates, ground, image, place, seals, synced
 from interlock.platform.facts.facts import Facts
 from interlock.platform.facts.ground import sources
 
@@ -31,6 +33,24 @@ def delivering(facts: Facts) -> Commit:
             break
         found = commit
     return found
+
+
+def image_brought(facts: Facts) -> Commit | None:
+    """The commit of the tracked branch since which the service's values name the image that they name there: an earlier
+    one than `delivering` where deliveries since left the image as it was. None while they name none."""
+    git, path, found = facts.get(place.repository), place.values_path(facts), facts.get(delivering)
+    held = image.in_values(git, found.id, path)
+    while held and found.parents and _image_in(git, found.parents[0], path) == held:
+        found = git.commit(found.parents[0])
+    return found if held else None
+
+
+def _image_in(git: Repository, commit: str, path: str) -> ImageReference | None:
+    """None too for values that nobody can read: they name no image."""
+    try:
+        return image.in_values(git, commit, path)
+    except InputError:
+        return None
 
 
 def _history(facts: Facts) -> Iterator[Commit]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from interlock.clients.git import Repository
 from interlock.platform.books.vocabulary import subject as subject_of
 from interlock.platform.domain.ids import CommitId, EnvironmentName, ServiceName
-from interlock.platform.estate import Environment, Estate, Service
+from interlock.platform.estate import Environment, Estate, Service, layout
 from interlock.platform.facts import estates, seals
 from interlock.platform.facts.facts import Facts, missing
 from interlock.platform.facts.ground import sources
@@ -51,6 +51,12 @@ def service(facts: Facts) -> Service:
 def repository(facts: Facts) -> Repository:
     """The environment's repository."""
     return facts.get(sources).mirror(facts.get(environment).repository)
+
+
+def values_path(facts: Facts) -> str:
+    """Where the repository has the service's values."""
+    found = facts.get(read)
+    return layout.values(found.service, found.environment)
 
 
 def url(facts: Facts) -> str:

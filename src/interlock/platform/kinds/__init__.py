@@ -13,6 +13,7 @@ from interlock.platform.domain.ids import DeliveryKind, ServiceName
 from interlock.platform.estate import PLATFORM, layout
 from interlock.platform.facts.result import paths
 from interlock.platform.kinds import classify
+from interlock.platform.kinds.configuration import Configuration
 from interlock.platform.kinds.image import Image
 from interlock.platform.kinds.kind import Kind, Need, Position
 from interlock.platform.kinds.onboarding import Onboarding
@@ -22,6 +23,7 @@ from interlock.platform.kinds.revert import Revert
 KINDS: tuple[Kind, ...] = (
     Image(),
     Onboarding(),
+    Configuration(),
     PlatformEdit(),
     Revert(),
 )

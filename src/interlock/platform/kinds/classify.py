@@ -33,7 +33,11 @@ REASONS = table(
             "Chart.yaml or a template of a service is generated, and would differ.", _GENERATED
         ),
         "library-chart-altered": Reason("The library chart is of a version in force, and would differ.", _GENERATED),
-        "values-not-claimed": Reason("Values would change in more than the image, which no kind claims yet.", _SPLIT),
+        "values-not-claimed": Reason(
+            "A values file would change that is neither the service's values.yaml nor this environment's, or the image "
+            "in one that cannot be read.",
+            "change values.yaml or this environment's values: `interlock configure`",
+        ),
         "middleware-not-claimed": Reason("Files of middleware would change, which no kind claims yet.", _SPLIT),
         "file-foreign": Reason(
             "A file in a service's folder is none that its golden path knows.", "leave it out of the pull request"

@@ -25,6 +25,8 @@ class Told:
     tests: tuple[str, ...]
     """One line a fact: what was tested, scanned, and where it runs already."""
     back_out: str
+    rendered: str = ""
+    """The rendered diff, where the files' own says too little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,12 @@ class Plan:
     """Text of the files' change, as reviewers see it."""
 
     @property
+    def shown(self) -> str:
+        """The files' change, and what is rendered differently, in the room that a record has."""
+        rendered = f"\n\nRendered:\n{self.told.rendered}" if self.told.rendered else ""
+        return f"{self.diff}{rendered}"[:MAX_DIFF]
+
+    @property
     def key(self) -> str:
         """The record's correlation id: it belongs to one pull request and one head."""
         return f"{self.delivery.id}@{self.delivery.head}"
@@ -61,7 +69,7 @@ class Plan:
         return {
             "short_description": f"{self.about.name}: {told.what} to {where}",
             "description": f"Delivery {self.key}\nPull request: {self.url}\nBefore: {told.before}\n"
-            f"After: {told.after}\n\n{self.diff}",
+            f"After: {told.after}\n\n{self.shown}",
             "justification": f"Delivery of kind {kind} of {self.about.name}, owned by team {self.about.team}.",
             "implementation_plan": "Interlock merges the pull request when every check of its gate holds, seals the "
             f"merge, and Argo CD syncs the seal to {where}. Nobody else can.",

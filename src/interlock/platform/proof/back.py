@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
+from interlock.errors import InterlockError
 from interlock.platform import kinds
 from interlock.platform.books.vocabulary import NO_SERVICE, Checked
 from interlock.platform.checks import Check, reasons
+from interlock.platform.checks.image import ImageCheck
 from interlock.platform.checks.link import NOT_REQUIRED, Draft
 from interlock.platform.domain.change import Change, CommitFacts
+from interlock.platform.domain.facts import Unread
 from interlock.platform.domain.ids import CheckId, DeliveryKind, EnvironmentName, ReasonCode, ServiceName
 from interlock.platform.domain.pull import PullRequest
 from interlock.platform.domain.record import RecordFacts
@@ -37,8 +41,9 @@ from interlock.platform.facts import (
     running,
     source,
     stakes,
+    synced,
 )
-from interlock.platform.kinds import reading, table
+from interlock.platform.kinds import Position, reading, table
 
 DIRECT = DeliveryKind("image")
 """Direct commits are judged by the rules of an image delivery."""
@@ -130,6 +135,43 @@ _BACK: dict[Reader[Any], Reader[Any]] = {
     result.read: _result,
     image.wanted: running.image,
 }
+
+
+def origin(facts: Facts) -> Facts:
+    """The same walk, begun at the delivery that brought the image that runs: what was delivered since left it as it
+    was, and its signature, statements, run and source were judged then, by the rules of then."""
+    try:
+        newest = facts.get(decision.delivering)
+    except InterlockError:  # told by the links of the newest delivery
+        return facts
+    brought = facts.get(decision.image_brought)
+    if brought is None:
+        return facts
+    known = facts.look(case.read) if brought.id == newest.id else None
+    if isinstance(known, Unread) or (known is not None and known == _case_of_image(facts)):
+        return facts
+    begin: dict[Reader[Any], Reader[Any]] = {decision.delivering: lambda _: brought, case.read: _case_of_image}
+    return _begun(facts, begin)
+
+
+def _case_of_image(facts: Facts) -> case.Case:
+    """Where a kind that has no rule for images brought one, by the rules of an image delivery."""
+    found = _case(facts)
+    kind, where = kinds.known(found.kind or DIRECT), facts.get(ground.environment)
+    if any(isinstance(check, ImageCheck) for check in kind.checks(Position(where, restores=found.restores))):
+        return found
+    return case.Case(DIRECT, found.service, brings_source=kinds.known(DIRECT).brings_source)
+
+
+def _begun(facts: Facts, begin: Mapping[Reader[Any], Reader[Any]]) -> Facts:
+    """Another walk of the same service, whose live facts are not read again."""
+    same: tuple[Reader[Any], ...] = (running.objects, running.image, synced.revision, synced.desired, place.estate)
+    given: dict[Reader[Any], object] = {ground.sources: facts.get(ground.sources), place.read: facts.get(place.read)}
+    return Facts(given, {**_BACK, **{read: partial(_as_in, facts, read) for read in same}, **begin})
+
+
+def _as_in(facts: Facts, read: Reader[Any], _: Facts) -> Any:
+    return facts.get(read)
 
 
 def demanded(facts: Facts, *types: type) -> tuple[Check, ...]:

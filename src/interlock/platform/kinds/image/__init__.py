@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from interlock.errors import InputError
 from interlock.platform.checks import Check, image, people, rendered
 from interlock.platform.checks.pull import ServiceRegistered
 from interlock.platform.domain.change import Change, FileChange
@@ -39,11 +38,7 @@ class Image(Kind):
         service = layout.service_of(file.path)
         if file.status != "modified" or service is None or file.path != layout.values(service, environment):
             return False
-        try:
-            before, after = (layout.image_in(side[file.path], file=file.path) for side in (change.before, change.after))
-        except (InputError, KeyError):
-            return True
-        return before != after
+        return layout.image_moves(change.before.get(file.path), change.after.get(file.path), file=file.path)
 
     def checks(self, position: Position) -> tuple[Check, ...]:
         rules = position.environment.rules

@@ -30,6 +30,7 @@ class PipelineRunLink(Link):
     claim = "A successful run of the golden path made this digest; the run is kept as it was read."
 
     def look(self, facts: Facts, draft: Draft) -> Finding:
+        facts = facts.get(back.origin)
         try:
             entry = facts.get(build.run)
         except NotFoundError:

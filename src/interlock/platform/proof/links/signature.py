@@ -18,6 +18,7 @@ class Signature(Link):
     claim = "The image is signed with the release key."
 
     def look(self, facts: Facts, draft: Draft) -> Finding:
+        facts = facts.get(back.origin)
         registry, name = facts.get(ground.sources).registry(), facts.get(running.image_name)
         runs, key = facts.get(running.image), facts.get(images.release_key)
         draft.cite("referrers", f"{runs.repository}@{runs.digest}")

@@ -20,6 +20,7 @@ class SourceCommit(Link):
     claim = "The source is a commit of main of the service's own repository, signed by a known person."
 
     def look(self, facts: Facts, draft: Draft) -> Finding:
+        facts = facts.get(back.origin)
         tag, repository = facts.get(running.image).tag, facts.get(place.service).repository
         if not TAG.fullmatch(tag):
             return draft.invalid("tag-no-build", f"{tag} is no tag of a build of main")

@@ -36,6 +36,7 @@ class StatementLink(Link):
         return ""
 
     def look(self, facts: Facts, draft: Draft) -> Finding:
+        facts = facts.get(back.origin)
         checks = back.demanded(facts, *self.checks)
         runs = facts.get(running.image)
         draft.cite("referrers", f"{runs.repository}@{runs.digest}")
