@@ -69,7 +69,7 @@ SAMPLE = """sample:
 @pytest.fixture
 def estate(tmp_path: Path) -> dict[str, bytes]:
     """An env repo with the library chart, as files and on disk."""
-    root = Path(str(resources.files("interlock.platform.catalog"))) / "charts" / "service"
+    root = Path(str(resources.files("interlock.platform.catalog"))) / "charts" / "service" / "1.1.0"
     files = {
         f"charts/service/{path.relative_to(root)}": path.read_bytes() for path in root.rglob("*") if path.is_file()
     }

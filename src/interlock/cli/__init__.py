@@ -24,6 +24,7 @@ COMMANDS = {
     "approve": ("interlock.cli.delivery", "approve"),
     "reject": ("interlock.cli.delivery", "reject"),
     "revert": ("interlock.cli.delivery", "revert"),
+    "chart": ("interlock.cli.chart", "app"),
     "pull": ("interlock.cli.pull", "app"),
     "gate": ("interlock.cli.delivery", "gate"),
     "wait": ("interlock.cli.wait", "wait"),

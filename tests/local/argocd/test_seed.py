@@ -83,7 +83,7 @@ def test_the_seed_application_runs_unchanged(
     token.write_text(reader)
     secret.write_text("webhook-secret-0123456789")
 
-    root = Path(str(resources.files("interlock.platform.catalog"))) / "charts" / "service"
+    root = Path(str(resources.files("interlock.platform.catalog"))) / "charts" / "service" / "1.1.0"
     files: dict[str, bytes | None] = {
         f"charts/service/{path.relative_to(root)}": path.read_bytes() for path in root.rglob("*") if path.is_file()
     }

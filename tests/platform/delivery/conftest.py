@@ -27,6 +27,7 @@ from interlock.platform.books.vocabulary import Body
 from interlock.platform.domain.ids import CommitId
 from interlock.platform.domain.pull import PullRequest
 from interlock.platform.estate import Environment, Service, layout
+from interlock.platform.estate.library import Library
 from interlock.platform.facts import pull as pulls
 
 from .. import acme
@@ -100,7 +101,7 @@ def repositories(signing: Keys) -> dict[str, dict[str, bytes]]:
         keys=estate.Keys(seal=signing.seal[1], forge=signing.forge[1], release="R\n", attest="A\n"),
         seal_key_ids=["0123456789ABCDEF"],
         ssh_keys={person: [signing.ssh[person][1]] for person in PEOPLE},
-        chart=catalog.chart(),
+        chart=Library.of(catalog.chart()).placed,
         catalog={},
         builder="https://interlock.dev/builder",
     )

@@ -171,7 +171,7 @@ def test_a_merge_that_gives_another_result_than_judged_blocks(world: World) -> N
     """Somebody changed the chart between judgement and merge; the push itself is proven by an old judgement."""
     pull = world.bump("payments", "a")
     judgement = judge(world, pull)
-    chart = world.propose("chart", {"charts/service/values.yaml": b"evil: true\n"})
+    chart = world.propose("chart", {"charts/service/1.1.0/values.yaml": b"evil: true\n"})
     judge(world, chart, service="payments")
     world.merge("acme", "env-prod", chart.number, head_commit_id=chart.head_sha)
     world.merge("acme", "env-prod", pull.number, head_commit_id=pull.head_sha)

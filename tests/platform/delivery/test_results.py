@@ -35,7 +35,9 @@ def test_a_push_changes_the_result(world: World) -> None:
     assert before.difference(ids(world, pushed)) == ("apps/payments",)
 
 
-@pytest.mark.parametrize("path", ["charts/service/values.yaml", "argocd/payments.yaml", "middleware/payments/q.yaml"])
+@pytest.mark.parametrize(
+    "path", ["charts/service/1.1.0/values.yaml", "argocd/payments.yaml", "middleware/payments/q.yaml"]
+)
 def test_chart_application_and_middleware_are_part_of_the_result(world: World, path: str) -> None:
     """Another merge that changes what this service would run voids its approvals."""
     pull = world.bump("payments", "a")

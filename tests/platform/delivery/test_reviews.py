@@ -90,7 +90,7 @@ def test_a_review_that_arrives_while_the_result_changes_is_ambiguous(world: Worl
     """The chart changed on main between two rounds: which one did the reviewer see?"""
     world.bump("payments", "a")
     assert capture(world) == ()
-    world.commit({"charts/service/values.yaml": b"changed: true\n"})
+    world.commit({"charts/service/1.1.0/values.yaml": b"changed: true\n"})
     world.approve(1, "sam")
     (approval,) = capture(world)
     assert approval.result is None

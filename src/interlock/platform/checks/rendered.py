@@ -53,18 +53,18 @@ class RenderedDiff(Check):
             return self.invalid("render-failed", rendering.detail) if fault else self.unread(rendering)
         if wanted is None:
             raise missing("image")
-        before, after = _by_key(rendering.before), _by_key(rendering.after)
+        before, after = by_key(rendering.before), by_key(rendering.after)
         gone, added = sorted(before.keys() - after.keys()), sorted(after.keys() - before.keys())
         first = not any(True for item in before.values() for _ in workload.images(item))
         if gone or (added and not first):
-            return self.invalid("rendered-diff-other", f"{'removed' if gone else 'added'}: {_name((gone or added)[0])}")
+            return self.invalid("rendered-diff-other", f"{'removed' if gone else 'added'}: {name((gone or added)[0])}")
         if odd := [key for key in added if key[1] not in FIRST_RELEASE]:
-            return self.invalid("rendered-diff-other", f"added: {_name(odd[0])}")
+            return self.invalid("rendered-diff-other", f"added: {name(odd[0])}")
         for key in sorted(before.keys() & after.keys()):
             places = {path for path, _ in workload.images(after[key])}
             for path, _, _ in differences(before[key], after[key]):
                 if path not in places and not _label(path):
-                    return self.invalid("rendered-diff-other", f"{_name(key)}: {'.'.join(map(str, path))}")
+                    return self.invalid("rendered-diff-other", f"{name(key)}: {'.'.join(map(str, path))}")
         return self._images(facts.get(ground.registered), str(wanted), before, after) or self.valid(
             f"{len(added)} added" if first else str(wanted)
         )
@@ -81,7 +81,7 @@ class RenderedDiff(Check):
                 elif not (held.get(path) == value and not _of(value, {service.image})) and not (
                     key not in before and _of(value, named)
                 ):
-                    return self.invalid("rendered-diff-other", f"{_name(key)} runs {value}, expected {wanted}")
+                    return self.invalid("rendered-diff-other", f"{name(key)} runs {value}, expected {wanted}")
         return None if found else self.invalid("rendered-nothing", wanted)
 
 
@@ -109,7 +109,7 @@ def _label(path: Path) -> bool:
     return False
 
 
-def _by_key(objects: Objects) -> ByKey:
+def by_key(objects: Objects) -> ByKey:
     """Later objects of the same name win, as Argo CD takes them: a repeated one is seen as what it becomes."""
     found: dict[Key, Mapping[str, Any]] = {}
     for item in objects:
@@ -119,5 +119,5 @@ def _by_key(objects: Objects) -> ByKey:
     return found
 
 
-def _name(key: Key) -> str:
+def name(key: Key) -> str:
     return f"{key[1]} {key[3]}"

@@ -58,6 +58,14 @@ def registered(facts: Facts) -> Service:
     return found
 
 
+def configuration_item(facts: Facts) -> str:
+    """Of what is delivered: the service's, or the repository's where it is of no service. Raises NotFoundError
+    ``fact-missing`` for a service that is not registered."""
+    if facts.get(case.read).service is not None:
+        return facts.get(registered).configuration_item
+    return facts.get(estate).platform.platform.configuration_item or facts.get(environment).repository
+
+
 def named(facts: Facts) -> ServiceName:
     """The delivery's service by name, registered or not."""
     found = facts.get(case.read).service

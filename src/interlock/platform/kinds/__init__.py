@@ -10,6 +10,7 @@ from interlock.errors import UnsupportedError
 from interlock.platform.domain.ids import DeliveryKind, ServiceName
 from interlock.platform.facts.result import paths
 from interlock.platform.kinds import classify
+from interlock.platform.kinds.chart import Chart
 from interlock.platform.kinds.image import Image
 from interlock.platform.kinds.kind import Kind, Need, Position
 from interlock.platform.kinds.onboarding import Onboarding
@@ -19,6 +20,7 @@ KINDS: tuple[Kind, ...] = (
     Image(),
     Onboarding(),
     Revert(),
+    Chart(),
 )
 
 __all__ = ["KINDS", "Kind", "Need", "Position", "bound", "classify", "find", "known"]

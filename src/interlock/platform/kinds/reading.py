@@ -76,7 +76,7 @@ def _subject(facts: Facts) -> Subject | None:
         service = facts.get(ground.service)
         return Subject(service.name, service.team, service.configuration_item) if service else None
     where, own = facts.get(ground.environment), facts.get(ground.estate).platform.platform
-    return Subject(where.repository, own.team or where.repository, own.configuration_item or where.repository)
+    return Subject(where.repository, own.team or where.repository, facts.get(ground.configuration_item))
 
 
 def expected(facts: Facts) -> Mapping[str, str]:
