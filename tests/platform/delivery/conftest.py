@@ -35,6 +35,8 @@ from .. import acme
 NOW = datetime(2026, 8, 24, 12, 0, tzinfo=UTC)
 IMAGE = "registry.acme.test/integration/payments"
 PEOPLE = ("dana", "sam", "rita", "pat")
+CHART = "charts/service/1.1.0"
+"""Where the library chart lies that services begin with."""
 
 
 def digest(character: str) -> str:

@@ -13,12 +13,13 @@ from interlock.platform.books.vocabulary import Judged, Merged, Sealed
 from interlock.platform.delivery import history, merge, promotion, seal
 from interlock.platform.delivery.history import Main, Progress, Proof
 from interlock.platform.domain.ids import CommitId, DeliveryKind, EnvironmentName, RecordNumber, ServiceName
-from interlock.platform.domain.result import CHART
 from interlock.platform.domain.verdict import Verdict
 from interlock.platform.facts import result as results
 from interlock.platform.facts import seals
 from interlock.platform.kinds.image import NAME as IMAGE
 from interlock.platform.kinds.revert import NAME as REVERT
+
+from .conftest import CHART
 
 if TYPE_CHECKING:
     from interlock.clients.forge import PullRequest as ForgePull

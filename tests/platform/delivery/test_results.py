@@ -6,8 +6,10 @@ import pytest
 
 from interlock.errors import ConflictError
 from interlock.platform.domain.ids import ServiceName
-from interlock.platform.domain.result import CHART, ResultIds
+from interlock.platform.domain.result import ResultIds
 from interlock.platform.facts import result as results
+
+from .conftest import CHART
 
 if TYPE_CHECKING:
     from .conftest import World

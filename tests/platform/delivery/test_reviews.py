@@ -10,9 +10,10 @@ from interlock.errors import UnsupportedError
 from interlock.platform.books.vocabulary import ApprovalCaptured, PullSighted
 from interlock.platform.domain.approval import Approval
 from interlock.platform.domain.ids import CommitId, ServiceName
-from interlock.platform.domain.result import CHART
 from interlock.platform.facts import result as results
 from interlock.platform.facts import reviews
+
+from .conftest import CHART
 
 if TYPE_CHECKING:
     from .conftest import World
