@@ -171,3 +171,11 @@ def test_a_change_in_the_second_of_the_approval_counts_as_later(broken: Broken) 
 )
 def test_the_number_stands_first_in_the_title_or_nowhere(title: str, number: str | None) -> None:
     assert number_in(title, "CHG") == number
+
+
+@pytest.mark.parametrize(("stated", "reason"), [("env-prod", None), ("payments", "record-wrong-ci")])
+def test_of_a_delivery_of_no_service_the_record_names_the_repositorys_item(
+    broken: Broken, stated: str, reason: str | None
+) -> None:
+    found = broken(case={"service": None}, record={"record": {"configuration_item": stated}}).get("record-item")
+    assert (found and found.reason) == reason

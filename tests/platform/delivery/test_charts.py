@@ -88,7 +88,7 @@ def in_force(platform: Platform, *found: Library) -> None:
     platform.commit = platform.git.write_tree(files, base=platform.commit)
 
 
-Judge = Callable[[World, PullRequest], Facts] if TYPE_CHECKING else Any
+Judge = Callable[..., Facts]
 
 
 @pytest.fixture
@@ -546,7 +546,7 @@ def delivering(world: World, revision: str, service: ServiceName, *, sealed: boo
         {
             ground.sources: SimpleNamespace(mirror=lambda _: world.git),
             ground.books: world.books,
-            place.read: place.Place(where.name, service),
+            place.read: place.Place(EnvironmentName(where.name), service),
             place.repository: world.git,
             place.environment: where,
             synced.revision: CommitId(revision),

@@ -172,14 +172,14 @@ def test_a_merge_that_gives_another_result_than_judged_blocks(world: World) -> N
     """Somebody changed the chart between judgement and merge; the push itself is proven by an old judgement."""
     pull = world.bump("payments", "a")
     judgement = judge(world, pull)
-    chart = world.propose("chart", {"charts/service/1.1.0/values.yaml": b"evil: true\n"})
+    chart = world.propose("chart", {f"{CHART}/values.yaml": b"evil: true\n"})
     judge(world, chart, service="payments")
     world.merge("acme", "env-prod", chart.number, head_commit_id=chart.head_sha)
     world.merge("acme", "env-prod", pull.number, head_commit_id=pull.head_sha)
     found = progress(world)
     assert [proof.judgement.said.pull for proof in found.proven if proof.judgement] == [chart.number]
     assert found.stopped is not None
-    assert (found.stopped.reason, found.stopped.detail) == ("merge-result-differs", "charts/service")
+    assert (found.stopped.reason, found.stopped.detail) == ("merge-result-differs", CHART)
     assert judgement.base != read(world).pending[0].id
 
 
