@@ -484,6 +484,7 @@ def test_the_flat_chart_leaves_when_nobody_renders_with_it(world: World, known: 
 def judged(world: World, facts: Facts) -> None:
     """Judged as the gate does, and merged by the platform."""
     pull, found = facts.get(case.read), facts.get(changes.read)
+    assert pull.kind is not None
     number = max(world.pulls)
     body = Judged(
         environment=EnvironmentName("prod"),
