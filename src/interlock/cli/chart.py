@@ -22,9 +22,9 @@ def add(
 ) -> None:
     """Open the delivery that brings a version of the library chart, and touches no service."""
     from interlock.cli.session import Session
-    from interlock.clients.connect import PLATFORM
     from interlock.platform import catalog
     from interlock.platform.delivery import charts
+    from interlock.platform.estate import PLATFORM
     from interlock.platform.estate.layout import MAIN
     from interlock.platform.facts import library
 
