@@ -7,6 +7,7 @@ import logging
 from interlock.clients.forge import PullRequest as ForgePull
 from interlock.errors import InterlockError, NotFoundError
 from interlock.platform.books.vocabulary import RecordWithdrawn
+from interlock.platform.checks.reasons import UNANSWERED
 from interlock.platform.controller.acting import Acting
 from interlock.platform.controller.acts import Act, CancelRecord
 from interlock.platform.controller.loops.desk import Desk, fingerprint
@@ -75,7 +76,7 @@ class Judge:
         wake: list[Key] = [("deliver", environment.name)] if news and judged.verdict is Verdict.VALID else []
         if rules.records(environment) and number_in(judged.pull.title, estate.platform.tickets.number):
             wake.append(("record", *key[1:]))
-        return Done(wake=tuple(wake))
+        return Done(wake=tuple(wake), unanswered=any(item.reason in UNANSWERED for item in judged.findings))
 
     def _closed(self, estate: Estate, environment: Environment, pull: ForgePull) -> None:
         repository, books = estate.repository(environment), self._world.books
