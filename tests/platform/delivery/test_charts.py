@@ -15,7 +15,7 @@ from interlock.errors import NotFoundError, RefusedError
 from interlock.platform import catalog, goldenpaths
 from interlock.platform.books.vocabulary import Judged
 from interlock.platform.checks import Check
-from interlock.platform.delivery import charts, gate, history, merge
+from interlock.platform.delivery import charts, gate, history, merge, promotion
 from interlock.platform.delivery.history import Main
 from interlock.platform.domain.ids import CommitId, EnvironmentName, ServiceName
 from interlock.platform.domain.result import CHART as FLAT
@@ -31,6 +31,8 @@ from interlock.platform.facts.queue import QueueState
 from interlock.platform.kinds import chart as kind
 from interlock.platform.kinds import reading, table
 from interlock.platform.kinds.chart.checks import ChartRendered, LibraryVersion, ServiceChart
+from interlock.platform.kinds.revert import NAME as REVERT
+from interlock.platform.kinds.revert.checks import RevertExact
 
 from .. import acme
 from .conftest import CHART, SERVICES
@@ -405,6 +407,21 @@ def test_a_services_own_chart_files_are_generated(running: World, known: Judge, 
     have(running, OLD)
     for files in ({path: b"x\n"}, {path: b"x\n", **edited(running, b"1.1.0", b"1.0.0")}):
         assert known(running, running.propose(f"x{len(files)}", files)).get(case.read).kind is None
+
+
+def test_a_move_is_taken_back_by_its_exact_inverse(running: World, known: Judge) -> None:
+    have(running, OLD)
+    before = running.git.tree(running.main())
+    prepared, _ = charts.move(running.git, PAYMENTS, "prod", "1.0.0")
+    running.push(open_pull(running, prepared).head_sha, "main")
+    running.pulls.clear()
+    newest = reverts.newest(running.git, PAYMENTS, "prod")
+    assert newest == running.main()
+    back = promotion.revert(running.git, PAYMENTS, "prod", newest)
+    assert back.tree == before
+    facts = known(running, open_pull(running, back))
+    assert facts.get(case.read) == Case(REVERT, PAYMENTS)
+    assert reason(facts, RevertExact) == "ok"
 
 
 def test_nothing_is_prepared_that_the_gate_would_refuse(running: World) -> None:
