@@ -59,7 +59,7 @@ class World:
             generate=self._generate,
             chart=lambda version: catalog.charts().get(version, {}),
         )
-        return replace(found, mirror=self.mirror)
+        return replace(found, mirror=self.mirror, pipelines=goldenpaths.pipelines)
 
     def _stamp(self) -> Stamp:
         """What every entry says of who writes it: before an estate was read there are no rules."""

@@ -59,8 +59,7 @@ def registered(facts: Facts) -> Service:
 
 
 def configuration_item(facts: Facts) -> str:
-    """Of what is delivered: the service's, or the repository's where it is of no service. Raises NotFoundError
-    ``fact-missing`` for a service that is not registered."""
+    """The CI in the CMDB of what the delivery moves: its service's, or the repository's where it is of none."""
     if facts.get(case.read).service is not None:
         return facts.get(registered).configuration_item
     return facts.get(estate).platform.platform.configuration_item or facts.get(environment).repository

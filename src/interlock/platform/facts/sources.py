@@ -13,7 +13,7 @@ from interlock.clients.registry import RegistryClient
 from interlock.clients.tickets import TicketsClient
 from interlock.errors import NotFoundError
 from interlock.platform.books import Books
-from interlock.platform.estate import Environment, Service
+from interlock.platform.estate import Environment, Platform, Service
 from interlock.platform.estate.library import Library
 from interlock.platform.facts.kept import Kept
 
@@ -22,6 +22,10 @@ Generate = Callable[[Service, Environment, Library | None], Mapping[str, bytes]]
 
 Chart = Callable[[str], Mapping[str, bytes]]
 """The package's library chart of a version, path in its folder -> bytes; nothing where it has none."""
+
+
+Pipelines = Callable[[Platform], Mapping[str, bytes]]
+"""The Pipelines of an estate's golden paths, path -> bytes."""
 
 
 def _no_golden_path(*_: object) -> Mapping[str, bytes]:
@@ -51,6 +55,7 @@ class Sources:
     """Name of the platform repo."""
     generate: Generate = _no_golden_path
     chart: Chart = _no_chart
+    pipelines: Pipelines = _no_golden_path
     kept: Kept = field(default_factory=Kept)
     """What is named by its content."""
 
