@@ -184,10 +184,10 @@ def test_who_owns_the_repository_is_asked_where_no_service_is_touched(world: Wor
 def test_its_record_is_the_repositorys(world: World, known: Judge) -> None:
     plan = known(world, open_pull(world, charts.addition(world.git, "prod", OLD))).get(reading.plan)
     assert plan is not None
-    assert (plan.about.name, plan.about.configuration_item) == ("env-prod", "env-prod")
+    assert (plan.about.name, plan.about.configuration_item) == ("env-prod", "platform")
     assert plan.texts()["short_description"] == "env-prod: chart charts/service/1.0.0 to prod"
     facts = known(world, world.pulls[1])
-    assert facts.get(ground.configuration_item) == "env-prod"
+    assert facts.get(ground.configuration_item) == "platform"
 
 
 def test_what_the_platform_repo_has_in_force_comes_before_the_packages(
