@@ -13,8 +13,8 @@ from figures import Table, median, ms, ratio, repeated
 
 from interlock.formats import helm
 from interlock.platform import catalog
+from interlock.platform.estate.library import Library
 from interlock.platform.facts import rendering as renderings
-from interlock.platform.goldenpaths import library
 
 _TIMES = 40
 _VALUES = """owner: payments
@@ -63,13 +63,13 @@ def _objects(files: dict[str, bytes]) -> renderings.Objects:
 
 
 def _files() -> dict[str, bytes]:
-    chart = catalog.chart()
+    chart = Library.of(catalog.chart())
     own = (
         f"apiVersion: v2\nname: payments\nversion: 0.1.0\ndependencies:\n  - name: service\n"
-        f'    version: {library.version(chart)}\n    repository: "file://../../charts/service"\n'
+        f'    version: {chart.version}\n    repository: "file://../../{chart.folder}"\n'
     )
     return {
-        **{f"charts/service/{path}": data for path, data in chart.items()},
+        **chart.placed,
         "apps/payments/Chart.yaml": own.encode(),
         "apps/payments/templates/service.yaml": b'{{ include "service.all" . }}\n',
         "apps/payments/values.yaml": _VALUES.encode(),

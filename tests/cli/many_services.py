@@ -148,7 +148,7 @@ def _platform(folder: Path, services: tuple[str, ...]) -> tuple[str, str]:
         keys=estates.Keys(seal=certificate, forge="FORGE\n", release="RELEASE\n", attest="ATTEST\n"),
         seal_key_ids=[openpgp.fingerprint(certificate)[-16:]],
         ssh_keys={},
-        chart={"Chart.yaml": b"name: service\n"},
+        chart={"charts/service/1.1.0/Chart.yaml": b"name: service\n"},
         catalog={},
         builder="https://interlock.dev/builder",
     )["platform"]

@@ -17,8 +17,8 @@ name: payments
 version: 0.1.0
 dependencies:
   - name: service
-    version: 1.1.0
-    repository: file://../../charts/service
+    version: 1.2.0
+    repository: file://../../charts/service/1.2.0
 """
 VALUES = """owner: payments
 shape: ace-flow
@@ -69,9 +69,11 @@ SAMPLE = """sample:
 @pytest.fixture
 def estate(tmp_path: Path) -> dict[str, bytes]:
     """An env repo with the library chart, as files and on disk."""
-    root = Path(str(resources.files("interlock.platform.catalog"))) / "charts" / "service"
+    root = Path(str(resources.files("interlock.platform.catalog"))) / "charts" / "service" / "1.2.0"
     files = {
-        f"charts/service/{path.relative_to(root)}": path.read_bytes() for path in root.rglob("*") if path.is_file()
+        f"charts/service/1.2.0/{path.relative_to(root)}": path.read_bytes()
+        for path in root.rglob("*")
+        if path.is_file()
     }
     files |= {
         "apps/payments/Chart.yaml": CHART.encode(),

@@ -162,7 +162,10 @@ def test_one_delivery_moves_one_service(estate: Estate, second: str) -> None:
     ("reason", "change"),
     [
         ("values-not-claimed", write("apps/payments/values.test.yaml", "replicas: 3\n")),
-        ("library-chart-altered", write("charts/service/templates/extra.yaml", "apiVersion: v1\nkind: ConfigMap\n")),
+        (
+            "library-chart-altered",
+            write("charts/service/1.2.0/templates/_all.tpl", "apiVersion: v1\nkind: ConfigMap\n"),
+        ),
         ("middleware-not-claimed", write("middleware/payments/orders.yaml", "kind: Topic\n")),
         ("file-deleted", lambda clone: (clone / "argocd" / "payments.yaml").unlink()),
     ],

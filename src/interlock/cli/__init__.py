@@ -27,6 +27,7 @@ COMMANDS = {
     "reject": ("interlock.cli.delivery", "reject"),
     "configure": ("interlock.cli.configure", "configure"),
     "revert": ("interlock.cli.delivery", "revert"),
+    "chart": ("interlock.cli.chart", "app"),
     "pull": ("interlock.cli.pull", "app"),
     "gate": ("interlock.cli.delivery", "gate"),
     "wait": ("interlock.cli.wait", "wait"),

@@ -50,7 +50,11 @@ class Session:
         owner, _, name = estate.repository(environment).partition("/")
         for pull in sorted(forge.pulls(owner, name), key=lambda item: -item.number):
             branch = branches.parse(pull.head_ref)
-            if branch and not pull.from_fork and branch.service in (service, branches.WHOLE):
+            if branch is None or pull.from_fork:
+                continue
+            # What restores the whole is every service's; whatever else is of none is asked for by its own name.
+            restores = branch.purpose is branches.Purpose.REVERT and branch.service == branches.WHOLE
+            if restores or branch.service == service:
                 return pull
         raise NotFoundError(
             "delivery-unknown",

@@ -159,3 +159,15 @@ def test_a_folder_of_another_repository_is_none(tmp_path: Path, store: git.Repos
     assert store.entry(tree, "sub/a") is None
     with pytest.raises(InputError, match="git-not-a-file"):
         store.read(tree, "sub")
+
+
+@settings(max_examples=30, deadline=None)
+@given(FILES, st.sets(PARTS, max_size=3))
+def test_a_tree_without_some_entries_has_the_id_that_git_gives_it(
+    store: git.Repository, files: Files, left_out: set[str]
+) -> None:
+    whole, rest = write(
+        store, files, {path: item for path, item in files.items() if path.split("/")[0] not in left_out}
+    )
+    expected = rest if listed(store, rest) else None
+    assert store.without(whole, left_out) == expected

@@ -49,5 +49,5 @@ def evaluate(render: Callable[..., list[helm.Rendered]]) -> Callable[..., str]:
 @pytest.fixture
 def service_chart() -> dict[str, bytes]:
     """The platform's library chart at ``charts/service``."""
-    root = Path(str(resources.files("interlock.platform.catalog"))) / "charts" / "service"
+    root = Path(str(resources.files("interlock.platform.catalog"))) / "charts" / "service" / "1.2.0"
     return {f"charts/service/{path.relative_to(root)}": path.read_bytes() for path in root.rglob("*") if path.is_file()}

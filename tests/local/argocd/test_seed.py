@@ -26,7 +26,7 @@ CHART = {
     "apiVersion": "v2",
     "name": "payments",
     "version": "0.1.0",
-    "dependencies": [{"name": "service", "version": "1.1.0", "repository": "file://../../charts/service"}],
+    "dependencies": [{"name": "service", "version": "1.2.0", "repository": "file://../../charts/service/1.2.0"}],
 }
 
 pytestmark = pytest.mark.skipif(not SEED.is_file(), reason=f"the seed is not here: {SEED}")
@@ -83,9 +83,11 @@ def test_the_seed_application_runs_unchanged(
     token.write_text(reader)
     secret.write_text("webhook-secret-0123456789")
 
-    root = Path(str(resources.files("interlock.platform.catalog"))) / "charts" / "service"
+    root = Path(str(resources.files("interlock.platform.catalog"))) / "charts" / "service" / "1.2.0"
     files: dict[str, bytes | None] = {
-        f"charts/service/{path.relative_to(root)}": path.read_bytes() for path in root.rglob("*") if path.is_file()
+        f"charts/service/1.2.0/{path.relative_to(root)}": path.read_bytes()
+        for path in root.rglob("*")
+        if path.is_file()
     }
     files |= {
         "apps/payments/Chart.yaml": yaml.dump(CHART).encode(),

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.version import Version
 
 from interlock.formats import yaml
 from interlock.formats.tekton import environment_leak, model, validation
 from interlock.formats.tekton.task import Task
 from interlock.platform import catalog, goldenpaths
+from interlock.platform.estate.library import Library
 from interlock.platform.estate.lint import ENDPOINTS, NETWORK
 from interlock.tekton.spec import pipeline_validation
 from interlock.tekton.spec.pipeline import Pipeline
@@ -149,6 +152,28 @@ def test_manifests_are_the_objects_as_files() -> None:
     assert {f"catalog/tasks/{name}.yaml" for name in TASKS} == set(manifests)
     for path, data in manifests.items():
         assert yaml.load(data, file=path).value["metadata"]["name"] == Path(path).stem
+
+
+RELEASED = {
+    "1.0.0": "83dbce97c0db3fb3d725b6e2d360a216da5e9b76de515e7609545d9cd5b64d0b",
+    "1.1.0": "ceeb79d7d3d96872bd81796b4dcf0c4705c61e402f81ec3b187fa25e49058191",
+    "1.2.0": "56a0ab2649532f1972aeaaefd80265d437a4fc6e968ca8fd8130b7e91202484d",
+}
+"""A version that was released is in env repos, and never changes: add another one beside it."""
+
+
+def test_every_released_chart_is_still_here_as_it_was() -> None:
+    found = {
+        version: hashlib.sha256(b"".join(f"{path}\0{len(data)}\0".encode() + data for path, data in files.items()))
+        for version, files in catalog.charts().items()
+    }
+    assert {version: digest.hexdigest() for version, digest in found.items() if version in RELEASED} == RELEASED
+
+
+def test_each_lies_in_the_folder_of_its_version_and_the_last_is_the_newest() -> None:
+    assert [Library.of(files).version for files in catalog.charts().values()] == list(catalog.charts())
+    assert sorted(catalog.charts(), key=Version) == list(catalog.charts())
+    assert catalog.chart() == list(catalog.charts().values())[-1]
 
 
 def test_the_chart_is_a_library() -> None:

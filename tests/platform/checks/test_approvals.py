@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interlock.platform.checks.approvals import Question, judge
+from interlock.platform.checks.approvals import ApprovalBy, Question, judge
 from interlock.platform.domain.approval import Approval
 from interlock.platform.domain.change import CommitFacts
 from interlock.platform.domain.facts import Unread
@@ -20,6 +20,8 @@ from interlock.platform.domain.pull import Review, ReviewState
 from interlock.platform.domain.result import ResultIds
 from interlock.platform.domain.verdict import Finding, Verdict
 from interlock.platform.estate import Requirement
+from interlock.platform.facts import Facts, ground
+from interlock.platform.kinds import reading, table
 
 from .conftest import Known, evaluate
 
@@ -316,3 +318,24 @@ def _largest(wanted: list[str], free: list[Person], other: list[Person]) -> int:
         return found
 
     return best(0, frozenset(item.id for item in free))
+
+
+@pytest.mark.parametrize(
+    ("accounts", "standing"),
+    [
+        (("pat", "rita"), {}),
+        (("sam", "rita"), {"approval-platform-reviewer": "approval-missing"}),
+        (("pat", "sam"), {"approval-other-team": "approval-missing"}),
+    ],
+    ids=["both", "a service's owner", "no other team"],
+)
+def test_a_chart_that_touches_no_service_is_approved_by_who_owns_the_repository(
+    good: Known, make: dict[str, Any], accounts: tuple[str, ...], standing: dict[str, str]
+) -> None:
+    reviews = tuple(make["review"](number, account) for number, account in enumerate(accounts, 1))
+    approvals = tuple(make["captured"](item) for item in reviews)
+    known = make["vary"](good, case={"kind": "chart", "service": None}, reviews=reviews, approvals=approvals)
+    facts = Facts(known.given(), {ground.demand: reading.demand})
+    found = [check.examine(facts) for check in table.demanded(facts)[0] if isinstance(check, ApprovalBy)]
+    assert {item.id for item in found} == {"approval-platform-reviewer", "approval-other-team"}
+    assert {item.id: item.reason for item in found if item.verdict is not Verdict.VALID} == standing

@@ -76,6 +76,37 @@ def test_what_no_kind_claims_is_refused_by_what_it_is(path: str, status: str, re
     assert classified(files) == (None, None if alone and path.startswith("charts/") else "payments", reason)
 
 
+CHART = "apps/payments/Chart.yaml"
+
+
+@pytest.mark.parametrize(
+    ("file", "reason"),
+    [
+        (FileChange("charts/service/1.2.0/values.yaml", "added", "000000", "120000"), "library-chart-altered"),
+        (FileChange("charts/service/1.2.0/values.yaml", "added", "000000", "100755"), "library-chart-altered"),
+        (FileChange("charts/service/1.2.0", "added", "000000", "120000"), "library-chart-altered"),
+        (FileChange("charts/service/1.2.0", "added", "000000", "160000"), "library-chart-altered"),
+        (FileChange("charts/service/1.2.0/values.yaml", "modified"), "library-chart-altered"),
+        (FileChange("charts/service/1.2.0/values.yaml", "deleted", "100644", "000000"), "library-chart-altered"),
+        (FileChange("charts/other/Chart.yaml", "deleted", "100644", "000000"), "library-chart-altered"),
+        (FileChange(CHART, "modified", "100644", "120000"), "chart-file-altered"),
+        (FileChange(CHART, "modified", "100644", "100755"), "chart-file-altered"),
+        (FileChange(CHART, "added", "000000", "100644"), "chart-file-altered"),
+        (FileChange(CHART, "deleted", "100644", "000000"), "file-deleted"),
+    ],
+    ids=lambda item: f"{item.status} {item.new_mode} {item.path}" if isinstance(item, FileChange) else item,
+)
+def test_what_no_chart_delivery_may_touch(file: FileChange, reason: str) -> None:
+    sides = {CHART: b"dependencies: []\n"}, {CHART: b"dependencies: [{}]\n"}
+    change = Change(COMMIT, COMMIT, COMMIT, ObjectId("f" * 40), (file,), (file,), *sides)
+    found = classify(kinds.KINDS, change, "prod", "chart/main/0123456789ab")
+    assert (found.kind, found.reason) == (None, reason)
+
+
+def test_the_platform_repos_charts_are_no_chart_delivery() -> None:
+    assert classified({"charts/service/1.2.0/Chart.yaml": A}, environment="platform")[0] != "chart"
+
+
 def test_values_whose_image_stays_are_configuration() -> None:
     shared = "apps/payments/values.yaml"
     for files in ({VALUES: M}, {shared: M}, {VALUES: M, shared: M}):

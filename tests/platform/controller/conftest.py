@@ -28,7 +28,7 @@ def estate() -> estates.Estate:
         ),
         seal_key_ids=["0123456789ABCDEF"],
         ssh_keys={person: [public_key()] for person in PEOPLE},
-        chart={"Chart.yaml": b"name: service\n"},
+        chart={"charts/service/1.1.0/Chart.yaml": b"name: service\n"},
         catalog={"catalog/tasks/git-clone.yaml": b"kind: Task\n"},
         builder="https://interlock.dev/builder",
     )["platform"]

@@ -27,6 +27,7 @@ from interlock.platform.books.vocabulary import Body
 from interlock.platform.domain.ids import CommitId
 from interlock.platform.domain.pull import PullRequest
 from interlock.platform.estate import Environment, Service, layout
+from interlock.platform.estate.library import Library
 from interlock.platform.facts import pull as pulls
 
 from .. import acme
@@ -34,6 +35,8 @@ from .. import acme
 NOW = datetime(2026, 8, 24, 12, 0, tzinfo=UTC)
 IMAGE = "registry.acme.test/integration/payments"
 PEOPLE = ("dana", "sam", "rita", "pat", "nils", "mara")
+CHART = "charts/service/1.2.0"
+"""Where the library chart lies that services begin with."""
 
 
 def digest(character: str) -> str:
@@ -100,7 +103,7 @@ def repositories(signing: Keys) -> dict[str, dict[str, bytes]]:
         keys=estate.Keys(seal=signing.seal[1], forge=signing.forge[1], release="R\n", attest="A\n"),
         seal_key_ids=["0123456789ABCDEF"],
         ssh_keys={person: [signing.ssh[person][1]] for person in PEOPLE},
-        chart=catalog.chart(),
+        chart=Library.of(catalog.chart()).placed,
         catalog={},
         builder="https://interlock.dev/builder",
     )

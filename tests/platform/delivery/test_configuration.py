@@ -91,12 +91,12 @@ def test_nothing_and_nowhere_are_refused(world: World) -> None:
         prepare(world, {"apps/nobody/values.prod.yaml": b"replicas: 1\n"})
     assert caught.value.code == "service-not-onboarded"
     with pytest.raises(RefusedError) as refused:
-        prepare(world, {"apps/payments/Chart.yaml": b"name: other\n"})
+        prepare(world, {"apps/payments/templates/service.yaml": b"name: other\n"})
     assert refused.value.code == "chart-file-altered"
 
 
 def test_keys_are_those_of_the_base_and_never_of_the_head(world: World) -> None:
-    schema = "charts/service/values.schema.json"
+    schema = "charts/service/1.2.0/values.schema.json"
     assert "replicas" in keys_at(world.git, "refs/heads/main", PAYMENTS).names
     world.commit({schema: b'{"properties": {"config": {"x-interlock": "configuration", "type": "object"}}}'})
     assert keys_at(world.git, "refs/heads/main", PAYMENTS).names == ("config.*",)
@@ -106,7 +106,7 @@ def test_keys_are_those_of_the_base_and_never_of_the_head(world: World) -> None:
     prepare(world, edited(world, replicas=2))
     opened = {schema: b'{"x-interlock": "configuration"}', **edited(world, owner="mallory")}
     pull = world.propose("configure/payments/0123456", opened)
-    assert known(world, pull).get(case.read).reason == "library-chart-altered"
+    assert known(world, pull).get(case.read).reason == "several-kinds"
 
 
 def test_a_fence_is_longer_than_any_in_a_value(world: World) -> None:

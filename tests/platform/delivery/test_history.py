@@ -13,12 +13,13 @@ from interlock.platform.books.vocabulary import Judged, Merged, Sealed
 from interlock.platform.delivery import history, merge, promotion, seal
 from interlock.platform.delivery.history import Main, Progress, Proof
 from interlock.platform.domain.ids import CommitId, DeliveryKind, EnvironmentName, RecordNumber, ServiceName
-from interlock.platform.domain.result import CHART
 from interlock.platform.domain.verdict import Verdict
 from interlock.platform.facts import result as results
 from interlock.platform.facts import seals
 from interlock.platform.kinds.image import NAME as IMAGE
 from interlock.platform.kinds.revert import NAME as REVERT
+
+from .conftest import CHART
 
 if TYPE_CHECKING:
     from interlock.clients.forge import PullRequest as ForgePull
@@ -171,14 +172,14 @@ def test_a_merge_that_gives_another_result_than_judged_blocks(world: World) -> N
     """Somebody changed the chart between judgement and merge; the push itself is proven by an old judgement."""
     pull = world.bump("payments", "a")
     judgement = judge(world, pull)
-    chart = world.propose("chart", {"charts/service/values.yaml": b"evil: true\n"})
+    chart = world.propose("chart", {f"{CHART}/values.yaml": b"evil: true\n"})
     judge(world, chart, service="payments")
     world.merge("acme", "env-prod", chart.number, head_commit_id=chart.head_sha)
     world.merge("acme", "env-prod", pull.number, head_commit_id=pull.head_sha)
     found = progress(world)
     assert [proof.judgement.said.pull for proof in found.proven if proof.judgement] == [chart.number]
     assert found.stopped is not None
-    assert (found.stopped.reason, found.stopped.detail) == ("merge-result-differs", "charts/service")
+    assert (found.stopped.reason, found.stopped.detail) == ("merge-result-differs", CHART)
     assert judgement.base != read(world).pending[0].id
 
 

@@ -135,7 +135,7 @@ def test_an_onboarding_brings_the_golden_paths_files(world: World) -> None:
     assert (facts.get(case.read).kind, facts.get(case.read).service) == ("onboarding", "orders")
     found = facts.get(onboarding.read)
     assert found.present == found.expected == files
-    assert "charts/service/Chart.yaml" not in facts.get(change.read).paths, "the repository has its chart already"
+    assert "charts/service/1.1.0/Chart.yaml" not in facts.get(change.read).paths, "the repository has its chart already"
     world.merge("acme", "env-prod", pull.number, head_commit_id=pull.head_sha)
     with pytest.raises(RefusedError, match="already"):
         promotion.onboarding(world.git, ServiceName("orders"), "prod", files)

@@ -6,8 +6,10 @@ import pytest
 
 from interlock.errors import ConflictError
 from interlock.platform.domain.ids import ServiceName
-from interlock.platform.domain.result import CHART, ResultIds
+from interlock.platform.domain.result import ResultIds
 from interlock.platform.facts import result as results
+
+from .conftest import CHART
 
 if TYPE_CHECKING:
     from .conftest import World
@@ -35,7 +37,9 @@ def test_a_push_changes_the_result(world: World) -> None:
     assert before.difference(ids(world, pushed)) == ("apps/payments",)
 
 
-@pytest.mark.parametrize("path", ["charts/service/values.yaml", "argocd/payments.yaml", "middleware/payments/q.yaml"])
+@pytest.mark.parametrize(
+    "path", ["charts/service/1.1.0/values.yaml", "argocd/payments.yaml", "middleware/payments/q.yaml"]
+)
 def test_chart_application_and_middleware_are_part_of_the_result(world: World, path: str) -> None:
     """Another merge that changes what this service would run voids its approvals."""
     pull = world.bump("payments", "a")

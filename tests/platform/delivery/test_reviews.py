@@ -10,9 +10,10 @@ from interlock.errors import UnsupportedError
 from interlock.platform.books.vocabulary import ApprovalCaptured, PullSighted
 from interlock.platform.domain.approval import Approval
 from interlock.platform.domain.ids import CommitId, ServiceName
-from interlock.platform.domain.result import CHART
 from interlock.platform.facts import result as results
 from interlock.platform.facts import reviews
+
+from .conftest import CHART
 
 if TYPE_CHECKING:
     from .conftest import World
@@ -90,7 +91,7 @@ def test_a_review_that_arrives_while_the_result_changes_is_ambiguous(world: Worl
     """The chart changed on main between two rounds: which one did the reviewer see?"""
     world.bump("payments", "a")
     assert capture(world) == ()
-    world.commit({"charts/service/values.yaml": b"changed: true\n"})
+    world.commit({"charts/service/1.2.0/values.yaml": b"changed: true\n"})
     world.approve(1, "sam")
     (approval,) = capture(world)
     assert approval.result is None

@@ -26,7 +26,10 @@ def repositories() -> dict[str, dict[str, bytes]]:
         ),
         seal_key_ids=["0123456789ABCDEF"],
         ssh_keys={person: [public_key()] for person in PEOPLE},
-        chart={"Chart.yaml": b"name: service\n", "templates/_service.tpl": b""},
+        chart={
+            "charts/service/1.1.0/Chart.yaml": b"name: service\n",
+            "charts/service/1.1.0/templates/_service.tpl": b"",
+        },
         catalog={"catalog/tasks/git-clone.yaml": b"kind: Task\n"},
         builder="https://interlock.dev/builder",
     )

@@ -246,6 +246,30 @@ def test_windows_within_windows(inner: list[Window], outer: list[Window], contai
     assert rules.within(inner, outer) is contained
 
 
+REQUIREMENTS = st.lists(st.builds(Requirement, who=st.sampled_from(WHO), count=st.integers(1, 2)), max_size=4).map(
+    tuple
+)
+
+
+@given(REQUIREMENTS, REQUIREMENTS)
+def test_what_is_raised_covers_both_and_asks_no_more_of_what_is_covered(
+    own: tuple[Requirement, ...], asked: tuple[Requirement, ...]
+) -> None:
+    demand = rules.Demand(own, True, (), True)
+    found = rules.raised(demand, asked).approvals
+    assert found[: len(own)] == own
+    assert rules.uncovered(found, own) is None and rules.uncovered(found, asked) is None
+    assert rules.raised(rules.Demand(found, True, (), True), asked).approvals == found
+
+
+def test_the_repositorys_owner_stands_in_for_a_services(files: Files) -> None:
+    prod = estate.load(files, commit=CommitId("a" * 40)).environment("prod")
+    assert who(rules.repositorys(rules.of(prod, "chart"))) == ["platform-reviewer", "other-team"]
+    several = rules.Demand((Requirement(who="data-owner", count=2), Requirement(who="anyone")), True, (), True)
+    assert who(rules.repositorys(several)) == ["platform-reviewer", "platform-reviewer", "anyone"]
+    assert [item.who for item in rules.least(prod, "chart")] == ["platform-reviewer"]
+
+
 def test_an_edit_of_the_platform_may_ask_for_a_record_where_another_environment_has_them(files: Files) -> None:
     loaded = estate.load(files, commit=CommitId("a" * 40))
     asking = {name: rules.asking(loaded.platform, loaded.environment(name)) for name in ("platform", "test", "prod")}

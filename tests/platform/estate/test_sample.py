@@ -25,7 +25,7 @@ def objects(files: dict[str, bytes]) -> dict[tuple[str, str], Any]:
 def test_four_repositories_and_the_chart_in_each(repositories: Repositories) -> None:
     assert set(repositories) == {"platform", "env-dev", "env-test", "env-prod"}
     for files in repositories.values():
-        assert files["charts/service/Chart.yaml"] == b"name: service\n"
+        assert files["charts/service/1.1.0/Chart.yaml"] == b"name: service\n"
     assert "catalog/tasks/git-clone.yaml" in repositories["platform"]
 
 

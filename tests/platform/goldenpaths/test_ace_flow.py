@@ -13,13 +13,14 @@ from interlock.platform import catalog, goldenpaths
 from interlock.platform.domain.ids import Digest
 from interlock.platform.domain.workload import image_of
 from interlock.platform.estate import Service, layout
+from interlock.platform.estate.library import Library
 from interlock.platform.estate.model import parse
 
 from .. import acme
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 SEED = Path(__file__).parents[4] / "shared/seed/application-payments-prod.yaml"
-CHART = catalog.chart()
+CHART = Library.of(catalog.chart())
 
 
 PLATFORM = acme.platform()
@@ -151,7 +152,7 @@ class TestEnvironment:
             "argocd/payments.yaml",
         ]
         assert {path: data for path, data in environment("test").items() if path.startswith("charts/")} == {
-            f"charts/service/{path}": data for path, data in CHART.items()
+            f"charts/service/{CHART.version}/{path}": data for path, data in CHART.files.items()
         }
 
     def test_generating_twice_gives_the_same_bytes(self) -> None:
@@ -180,9 +181,8 @@ class TestEnvironment:
 
     def test_the_chart_of_the_repository_is_the_dependency(self) -> None:
         chart = yaml.load(environment("dev")["apps/payments/Chart.yaml"], file="a").value
-        version = yaml.load(CHART["Chart.yaml"], file="b").value["version"]
         assert chart["dependencies"] == [
-            {"name": "service", "version": version, "repository": "file://../../charts/service"}
+            {"name": "service", "version": "1.2.0", "repository": "file://../../charts/service/1.2.0"}
         ]
 
     def test_nothing_runs_until_an_image_is_delivered(self) -> None:

@@ -18,30 +18,28 @@ from interlock.platform import catalog, goldenpaths, kinds
 from interlock.platform.delivery import promotion
 from interlock.platform.domain.change import Change, ChangeStatus, FileChange
 from interlock.platform.domain.ids import CommitId, Digest, ObjectId, ServiceName
+from interlock.platform.domain.result import CHART
 from interlock.platform.domain.verdict import Finding, Verdict
 from interlock.platform.estate import layout
+from interlock.platform.estate.library import Library
 from interlock.platform.facts import Facts, change, ground
+from interlock.platform.facts import library as libraries
 from interlock.platform.facts.case import Case
 from interlock.platform.facts.facts import Reader
-from interlock.platform.facts.onboarding import chart_at
 from interlock.platform.kinds import onboarding
 from interlock.platform.kinds.onboarding.checks import OnboardingFiles
 
 from .. import acme
 
-FOLDER = Path(__file__).parent / "charts" / "1.0.0"
-OLD = {file.relative_to(FOLDER).as_posix(): file.read_bytes() for file in FOLDER.rglob("*") if file.is_file()}
-"""The chart of interlock 0.1, as env repos have it."""
+OLD = catalog.charts()["1.0.0"]
+"""The chart of interlock 0.1, which env repos of then have without version folders ..."""
+FLAT = Library(CHART, OLD)
 PROD = acme.environment("prod")
 NOW = datetime(2026, 8, 24, 12, 0, tzinfo=UTC)
 
 
-def files(chart: Mapping[str, bytes] | None) -> dict[str, bytes]:
+def files(chart: Library | None) -> dict[str, bytes]:
     return goldenpaths.expected(acme.platform(), acme.service(), PROD, chart)
-
-
-def library(chart: Mapping[str, bytes]) -> dict[str, bytes]:
-    return {f"charts/service/{path}": data for path, data in chart.items()}
 
 
 def rendered(files: dict[str, bytes], **values: Any) -> list[Any]:
@@ -63,7 +61,7 @@ def git(tmp_path: Path) -> Repository:
     """An env repo that has the old chart, and nothing else."""
     made = Repository.init(tmp_path / "env.git")
     commit = made.commit_tree(
-        made.write_tree({"README.md": b"", **library(OLD)}), [], "Begin\n", author=("I", "i@x"), date=NOW
+        made.write_tree({"README.md": b"", **FLAT.placed}), [], "Begin\n", author=("I", "i@x"), date=NOW
     )
     made.update_ref("refs/heads/main", commit)
     return made
@@ -105,8 +103,8 @@ def gate(git: Repository, files: Mapping[str, bytes]) -> tuple[Case, Finding]:
 
 
 def test_an_onboarding_leaves_the_chart_that_is_there(git: Repository) -> None:
-    chart = chart_at(git, "refs/heads/main")
-    assert chart == OLD
+    chart = libraries.newest(git, "refs/heads/main")
+    assert chart == FLAT
     case, finding = gate(git, files(chart))
     assert case == Case(onboarding.NAME, ServiceName("payments"))
     assert finding.verdict is Verdict.VALID, finding
@@ -114,20 +112,35 @@ def test_an_onboarding_leaves_the_chart_that_is_there(git: Repository) -> None:
 
 def test_one_that_brings_the_packages_chart_is_refused(git: Repository) -> None:
     case, finding = gate(git, files(None))
-    assert (case.kind, case.reason) == (None, "library-chart-altered")
+    assert case.kind == onboarding.NAME
     assert (finding.verdict, finding.reason) == (Verdict.INVALID, "onboarding-files-differ")
 
 
 def test_the_gate_expects_the_chart_that_is_there() -> None:
-    expected = files(OLD)
-    assert {path: data for path, data in expected.items() if path.startswith("charts/")} == library(OLD)
-    assert b"version: 1.0.0\n" in expected["apps/payments/Chart.yaml"]
+    expected = files(FLAT)
+    assert {path: data for path, data in expected.items() if path.startswith("charts/")} == FLAT.placed
+    dependency = b"  - name: service\n    version: 1.0.0\n    repository: file://../../charts/service\n"
+    assert expected["apps/payments/Chart.yaml"].endswith(dependency)
+
+
+def test_of_several_versions_a_new_service_gets_the_newest(git: Repository) -> None:
+    newer = {
+        layout.library(version) + "/Chart.yaml": b"version: %s\n" % version.encode() for version in ("1.9.0", "1.10.0")
+    }
+    tree = git.write_tree(newer, base="refs/heads/main")
+    chart = libraries.newest(git, tree)
+    assert chart is not None and (chart.folder, chart.version) == ("charts/service/1.10.0", "1.10.0")
+    assert files(chart)["apps/payments/Chart.yaml"].endswith(
+        b"    version: 1.10.0\n    repository: file://../../charts/service/1.10.0\n"
+    )
+    assert libraries.at(git, tree, CHART) == FLAT, "versions beside it are no part of the flat chart"
 
 
 def test_a_repository_without_chart_gets_the_packages(git: Repository) -> None:
-    assert chart_at(git, git.write_tree({"README.md": b""})) is None
+    assert libraries.newest(git, git.write_tree({"README.md": b""})) is None
     expected = files(None)
-    assert {path: data for path, data in expected.items() if path.startswith("charts/")} == library(catalog.chart())
+    charts = {path: data for path, data in expected.items() if path.startswith("charts/")}
+    assert charts == Library.of(catalog.chart()).placed
 
 
 @pytest.mark.parametrize(
@@ -139,7 +152,7 @@ def test_a_repository_without_chart_gets_the_packages(git: Repository) -> None:
     ],
 )
 def test_both_charts_render_a_service_alike(values: dict[str, Any]) -> None:
-    assert rendered(files(OLD), **values) == rendered(files(None), **values)
+    assert rendered(files(FLAT), **values) == rendered(files(None), **values)
 
 
 def test_a_shape_that_the_chart_cannot_render_is_refused_by_version() -> None:
@@ -148,12 +161,12 @@ def test_a_shape_that_the_chart_cannot_render_is_refused_by_version() -> None:
         acme.platform(), name="quotes", team="ledger", owner="rita", parameters={"context": "/quotes"}
     )
     with pytest.raises(InputError) as caught:
-        path.environment(service, PROD, acme.platform(), OLD)
+        path.environment(service, PROD, acme.platform(), FLAT)
     assert (caught.value.code, caught.value.got, caught.value.expected) == ("chart-too-old", "1.0.0", "1.1.0 or later")
 
 
 @pytest.mark.parametrize("stated", [b"name: x\n", b"version: [1]\n", b"version: newest\n", b"1\n"])
 def test_a_chart_without_version(stated: bytes) -> None:
     with pytest.raises(InputError) as caught:
-        files({"Chart.yaml": stated})
+        files(Library(CHART, {"Chart.yaml": stated}))
     assert caught.value.code == "chart-version"

@@ -15,6 +15,7 @@ from interlock.platform import catalog, goldenpaths
 from interlock.platform.domain.ids import Digest
 from interlock.platform.domain.workload import image_of
 from interlock.platform.estate import Platform, Service, layout
+from interlock.platform.estate.library import Library
 from interlock.platform.estate.model import parse
 from interlock.platform.estate.platform import GoldenPath
 from interlock.platform.setup import onboarding
@@ -128,7 +129,7 @@ class TestASecondShape:
     def test_a_service_of_it_is_registered_and_onboarded(self, platform: Platform, quotes: Service) -> None:
         estate = dataclasses.replace(acme.founded().estate, platform=platform)
         request = onboarding.Request("quotes", "http-api", "ledger", "rita", "rita", None, {"context": "/quotes"})
-        charts = {item.name: catalog.chart() for item in platform.environments}
+        charts = {item.name: Library.of(catalog.chart()) for item in platform.environments}
         plan = onboarding.plan(estate, request, charts, root=ROOT)
         (registry, registration), *deliveries = plan.proposals
         assert (registry.name, registration) == ("platform", {"services/quotes.yaml": quotes.file()})

@@ -70,7 +70,7 @@ class TestPlan:
 
     def test_every_repository_has_the_chart_and_the_platforms_the_catalog(self, folder: Path) -> None:
         repositories = plan(folder).repositories
-        assert all("charts/service/Chart.yaml" in files for files in repositories.values())
+        assert all("charts/service/1.2.0/Chart.yaml" in files for files in repositories.values())
         own = repositories["platform"]
         assert {"catalog/pipelines/build-ace-flow.yaml", "catalog/tasks/git-clone.yaml", "keys/seal.asc"} < set(own)
         # An Application's source must exist before the first service does.

@@ -10,12 +10,14 @@ import pytest
 from interlock.errors import InterlockError
 from interlock.platform import catalog, goldenpaths
 from interlock.platform.estate import Estate
+from interlock.platform.estate.library import Library
 from interlock.platform.estate.platform import GoldenPath
 from interlock.platform.setup import onboarding
 
 from .. import acme
 
-CHARTS = dict.fromkeys(("dev", "test", "prod"), catalog.chart())
+CHART = Library.of(catalog.chart())
+CHARTS = dict.fromkeys(("dev", "test", "prod"), CHART)
 
 
 @pytest.fixture
@@ -35,7 +37,7 @@ def test_an_app_repo_a_registration_and_a_delivery_an_environment(estate: Estate
     assert (registry.name, registry.repository) == ("platform", "platform")
     assert registration == {"services/payments.yaml": service.file()}
     assert [(item.name, files) for item, files in deliveries] == [
-        (item.name, goldenpaths.expected(acme.platform(), service, item, catalog.chart()))
+        (item.name, goldenpaths.expected(acme.platform(), service, item, CHART))
         for item in acme.platform().environments
     ]
 

@@ -11,13 +11,14 @@ import pytest
 from interlock.clients.git import Repository
 from interlock.errors import ConflictError, InputError, NotFoundError
 from interlock.formats import signatures, yaml
+from interlock.platform.estate.library import Library
 from interlock.platform.toolbox import bump, image_build
 from interlock.platform.toolbox.source import Source
 from interlock.platform.toolbox.world import World
 
 from .. import acme
 
-CHART = {"Chart.yaml": b"apiVersion: v2\nname: service\nversion: 1.0.0\ntype: library\n"}
+CHART = Library.of({"Chart.yaml": b"apiVersion: v2\nname: service\nversion: 1.0.0\ntype: library\n"})
 TAG = "main-0123456789ab"
 IMAGE = f"registry.acme.test/integration/payments:{TAG}"
 VALUES = "apps/payments/values.dev.yaml"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -118,6 +118,11 @@ class Objects:
         wanted = [path.rstrip("/") for path in paths]
         found = self._find(tree, wanted)
         return {path: found[path].id if path in found else None for path in wanted}
+
+    def without(self, tree: str, names: Collection[str]) -> str | None:
+        """The id that ``tree`` would have without the entries of these names; None when nothing would be left. Nothing
+        is written."""
+        return trees.without(tree, self._trees([tree])[0], names)
 
     def commit(self, revision: str) -> commits.Commit:
         """The commit object, parsed; its payload and signature are the raw bytes."""

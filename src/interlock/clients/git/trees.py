@@ -7,9 +7,10 @@ past ``MAX_ENTRIES`` a walk is refused.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import stat
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -72,6 +73,15 @@ def names(tree: str, data: bytes) -> dict[bytes, tuple[bytes, bytes]]:
         found[match[2]] = match[1], match[3]
         position = match.end()
     return found
+
+
+def without(tree: str, data: bytes, left_out: Collection[str]) -> str | None:
+    """The id of the same tree without the entries of these names; None for an empty one."""
+    names_out = {_order(name) for name in left_out}
+    kept = [(name, *entry) for name, entry in names(tree, data).items() if name not in names_out]
+    body = b"".join(b"%s %s\0%s" % (mode, name, id) for name, mode, id in kept)
+    algorithm = hashlib.sha1 if len(tree) == 40 else hashlib.sha256
+    return algorithm(b"tree %d\0%s" % (len(body), body)).hexdigest() if kept else None
 
 
 def is_folder(mode: bytes) -> bool:

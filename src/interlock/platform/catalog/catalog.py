@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any
+
+from packaging.version import Version
 
 from interlock.formats import yaml
 
@@ -66,10 +68,21 @@ def manifests(*, image: str | None = None, max_age: str = MAX_AGE) -> dict[str, 
     return dict(sorted(rendered.items()))
 
 
-def chart() -> dict[str, bytes]:
-    """The library chart ``service``: file path relative to the chart's folder -> bytes."""
+@cache
+def charts() -> Mapping[str, Mapping[str, bytes]]:
+    """Every version of the library chart ``service`` that was ever released, oldest first -> file path relative to the
+    chart's folder -> bytes. None is ever changed or taken away."""
     folder = files(__package__) / "charts" / "service"
-    return {path.removeprefix("service/"): file.read_bytes() for path, file in _walk(folder, "service")}
+    versions = sorted((item.name for item in folder.iterdir() if item.is_dir()), key=Version)
+    return {
+        name: {path.removeprefix(f"{name}/"): file.read_bytes() for path, file in _walk(folder / name, name)}
+        for name in versions
+    }
+
+
+def chart() -> dict[str, bytes]:
+    """The newest of them."""
+    return dict(list(charts().values())[-1])
 
 
 def _walk(item: Traversable, path: str) -> Iterator[tuple[str, Traversable]]:

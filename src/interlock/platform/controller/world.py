@@ -12,11 +12,12 @@ from interlock import __version__
 from interlock.clients.connect import PLATFORM, Connections
 from interlock.clients.context import Context
 from interlock.clients.git import Repository
-from interlock.platform import goldenpaths
+from interlock.platform import catalog, goldenpaths
 from interlock.platform.books import Books, Stamp, keys
 from interlock.platform.controller.snapshot import RESYNC_SECONDS, Snapshot
 from interlock.platform.delivery.readmodel import ReadModel, path_of
 from interlock.platform.estate import Environment, Estate, Service
+from interlock.platform.estate.library import Library
 from interlock.platform.facts import estates
 from interlock.platform.facts.sources import Sources
 
@@ -51,16 +52,20 @@ class World:
     @cached_property
     def sources(self) -> Sources:
         """What the gate and the proof read from."""
-        found = Sources.of(self.connections, self.books, registry=PLATFORM, generate=self._generate)
+        found = Sources.of(
+            self.connections,
+            self.books,
+            registry=PLATFORM,
+            generate=self._generate,
+            chart=lambda version: catalog.charts().get(version, {}),
+        )
         return replace(found, mirror=self.mirror, pipelines=goldenpaths.pipelines)
 
     def _stamp(self) -> Stamp:
         """What every entry says of who writes it: before an estate was read there are no rules."""
         return Stamp(__version__, self._estate.digest if self._estate else None, self.epoch())
 
-    def _generate(
-        self, service: Service, environment: Environment, chart: Mapping[str, bytes] | None
-    ) -> Mapping[str, bytes]:
+    def _generate(self, service: Service, environment: Environment, chart: Library | None) -> Mapping[str, bytes]:
         """What the golden path generates for a registered service."""
         estate = self._estate or self.estate()
         return goldenpaths.expected(estate.platform, service, environment, chart)

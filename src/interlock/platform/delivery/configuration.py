@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -47,7 +46,8 @@ def prepare(
         _refuse(kind.reason if kind.kind is None else "configuration-key-refused", kind.detail or "image")
     moved = _judged(git, estate, environment, service, found)
     title = f"{service}: configuration in {environment.name}"
-    return promotion.change(git, Purpose.CONFIGURE, service, files, title, _body(moved)), moved
+    body = f"{promotion.rendered(moved)}\nImage and version stay.\n"
+    return promotion.change(git, Purpose.CONFIGURE, service, files, title, body), moved
 
 
 def _judged(
@@ -79,10 +79,3 @@ def _rendered(git: Repository, found: Change, service: ServiceName, environment:
 def _refuse(reason: str, detail: str) -> None:
     told: Any = reasons.REASONS[reason]
     raise RefusedError(reason, told.explanation, got=detail, todo=told.remedy)
-
-
-def _body(moved: tuple[Moved, ...]) -> str:
-    """Fenced by more backticks than any value has."""
-    text = rendering.text(moved) or "Nothing that is rendered differs."
-    fence = "`" * max(3, *(len(found) + 1 for found in re.findall("`+", text)), 3)
-    return f"What is rendered differently:\n\n{fence}diff\n{text}\n{fence}\n\nImage and version stay.\n"

@@ -6,7 +6,8 @@ platform's part is that the commit is exactly right.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,7 +22,9 @@ from interlock.platform.domain.image import ImageReference
 from interlock.platform.estate import layout, protection
 from interlock.platform.estate.layout import MAIN
 from interlock.platform.facts import change as changes
+from interlock.platform.facts import rendering
 from interlock.platform.facts import revert as reverts
+from interlock.platform.facts.rendering import Moved
 from interlock.platform.kinds.classify import classify
 
 
@@ -97,6 +100,13 @@ def change(
     if tree == git.tree(base):
         raise RefusedError("change-nothing", "main has all of it already", where=", ".join(sorted(files)[:3]))
     return Prepared(str(Branch(purpose, service, tree[:12])), base, tree, title, body, f"{title}\n\n{body}")
+
+
+def rendered(moved: Sequence[Moved]) -> str:
+    """What a pull request says of a rendered diff: fenced by more backticks than any value has."""
+    text = rendering.text(moved) or "Nothing that is rendered differs."
+    fence = "`" * max(3, *(len(found) + 1 for found in re.findall("`+", text)), 3)
+    return f"What is rendered differently:\n\n{fence}diff\n{text}\n{fence}\n"
 
 
 def onboarding(git: Repository, service: ServiceName, environment: str, files: Mapping[str, bytes]) -> Prepared:

@@ -24,7 +24,9 @@ TAKEN = frozenset({ROOT, WHOLE})
 _APP = re.compile(r"apps/([^/]+)/(.+)", re.DOTALL)
 _APPLICATION = re.compile(r"argocd/([^/]+)\.yaml")
 _MIDDLEWARE = re.compile(r"middleware/([^/]+)/.+", re.DOTALL)
-_LIBRARY = re.compile(r"file://\.\./\.\./(charts/service(?:/[^/]+)?)")
+_VERSION = r"(?:0|[1-9][0-9]{0,8})(?:\.(?:0|[1-9][0-9]{0,8})){2}"
+_LIBRARY = re.compile(rf"file://\.\./\.\./({CHART}(?:/{_VERSION})?)")
+_LIBRARY_FILE = re.compile(rf"{CHART}/({_VERSION})/.+", re.DOTALL)
 _REGISTRY = re.compile(r"services/([^/]+)\.yaml")
 TAG = ("image", "tag")
 DIGEST = ("image", "digest")
@@ -82,6 +84,17 @@ def is_library_chart(path: str) -> bool:
     return path.startswith("charts/")
 
 
+def library(version: str) -> str:
+    """The folder of a version of the library chart."""
+    return f"{CHART}/{version}"
+
+
+def library_version(path: str) -> str | None:
+    """The version of the library chart that a file belongs to; None for any other, those of the flat chart too."""
+    match = _LIBRARY_FILE.fullmatch(path)
+    return match[1] if match else None
+
+
 def in_app(path: str) -> str | None:
     """A file of a service's own chart, relative to its folder; None for any other."""
     match = _APP.fullmatch(path)
@@ -107,15 +120,34 @@ def library_chart(data: bytes, *, file: str) -> str:
     """The folder of the library chart that a service's ``Chart.yaml`` renders with: ``charts/service`` itself where
     there are no versions, and where the file cannot be read, which rendering refuses."""
     try:
-        document = yaml.load(data, file=file)
+        found = _dependency(yaml.load(data, file=file))
     except InputError:
         return CHART
+    return found[1] if found else CHART
+
+
+def set_library(data: bytes, version: str, *, file: str) -> bytes:
+    """``data`` with exactly version and folder of the library chart replaced; every other byte stays. Raises InputError
+    ``yaml-*``, or ``chart-dependency`` where it depends on none."""
+    document = yaml.load(data, file=file)
+    found = _dependency(document)
+    if found is None:
+        raise InputError(
+            "chart-dependency", "no dependency on the library chart", expected=f"file://../../{CHART}", where=file
+        )
+    wanted = {"version": version, "repository": f"file://../../{library(version)}"}
+    changes: dict[yaml.Path, str] = {("dependencies", found[0], key): value for key, value in wanted.items()}
+    return yaml.set_scalars(data.decode("utf-8"), changes, file=file).encode()
+
+
+def _dependency(document: yaml.Document) -> tuple[int, str] | None:
+    """The first dependency on the library chart: its index, and the chart's folder."""
     found = document.value.get("dependencies") if isinstance(document.value, dict) else None
-    for item in found if isinstance(found, list) else ():
+    for index, item in enumerate(found if isinstance(found, list) else ()):
         match = _LIBRARY.fullmatch(str(item.get("repository", ""))) if isinstance(item, dict) else None
         if match:
-            return match[1]
-    return CHART
+            return index, match[1]
+    return None
 
 
 def image_in(data: bytes, *, file: str) -> ImageReference:

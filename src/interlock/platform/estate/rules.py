@@ -12,7 +12,7 @@ What an estate does not say of a kind is the environment's own rule. What it say
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from interlock.errors import InputError
 from interlock.formats import yaml
@@ -153,7 +153,7 @@ def _weaker(environment: Environment, kind: str, said: KindRules) -> Iterator[tu
     """(field, what is weaker than it may be, what is expected)."""
     own = _own(environment, kind)
     if said.approvals is not None:
-        for whose, asked in (("the environment", own.approvals), ("the design's table", _table(environment, kind))):
+        for whose, asked in (("the environment", own.approvals), ("the design's table", least(environment, kind))):
             if (who := uncovered(said.approvals, asked)) is not None:
                 yield "approvals", f"weaker than what {whose} asks", f"a requirement of its own for {who}"
     if said.change_record is False and own.change_record:
@@ -164,9 +164,28 @@ def _weaker(environment: Environment, kind: str, said: KindRules) -> Iterator[tu
         yield "freezes", "freezes hold for this kind", "true"
 
 
-def _table(environment: Environment, kind: str) -> tuple[Requirement, ...]:
+def least(environment: Environment, kind: str) -> tuple[Requirement, ...]:
+    """The approvals of the design's table, where they hold."""
     holds = environment.rules.change_record or environment.name == kind == PLATFORM
     return FLOOR[kind].approvals if holds else ()
+
+
+def raised(own: Demand, asked: Sequence[Requirement]) -> Demand:
+    """``own``, and an approval more for each of ``asked`` that it does not cover."""
+    found = own.approvals
+    while (who := uncovered(found, asked)) is not None:
+        found = (*found, Requirement(who=who))
+    return replace(own, approvals=found)
+
+
+def repositorys(own: Demand) -> Demand:
+    """The same of a delivery that is of no service: what an owner is asked, a platform reviewer is, whose the
+    repository is."""
+    owners = ("service-owner", "owners-touched", "data-owner")
+    asked = (
+        Requirement(who="platform-reviewer", count=item.count) if item.who in owners else item for item in own.approvals
+    )
+    return replace(own, approvals=tuple(asked))
 
 
 def uncovered(said: Sequence[Requirement], asked: Sequence[Requirement]) -> Who | None:

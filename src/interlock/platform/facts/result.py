@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from interlock.clients.git import Repository
 from interlock.platform.domain.ids import ObjectId, ServiceName
 from interlock.platform.domain.result import CHART, ResultIds, registry_paths, service_paths
@@ -42,8 +44,19 @@ def ids(git: Repository, revision: str, paths: tuple[str, ...] | None) -> Result
     """The ids in ``revision`` (commit or tree) of these paths, or of everything."""
     if paths is None:
         return ResultIds.of({item.path: ObjectId(item.id) for item in git.ls_tree(revision, recursive=False)})
-    found = git.object_ids(revision, paths)
+    found = object_ids(git, revision, paths)
     return ResultIds.of({path: ObjectId(item) if item else None for path, item in found.items()})
+
+
+def object_ids(git: Repository, revision: str, paths: Iterable[str]) -> dict[str, str | None]:
+    """`Repository.object_ids`, but that the flat library chart is what lies in its folder without the versions beside
+    it: one that is added changes nothing for who renders with the flat one."""
+    found = git.object_ids(revision, paths)
+    if flat := found.get(CHART):
+        names = {item.path: item.path.rpartition("/")[2] for item in git.ls_tree(revision, CHART, recursive=False)}
+        versions = [name for path, name in names.items() if layout.library_version(f"{path}/Chart.yaml")]
+        found[CHART] = git.without(flat, versions) if versions else flat
+    return found
 
 
 def merged_ids(git: Repository, base: str, head: str, paths: tuple[str, ...] | None) -> ResultIds:

@@ -13,7 +13,7 @@ from interlock.platform.facts import change, queue, seals
 from interlock.platform.facts import pull as pulls
 from interlock.platform.facts.facts import Facts
 from interlock.platform.facts.ground import environment, repository, sources
-from interlock.platform.facts.result import library, paths
+from interlock.platform.facts.result import library, object_ids, paths
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def newest(git: Repository, service: ServiceName, environment: str) -> CommitId:
     history = git.log(layout.MAIN, first_parent=True)
 
     def ids(revision: str) -> object:
-        return git.object_ids(revision, paths(service, environment, library(git, revision, service)))
+        return object_ids(git, revision, paths(service, environment, library(git, revision, service)))
 
     for commit in history:
         if commit.parents and ids(commit.id) != ids(commit.parents[0]):

@@ -14,10 +14,14 @@ from interlock.clients.tickets import TicketsClient
 from interlock.errors import NotFoundError
 from interlock.platform.books import Books
 from interlock.platform.estate import Environment, Platform, Service
+from interlock.platform.estate.library import Library
 from interlock.platform.facts.kept import Kept
 
-Generate = Callable[[Service, Environment, Mapping[str, bytes] | None], Mapping[str, bytes]]
+Generate = Callable[[Service, Environment, Library | None], Mapping[str, bytes]]
 """The golden path: what an onboarding must bring, path -> bytes; the last argument is the env repo's library chart."""
+
+Chart = Callable[[str], Mapping[str, bytes]]
+"""The package's library chart of a version, path in its folder -> bytes; nothing where it has none."""
 
 
 Pipelines = Callable[[Platform], Mapping[str, bytes]]
@@ -26,6 +30,10 @@ Pipelines = Callable[[Platform], Mapping[str, bytes]]
 
 def _no_golden_path(*_: object) -> Mapping[str, bytes]:
     raise NotFoundError("fact-missing", "nobody has read it: golden path")
+
+
+def _no_chart(version: str) -> Mapping[str, bytes]:
+    return {}
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,7 @@ class Sources:
     platform: str = "platform"
     """Name of the platform repo."""
     generate: Generate = _no_golden_path
+    chart: Chart = _no_chart
     pipelines: Pipelines = _no_golden_path
     kept: Kept = field(default_factory=Kept)
     """What is named by its content."""
@@ -58,6 +67,7 @@ class Sources:
         *,
         registry: str | None = None,
         generate: Generate = _no_golden_path,
+        chart: Chart = _no_chart,
     ) -> Sources:
         """Everything read as the platform. ``registry``: as whom the registry is read; None for anonymously."""
         return cls(
@@ -69,4 +79,5 @@ class Sources:
             registry=lambda: connections.registry(registry),
             tickets=connections.tickets,
             generate=generate,
+            chart=chart,
         )

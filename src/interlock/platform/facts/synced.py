@@ -16,7 +16,7 @@ from interlock.platform.estate.argocd import NAMESPACE
 from interlock.platform.facts import ground, place
 from interlock.platform.facts.facts import Facts
 from interlock.platform.facts.ground import sources
-from interlock.platform.facts.result import library
+from interlock.platform.facts.result import library, object_ids
 
 
 def application_name(facts: Facts) -> str:
@@ -79,4 +79,4 @@ def desired(facts: Facts) -> ImageReference:
 def ids(facts: Facts, commit: str) -> Mapping[str, str | None]:
     """Object ids of everything in the env repo that decides what the service runs."""
     git, service = facts.get(place.repository), facts.get(place.read).service
-    return git.object_ids(commit, service_paths(service, library(git, commit, service)))
+    return object_ids(git, commit, service_paths(service, library(git, commit, service)))

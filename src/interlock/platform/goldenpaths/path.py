@@ -17,11 +17,11 @@ from interlock.errors import ConflictError, InputError, UnsupportedError
 from interlock.formats import yaml
 from interlock.platform import catalog
 from interlock.platform.domain import names
-from interlock.platform.domain.result import CHART
 from interlock.platform.estate import Environment, Platform, Service
 from interlock.platform.estate import service as services
+from interlock.platform.estate.library import Library
 from interlock.platform.estate.model import Label, Model, Text, parse
-from interlock.platform.goldenpaths import library, template
+from interlock.platform.goldenpaths import template
 
 ROOT: Traversable = files(__package__)
 """Where the paths of the package are."""
@@ -140,22 +140,22 @@ class Path:
         return dict(sorted({**workspace, **own}.items()))
 
     def environment(
-        self, service: Service, environment: Environment, platform: Platform, chart: Mapping[str, bytes]
+        self, service: Service, environment: Environment, platform: Platform, chart: Library
     ) -> dict[str, bytes]:
         """The service's own files in an env repo that has the library chart ``chart``, path -> bytes, sorted.
 
         Raises InputError ``chart-too-old``, ``chart-version``.
         """
-        found = library.version(chart)
+        found = chart.version
         if Version(found) < Version(self.described.chart):
             raise InputError(
                 "chart-too-old",
                 f"the library chart cannot render the shape {self.described.shape}",
                 got=found,
                 expected=f"{self.described.chart} or later",
-                where=f"{environment.repository}: {CHART}",
+                where=f"{environment.repository}: {chart.folder}",
             )
-        values = {**self._environment(service, environment, platform), "chart": found}
+        values = {**self._environment(service, environment, platform), "chart": found, "library": chart.folder}
         return template.render(self.folder / "environment", values)
 
     def application(self, service: Service, environment: Environment, platform: Platform) -> bytes:
@@ -228,18 +228,18 @@ def expected(
     platform: Platform,
     service: Service,
     environment: Environment,
-    chart_at_base: Mapping[str, bytes] | None,
+    chart_at_base: Library | None,
     *,
     root: Traversable = ROOT,
 ) -> dict[str, bytes]:
     """Every file of an onboarding into one env repo, path -> bytes, sorted: what is proposed and the gate expects.
 
-    ``chart_at_base``: the library chart of the env repo's ``main``, relative to its folder, None where it has none yet.
+    ``chart_at_base``: the library chart of the env repo's ``main`` for new services, None where it has none yet.
     One that is there stays as it is, whatever chart the package has: only a repository without any gets the package's.
     """
-    chart = catalog.chart() if chart_at_base is None else chart_at_base
+    chart = Library.of(catalog.chart()) if chart_at_base is None else chart_at_base
     own = path(service.shape, root).environment(service, environment, platform, chart)
-    return dict(sorted({**own, **{f"{CHART}/{name}": data for name, data in chart.items()}}.items()))
+    return dict(sorted({**own, **chart.placed}.items()))
 
 
 def pipelines(platform: Platform, *, root: Traversable = ROOT) -> dict[str, bytes]:

@@ -13,6 +13,7 @@ from interlock.platform.domain.ids import DeliveryKind, ServiceName
 from interlock.platform.estate import PLATFORM, layout
 from interlock.platform.facts.result import paths
 from interlock.platform.kinds import classify
+from interlock.platform.kinds.chart import Chart
 from interlock.platform.kinds.configuration import Configuration
 from interlock.platform.kinds.image import Image
 from interlock.platform.kinds.kind import Kind, Need, Position
@@ -26,6 +27,7 @@ KINDS: tuple[Kind, ...] = (
     Configuration(),
     PlatformEdit(),
     Revert(),
+    Chart(),
 )
 
 __all__ = ["KINDS", "Kind", "Need", "Position", "bound", "classify", "find", "known"]

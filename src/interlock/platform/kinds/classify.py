@@ -32,7 +32,9 @@ REASONS = table(
         "chart-file-altered": Reason(
             "Chart.yaml or a template of a service is generated, and would differ.", _GENERATED
         ),
-        "library-chart-altered": Reason("The library chart is of a version in force, and would differ.", _GENERATED),
+        "library-chart-altered": Reason(
+            "A version of the library chart that is there would change or leave.", "add another version beside it"
+        ),
         "values-not-claimed": Reason(
             "A values file would change that is neither the service's values.yaml nor this environment's, or the image "
             "in one that cannot be read.",
@@ -89,10 +91,10 @@ def _refusal(file: FileChange, environment: str) -> str:
     inside = layout.in_app(file.path) or ""
     if environment == PLATFORM:
         return "platform-file-altered"
-    if file.status == "deleted":
-        return "file-deleted"
     if layout.is_library_chart(file.path):
         return "library-chart-altered"
+    if file.status == "deleted":
+        return "file-deleted"
     if layout.application_of(file.path):
         return "application-file-altered"
     if layout.is_middleware(file.path):

@@ -34,7 +34,13 @@ def demanded(facts: Facts) -> tuple[tuple[Check, ...], tuple[CheckId, ...]]:
     if asked is None:
         return own, ()
     there = {**_every(position), **{check.id: check for check in own}}
-    named = {item.id: _configured(there.get(item.id) or Unknown(item.id), item.parameters) for item in asked}
+    # Whom the rules ask for every one of its kind, its kind may have replaced for this very one.
+    replaced = {check.id for check in rules(known.kind, position)} - there.keys()
+    named = {
+        item.id: _configured(there.get(item.id) or Unknown(item.id), item.parameters)
+        for item in asked
+        if item.id not in replaced
+    }
     added = [check for check in own if check.id not in named]
     return (*named.values(), *added), tuple(CheckId(check.id) for check in added)
 

@@ -19,7 +19,6 @@ from importlib.resources.abc import Traversable
 from interlock.errors import InputError, NotFoundError
 from interlock.platform import goldenpaths
 from interlock.platform.domain.ids import NO_COMMIT
-from interlock.platform.domain.result import CHART
 from interlock.platform.estate import Estate, Keys, argocd, check_table, load
 from interlock.platform.estate.estate import KEYS
 from interlock.platform.goldenpaths import template
@@ -47,16 +46,15 @@ class Founding:
         """Repository name -> path -> bytes, for the platform repo and every env repo.
 
         ``seal_key_ids``: see estate/argocd.py. ``catalog``: files as they stand in the platform repo. ``chart``: the
-        library chart relative to its folder.
+        library chart's files as they stand in any.
         """
         platform = self.estate.platform
-        charts = {f"{CHART}/{path}": data for path, data in chart.items()}
         own = dict(self.files)
         if not self.stands:
             stated = (keys.seal, keys.forge, keys.release, keys.attest)
             own.update(zip(KEYS, (item.encode() for item in stated), strict=True))
             own.update(argocd.files(platform, seal_key_ids=seal_key_ids, seal_certificate=keys.seal))
-            own.update({**catalog, **charts})
+            own.update({**catalog, **chart})
             own.setdefault(check_table.FILE, table.as_data(platform).dump())
         found = {platform.platform.repository: own}
         for environment in platform.environments:
@@ -66,7 +64,7 @@ class Founding:
                 # Argo CD refuses a source path that does not exist, and git keeps no empty folder.
                 "argocd/README.md": b"One Application per file, written by onboarding deliveries.\n",
                 **template.render(self.folder / "environment", values),
-                **charts,
+                **chart,
             }
         return {name: dict(sorted(files.items())) for name, files in found.items()}
 

@@ -25,6 +25,7 @@ from interlock.formats.signatures import Verified, openpgp
 from interlock.formats.signatures.sshsig import sign as ssh_sign
 from interlock.platform import catalog
 from interlock.platform.estate import Accounts, Keys, argocd, protection
+from interlock.platform.estate.library import Library
 from interlock.platform.estate.model import duration
 from interlock.platform.facts import estates
 from interlock.platform.setup import accounts
@@ -54,7 +55,10 @@ def plan(founding: Founding, context: Context, keys: Keys, *, seal_key_ids: tupl
     platform = founding.estate.platform
     tasks = catalog.manifests(max_age=duration(platform.advisories.max_age))
     repositories = founding.repositories(
-        keys, seal_key_ids=seal_key_ids, catalog={**tasks, **founding.pipelines}, chart=catalog.chart()
+        keys,
+        seal_key_ids=seal_key_ids,
+        catalog={**tasks, **founding.pipelines},
+        chart=Library.of(catalog.chart()).placed,
     )
     own = repositories[platform.platform.repository]
     rules = protection.required(founding.estate)

@@ -23,8 +23,9 @@ from interlock.platform.domain.ids import ServiceName
 from interlock.platform.estate import PLATFORM as REGISTRY
 from interlock.platform.estate import Environment, Estate, layout, load_service, protection
 from interlock.platform.estate import service as services
+from interlock.platform.estate.library import Library
 from interlock.platform.estate.platform import Team
-from interlock.platform.facts.onboarding import chart_at
+from interlock.platform.facts import library
 from interlock.platform.setup.installation import branch_protection
 
 
@@ -56,7 +57,7 @@ class Plan:
 def plan(
     estate: Estate,
     request: Request,
-    charts: Mapping[str, Mapping[str, bytes] | None],
+    charts: Mapping[str, Library | None],
     *,
     root: Traversable = goldenpaths.ROOT,
 ) -> Plan:
@@ -107,7 +108,9 @@ class Onboarding:
         """
         platform, identity = self.estate.platform, self.request.identity
         mirrors = {item.name: self.connections.mirror(item.repository, identity) for item in platform.environments}
-        todo = plan(self.estate, self.request, {name: chart_at(git, layout.MAIN) for name, git in mirrors.items()})
+        todo = plan(
+            self.estate, self.request, {name: library.newest(git, layout.MAIN) for name, git in mirrors.items()}
+        )
         if self._app_repository(todo, clone):
             yield f"app repo {platform.organisation}/{self.request.name}, cloned to {clone}"
         for environment, files in todo.proposals:

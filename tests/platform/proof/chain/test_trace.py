@@ -12,6 +12,7 @@ import pytest
 
 from interlock.platform.domain.ids import EnvironmentName, ServiceName
 from interlock.platform.domain.verdict import Basis, Verdict
+from interlock.platform.kinds.chart import NAME as CHART
 from interlock.platform.proof.chain import Trace, trace
 
 ORDER = [
@@ -45,6 +46,29 @@ def test_thirteen_links_in_order_all_valid(shared: Any) -> None:
     assert problems(found) == {}
     assert found.overall is Verdict.VALID
     assert found.ledger.whole
+
+
+MOVED = """\
+name: payments
+dependencies:
+  - { name: service, version: 1.1.0, repository: "file://../../charts/service/1.1.0" }
+"""
+
+
+@pytest.mark.parametrize(
+    ("people", "problem"), [(("sam", "rita", "pat"), None), (("sam", "rita"), "approval-missing")], ids=["all", "two"]
+)
+def test_after_a_chart_move_the_proof_is_of_the_move(world: Any, people: tuple[str, ...], problem: str | None) -> None:
+    """From the flat chart to a version: by the paths of the new one, and the people that such a delivery asks."""
+    image = traced(world).ids["image"]
+    tag, _, digest = image.rpartition(":main-")[2].partition("@")
+    revision = world.deliver("prod", {"apps/payments/Chart.yaml": MOVED}, CHART, reviewers=people)
+    world.sync("prod", revision, f"main-{tag}", digest)
+    found = traced(world)
+    assert found.ids["seal"] == revision and found.ids["image"] == image
+    assert {name: told.partition(":")[0] for name, told in problems(found).items()} == (
+        {"approvals": problem} if problem else {}
+    )
 
 
 def test_what_was_not_executed_is_said(shared: Any) -> None:

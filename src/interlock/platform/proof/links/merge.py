@@ -8,6 +8,7 @@ from interlock.platform.checks.link import NOT_REQUIRED, Draft, Link
 from interlock.platform.domain.verdict import Finding
 from interlock.platform.estate.layout import MAIN
 from interlock.platform.facts import Facts, decision, ground, place
+from interlock.platform.facts import result as results
 
 
 class Merge(Link):
@@ -33,7 +34,7 @@ class Merge(Link):
         digest = decision.evidence(facts, "merge")
         draft.cite("merge as read", "evidence store", digest)
         read, decided = facts.get(ground.books).fact(MergeFact, digest), found.said
-        ids = facts.get(place.repository).object_ids(merge.id, list(decided.result))
+        ids = results.object_ids(facts.get(place.repository), merge.id, list(decided.result))
         result = {path: found or "" for path, found in ids.items()}
         captured = (read.commit.get("id"), read.commit.get("tree"), read.expected_tree, read.result)
         if captured != (merge.id, merge.tree, merge.tree, result) or decided.result != result:

@@ -18,6 +18,7 @@ from interlock.platform.domain.result import ResultIds, service_paths
 from interlock.platform.facts import Facts, Reader, case, change, ground, source
 from interlock.platform.facts import pull as pulls
 from interlock.platform.facts import record as records
+from interlock.platform.facts import result as results
 from interlock.platform.facts import reviews as given
 from interlock.platform.facts.case import Case
 
@@ -49,7 +50,7 @@ def facts(
     answer: RecordApprovalState,
 ) -> Judged:
     repo, where = world.repositories[f"env-{environment}"], world.estate.environment(environment)
-    result = ResultIds.of(repo.object_ids(tree, service_paths(service)))  # type: ignore[arg-type]
+    result = results.ids(repo, tree, service_paths(service, results.library(repo, tree, service)))
     reviewers = reviewers if where.rules.approvals else ()
     reviews, approvals = [], []
     world.forge.given[pull.number] = []

@@ -151,7 +151,7 @@ class World:
             keys=Keys(self.seal_cert, self.forge_cert, *pem),
             seal_key_ids=[openpgp.fingerprint(self.seal_cert)[-16:]],
             ssh_keys={name: [public] for name, (_, public) in self.people.items()},
-            chart={"Chart.yaml": b"name: service\n"},
+            chart={f"charts/service/{place}Chart.yaml": b"name: service\n" for place in ("", "1.1.0/")},
             catalog={},
             builder=provenance.BUILDER,
             bases=self.bases,
