@@ -16,13 +16,13 @@ IMAGE = b'image:\n  repository: "r/payments"\n  tag: "%s"\n  digest: ""\n'
 
 
 def classified(
-    files: dict[str, str], *, environment: str = "prod", head_ref: str = "x", image: bool = True
+    files: dict[str, str], *, environment: str = "prod", image: bool = True
 ) -> tuple[str | None, str | None, str]:
     """``image``: whether the image differs in the values file."""
     changes = tuple(FileChange(path, status) for path, status in files.items())  # type: ignore[arg-type]
     before, after = {VALUES: IMAGE % b"1"}, {VALUES: IMAGE % (b"2" if image else b"1")}
     change = Change(COMMIT, COMMIT, COMMIT, ObjectId("f" * 40), changes, changes, before, after)
-    found = classify(kinds.KINDS, change, environment, head_ref)
+    found = classify(kinds.KINDS, change, environment)
     return found.kind, found.service, found.reason
 
 
@@ -87,12 +87,6 @@ def test_the_platform_repo_registers_services_and_nothing_else_yet() -> None:
     for files in ({"services/payments.yaml": M}, {"people.yaml": M}, {"services/payments.yaml": A, "people.yaml": M}):
         kind, _, reason = classified(files, environment="platform")
         assert (kind, reason) == (None, "platform-file-altered")
-
-
-def test_a_reverts_branch_claims_the_stricter_kind() -> None:
-    assert classified({VALUES: M}, head_ref="revert/payments/0123456789ab")[0] == "revert"
-    anything = classified({"README.md": M, VALUES: D}, head_ref="revert/main/0123456789ab")
-    assert anything == ("revert", "payments", "ok")
 
 
 def test_every_refusal_says_what_to_do() -> None:

@@ -133,7 +133,7 @@ def added(monkeypatch: pytest.MonkeyPatch) -> Kind:
 def test_another_kind_is_recognised_judged_and_told(added: Kind, good: Known) -> None:
     file = FileChange(FILE, "modified")
     moved = Change(COMMIT, COMMIT, COMMIT, ObjectId("f" * 40), (file,), (file,), {}, {FILE: b"debug\n"})
-    assert classify(kinds.KINDS, moved, "prod", "anything") == case.Case(added.name, ServiceName("payments"))
+    assert classify(kinds.KINDS, moved, "prod") == case.Case(added.name, ServiceName("payments"))
     known = {**good.given(), change.read: moved, case.read: case.Case(added.name, ServiceName("payments"))}
     facts = Facts(known, {ground.sources: lambda _: None})
     checks, _ = table.demanded(facts)

@@ -45,6 +45,9 @@ class Kind(ABC):
     """Whether one delivery may touch several services, or none: it is about the repository then."""
     inverse: ClassVar[str] = ""
     """Empty: taken back by the exact inverse of its commit. Else the reason code of the refusal."""
+    undone_anytime: ClassVar[bool] = False
+    """Whether the newest delivery of a service may be taken back outside windows and in freezes, when it is of this
+    kind: by a delivery of kind ``revert``. The inverse of any other is judged as what it delivers."""
     needs: ClassVar[tuple[Need, ...]] = ()
     """Facts that its own checks look at, and no others."""
     links: ClassVar[tuple[type[Link], ...]] = ()

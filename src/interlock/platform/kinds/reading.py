@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 
+from interlock.clients.git import Repository
 from interlock.errors import InterlockError
 from interlock.platform import kinds
 from interlock.platform.domain.delivery import Delivery
@@ -14,15 +14,31 @@ from interlock.platform.estate import rules
 from interlock.platform.facts import Facts, case, change, ground, pull, result, revert
 from interlock.platform.kinds.classify import classify
 from interlock.platform.kinds.record import Plan, Subject, diff
+from interlock.platform.kinds.revert import NAME as REVERT
 
 
 def read(facts: Facts) -> case.Case:
-    """Kind and service of an open pull request."""
-    asked, where = facts.get(pull.read), facts.get(ground.environment).name
-    found = classify(kinds.KINDS, facts.get(change.read), where, asked.head_ref)
-    undone = facts.look(revert.read) if found.kind else None
-    restores = not isinstance(undone, Unread) and undone is not None and undone.restores
-    return dataclasses.replace(found, restores=restores)
+    """Kind and service of an open pull request.
+
+    A revert is judged as one where it goes the way back, or restores what is sealed; any other as what it delivers.
+    """
+    moved, where, undone = facts.get(change.read), facts.get(ground.environment).name, facts.get(revert.read)
+    found = classify(kinds.KINDS, moved, where)
+    if undone is None or not moved.effect:
+        return found
+    if not undone.restores and obstacle(facts.get(ground.repository), where, undone):
+        return found
+    return case.Case(REVERT, found.service, restores=undone.restores)
+
+
+def obstacle(git: Repository, environment: str, found: revert.RevertFacts) -> str:
+    """Why a revert is judged as what it delivers; empty when it is judged as a revert. Raises git's errors."""
+    if found.obstacle or found.commit is None:
+        return found.obstacle or found.problem
+    undone = kinds.find(classify(kinds.KINDS, change.made(git, found.commit), environment).kind)
+    if undone is None or not undone.undone_anytime:
+        return f"{found.commit[:12]} is of {f'kind {undone.name}' if undone else 'no kind'}"
+    return ""
 
 
 def bound(facts: Facts) -> tuple[str, ...] | None:

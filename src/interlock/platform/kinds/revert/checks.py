@@ -1,4 +1,4 @@
-"""The checks of a revert: exact on trees, and never a removal."""
+"""The checks of a revert: exact on trees, the way back, and never a removal."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ REASONS = table(
         "revert-not-exact": Reason(
             "The revert is not the exact inverse of one commit of main, nor the tree that is sealed.",
             "prepare it with `interlock revert`",
+        ),
+        "revert-not-newest": Reason(
+            "The revert does not go from the newest delivery of a service to what was sealed directly before it.",
+            "take back the newest delivery, or deliver what should run as what it is",
         ),
         "revert-removes-workload": Reason(
             "The revert would remove the service's first release: removal is a delivery of its own.",
@@ -39,6 +43,21 @@ class RevertExact(Check):
         if found.expected != tree:
             return self.invalid("revert-not-exact", f"tree {tree[:12]}, inverse {found.expected[:12]}")
         return self.valid(f"inverse of {(found.commit or '')[:12]}")
+
+
+class RevertNewest(Check):
+    """What ran until the newest delivery is known to run; what is older, or was taken back itself, is not."""
+
+    id = "revert-newest"
+    claim = "It takes back the newest delivery of its service, and gives exactly what was sealed directly before."
+
+    def judge(self, facts: Facts) -> Finding:
+        found = facts.get(revert.read)
+        if found is None:
+            raise missing("the reverted commit")
+        if found.obstacle or found.before is None:
+            return self.invalid("revert-not-newest", found.obstacle)
+        return self.valid(f"back to {found.before[:12]}")
 
 
 class RevertKeepsWorkload(Check):
