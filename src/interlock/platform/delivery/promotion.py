@@ -135,7 +135,8 @@ def obstacle(git: Repository, where: Environment, commit: CommitId, prepared: Pr
     """Why the prepared revert of ``commit`` will be judged as what it delivers; empty when it will be judged as a
     revert. ``certificate``: of the seal key."""
     found = reverts.RevertFacts(commit, prepared.tree)
-    return reading.obstacle(git, where.name, reverts.way_back(git, found, where, prepared.tree, certificate))
+    seen = reverts.way_back(git, found, where, prepared.tree, certificate)
+    return reading.obstacle(seen, changes.made(git, commit), where.name)
 
 
 def restore(git: Repository, environment: str, blocked_by: CommitId, sealed: str) -> Prepared:

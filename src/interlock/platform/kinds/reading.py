@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from interlock.clients.git import Repository
 from interlock.errors import InterlockError
 from interlock.platform import kinds
+from interlock.platform.domain.change import Change
 from interlock.platform.domain.delivery import Delivery
 from interlock.platform.domain.facts import Unread
 from interlock.platform.domain.ids import EnvironmentName
@@ -26,18 +26,21 @@ def read(facts: Facts) -> case.Case:
     found = classify(kinds.KINDS, moved, where)
     if undone is None or not moved.effect:
         return found
-    if not undone.restores and obstacle(facts.get(ground.repository), where, undone):
-        return found
+    if not undone.restores:
+        made = change.made(facts.get(ground.repository), undone.commit) if undone.commit else None
+        if made is None or obstacle(undone, made, where):
+            return found
     return case.Case(REVERT, found.service, restores=undone.restores)
 
 
-def obstacle(git: Repository, environment: str, found: revert.RevertFacts) -> str:
-    """Why a revert is judged as what it delivers; empty when it is judged as a revert. Raises git's errors."""
-    if found.obstacle or found.commit is None:
-        return found.obstacle or found.problem
-    undone = kinds.find(classify(kinds.KINDS, change.made(git, found.commit), environment).kind)
+def obstacle(found: revert.RevertFacts, made: Change, environment: str) -> str:
+    """Why the revert of a commit, which ``made`` this change, is judged as what it delivers; empty when it is judged as a
+    revert."""
+    if found.obstacle:
+        return found.obstacle
+    undone = kinds.find(classify(kinds.KINDS, made, environment).kind)
     if undone is None or not undone.undone_anytime:
-        return f"{found.commit[:12]} is of {f'kind {undone.name}' if undone else 'no kind'}"
+        return f"what it takes back is of {f'kind {undone.name}' if undone else 'no kind'}"
     return ""
 
 
