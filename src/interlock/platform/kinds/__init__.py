@@ -13,11 +13,13 @@ from interlock.platform.kinds import classify
 from interlock.platform.kinds.image import Image
 from interlock.platform.kinds.kind import Kind, Need, Position
 from interlock.platform.kinds.onboarding import Onboarding
+from interlock.platform.kinds.removal import Removal
 from interlock.platform.kinds.revert import Revert
 
 KINDS: tuple[Kind, ...] = (
     Image(),
     Onboarding(),
+    Removal(),
     Revert(),
 )
 

@@ -34,8 +34,7 @@ def read(facts: Facts) -> case.Case:
 
 
 def obstacle(found: revert.RevertFacts, made: Change, environment: str) -> str:
-    """Why the revert of a commit, which ``made`` this change, is judged as what it delivers; empty when it is judged as a
-    revert."""
+    """Why the revert of a commit that ``made`` a change is judged as what it delivers; empty when it is one."""
     if found.obstacle:
         return found.obstacle
     undone = kinds.find(classify(kinds.KINDS, made, environment).kind)
