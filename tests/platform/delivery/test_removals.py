@@ -1,17 +1,22 @@
-"""A service leaves an environment: what each step of a removal must be, against real git and a cluster of a few objects."""
+"""A service leaves an environment: what each step of a removal must be, and what the controller then deletes."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from interlock.errors import InputError, NotFoundError, RefusedError
-from interlock.platform.delivery import gate, promotion, removal
-from interlock.platform.domain.ids import CommitId, ServiceName
+from interlock.platform.books.vocabulary import Merged, Removed
+from interlock.platform.controller.acts import Note, Prune, Write
+from interlock.platform.controller.loops.removals import Planned, Removals, Seen, plan
+from interlock.platform.delivery import gate, promotion, removal, seal
+from interlock.platform.domain.ids import CommitId, Digest, EnvironmentName, ServiceName
 from interlock.platform.domain.removal import Named, Removal
 from interlock.platform.domain.verdict import Verdict
 from interlock.platform.estate import layout
@@ -320,3 +325,168 @@ def test_a_registration_goes_when_no_environment_has_the_service(world: World, m
     platform.commit({"services/quotes.yaml": platform.estate.service("quotes").file()})
     two = there.facts(files={"services/payments.yaml": None, "services/quotes.yaml": None})
     assert reasons(two)["delivery-kind"] == "several-services"
+
+
+# -- the loop: what is sealed is deleted, and nothing else -----------------------------------------------------------
+
+
+@dataclass
+class Recorded:
+    """Acts that are asked for; what is to be written down is."""
+
+    books: Any
+    acts: list[Any] = field(default_factory=list)
+
+    def perform(self, act: Any) -> None:
+        self.acts.append(act)
+        if isinstance(act, Write):
+            self.books.write(act.subject, act.body, key=act.key)
+
+    def all(self, planned: Any) -> bool:
+        for act in planned:
+            self.perform(act)
+        return bool(planned)
+
+
+class Controlled:
+    """The removal loop over the world of a test: `round` gives what it asks for."""
+
+    def __init__(self, estate: Estate) -> None:
+        world, cluster = estate.world, estate.cluster
+        self.estate, self.acting = estate, Recorded(world.books)
+        shared: Any = SimpleNamespace(
+            estate=lambda: world.estate, books=world.books, mirror=lambda _: world.git, now=lambda: NOW,
+            connections=SimpleNamespace(cluster=lambda _: cluster), sources=SimpleNamespace(cluster=lambda _: cluster),
+        )  # fmt: skip
+        self.loop = Removals(shared, self.acting)  # type: ignore[arg-type]
+
+    def merged(self, *, seal_it: bool = True) -> None:
+        """The newest pull request, written down and sealed as the delivery loop does it."""
+        world, base = self.estate.world, CommitId(self.estate.world.main())
+        merge, pull = self.estate.merge(), world.pulls[len(world.pulls)]
+        body = Merged(
+            environment=EnvironmentName("prod"), service=PAYMENTS, kind=NAME, repository=world.url, pull=pull.number,
+            base=base, head=CommitId(pull.head_sha), merge=merge, result={},
+        )  # fmt: skip
+        world.books.write(body.subject, body, key=Merged.key(world.url, merge))
+        if seal_it:
+            self.seal(merge)
+
+    def seal(self, merge: str) -> None:
+        world = self.estate.world
+        previous = CommitId(world.git.resolve(layout.SEALED))
+        made = seal.build(
+            world.git, environment="prod", previous=previous, merge=CommitId(merge),
+            decision=Digest("sha256:" + "0" * 64), lines=("Removal",), now=world.now(), sign=world.keys.sign_seal,
+        )  # fmt: skip
+        seal.push(world.git, made, expected_old=previous)
+        world.git.fetch()
+
+    def compared(self, application: str, **status: Any) -> None:
+        """Argo CD has compared it with what is sealed."""
+        key = ("argoproj.io/v1alpha1", "Application", "argocd", application)
+        found = self.estate.cluster.objects.setdefault(key, {"metadata": {"uid": "r-1", "name": application}})
+        revision = {"sync": {"status": "OutOfSync", "revision": self.estate.world.git.resolve(layout.SEALED)}}
+        found["status"] = {**found.get("status", {}), **revision, **status}
+
+    def round(self) -> list[Any]:
+        before = len(self.acting.acts)
+        for key in list(self.loop.keys()):
+            self.loop.run(key)
+        return self.acting.acts[before:]
+
+
+@pytest.fixture
+def controlled(estate: Estate) -> Controlled:
+    """The objects' removal is merged and sealed."""
+    found = Controlled(estate)
+    found.seal(estate.world.main())
+    estate.facts(estate.objects())
+    found.merged()
+    return found
+
+
+def gone(estate: Estate, *objects: Named) -> None:
+    for item in objects:
+        del estate.cluster.objects[item.api_version, item.kind, item.namespace, item.name]
+
+
+def test_exactly_what_was_named_is_deleted_and_read_back(controlled: Controlled, estate: Estate) -> None:
+    assert controlled.round() == [], "not before Argo CD has seen what is sealed"
+    controlled.compared("payments-prod")
+    (act,) = controlled.round()
+    tip = estate.world.git.resolve(layout.SEALED)
+    assert act == Prune("payments-prod", tip, (DEPLOYMENT, SERVICE))
+    controlled.compared("payments-prod", operationState={"phase": "Running"})
+    assert controlled.round() == [], "it is asked for once"
+    gone(estate, DEPLOYMENT)
+    controlled.compared("payments-prod", operationState={"phase": "Succeeded"})
+    assert controlled.round() == [Prune("payments-prod", tip, (SERVICE,))]
+    gone(estate, SERVICE)
+    (written,) = controlled.round()
+    assert isinstance(written.body, Removed)
+    assert written.body.objects == (str(DEPLOYMENT), str(SERVICE))
+    assert controlled.round() == [] and len(estate.world.found(Removed, "prod/payments")) == 1
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_what_is_live_and_was_not_named_stops_everything(
+    controlled: Controlled, estate: Estate, *, named: bool
+) -> None:
+    controlled.compared("payments-prod")
+    if named:
+        gone(estate, SERVICE)
+        estate.cluster.put("v1", "Service", "payments", "payments", "s-2")
+    else:
+        own = estate.cluster.objects["argoproj.io/v1alpha1", "Application", "argocd", "payments-prod"]
+        own["status"]["resources"].append({"version": "v1", "kind": "Secret", "namespace": "payments", "name": "x"})
+        estate.cluster.put("v1", "Secret", "payments", "x", "x-1")
+    (note,) = controlled.round()
+    assert isinstance(note, Note) and note.outcome.outcome == "stopped"
+    assert ("s-2" if named else "x-1") in note.outcome.detail
+
+
+def test_what_is_merged_and_not_sealed_deletes_nothing(estate: Estate) -> None:
+    found = Controlled(estate)
+    found.seal(estate.world.main())
+    estate.facts(estate.objects())
+    found.merged(seal_it=False)
+    found.compared("payments-prod")
+    assert found.round() == []
+
+
+def test_what_was_taken_back_deletes_nothing(controlled: Controlled, estate: Estate) -> None:
+    estate.facts(promotion.revert(estate.world.git, PAYMENTS, "prod", CommitId(estate.world.main())))
+    controlled.merged()
+    controlled.compared("payments-prod")
+    assert controlled.round() == []
+
+
+def test_the_application_goes_last_and_only_the_one_that_was_named(controlled: Controlled, estate: Estate) -> None:
+    gone(estate, DEPLOYMENT, SERVICE)
+    controlled.round()
+    estate.facts(removal.application(estate.world.git, PAYMENTS, "prod", estate.held()))
+    controlled.merged()
+    controlled.compared("root-prod")
+    own = Named("argoproj.io/v1alpha1", "Application", "argocd", "payments-prod", "a-1")
+    tip = estate.world.git.resolve(layout.SEALED)
+    assert controlled.round() == [Prune("root-prod", tip, (own,))]
+    live = estate.cluster.objects["argoproj.io/v1alpha1", "Application", "argocd", "payments-prod"]
+    live["metadata"]["uid"] = "a-2"
+    (note,) = controlled.round()
+    assert isinstance(note, Note) and "a-2" in note.outcome.detail
+    del estate.cluster.objects["argoproj.io/v1alpha1", "Application", "argocd", "payments-prod"]
+    (written,) = controlled.round()
+    assert written.body.objects == (str(own),) and controlled.round() == []
+
+
+def test_a_plan_asks_for_nothing_that_was_not_named() -> None:
+    seen = Seen("payments-prod", CommitId("1" * 40), (DEPLOYMENT,), (DEPLOYMENT,), compared="2" * 40)
+    assert plan("prod/payments", seen) == Planned((Prune("payments-prod", "2" * 40, (DEPLOYMENT,)),))
+    assert plan("prod/payments", dataclasses.replace(seen, named=())).acts == ()
+    assert plan("prod/payments", dataclasses.replace(seen, named=())).stopped
+    assert plan("prod/payments", dataclasses.replace(seen, busy=True)) == Planned()
+    assert plan("prod/payments", dataclasses.replace(seen, compared=None)) == Planned()
+    assert plan("prod/payments", dataclasses.replace(seen, done=True)) == Planned()
+    (write,) = plan("prod/payments", dataclasses.replace(seen, live=())).acts
+    assert isinstance(write, Write) and write.key == f"removed/{'1' * 40}"
