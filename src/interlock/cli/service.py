@@ -83,8 +83,8 @@ def remove(
         session.propose(identity, estate, where, git, removal.registration(git, service))
         return
     named = removal.under_way(git, service)
-    hub = session.connections.cluster_at(estate.platform.platform.cluster)
-    cluster = session.connections.cluster_at(where.cluster)
+    hub = session.connections.cluster_at(estate.platform.platform.cluster, identity)
+    cluster = session.connections.cluster_at(where.cluster, identity)
     held = held_by(hub, cluster, layout.application_name(name, environment), named.objects if named else ())
     if named is None:
         for item in held.objects:

@@ -68,13 +68,26 @@ def test_one_service_one_kind_known_places(files: dict[str, str], reason: str) -
         ("apps/payments/x\u202egnp.yaml", A, "file-foreign"),
         ('apps/payments/--"', A, "file-foreign"),
         ("apps/payments/new\nline", A, "file-foreign"),
-        ("argocd/payments.yaml", D, "file-deleted"),
         ("apps/payments/values.yaml", D, "file-deleted"),
     ],
 )
 def test_what_no_kind_claims_is_refused_by_what_it_is(path: str, status: str, reason: str, alone: bool) -> None:
     files = {path: status} if alone else {VALUES: M, path: status}
     assert classified(files) == (None, None if alone and path.startswith("charts/") else "payments", reason)
+
+
+def test_a_removal_is_one_step_of_one_service() -> None:
+    template = "apps/payments/templates/service.yaml"
+    for files in (
+        {"apps/payments/removal.yaml": A, template: D},
+        {"apps/payments/removal.yaml": D, template: A},
+        {"argocd/payments.yaml": D, "apps/payments/Chart.yaml": D, template: D},
+    ):
+        assert classified(files) == ("removal", "payments", "ok")
+    assert classified({"argocd/payments.yaml": D, VALUES: M})[2] == "several-kinds"
+    assert classified({"argocd/payments.yaml": D, "middleware/payments/topics.yaml": D})[2] == "file-deleted"
+    assert classified({template: D})[2] == "file-deleted", "nothing is named"
+    assert classified({"services/payments.yaml": D}, environment="platform") == ("removal", "payments", "ok")
 
 
 def test_a_values_file_whose_image_stays_is_not_an_image_delivery() -> None:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from interlock.errors import InputError, NotFoundError, RefusedError
-from interlock.platform.books.vocabulary import Merged, Removed
-from interlock.platform.controller.acts import Note, Prune, Write
+from interlock.platform.books.vocabulary import Merged, RecordClosed, Removed
+from interlock.platform.controller.acts import CloseRecord, Note, Prune, Write
 from interlock.platform.controller.loops.removals import Planned, Removals, Seen, plan
 from interlock.platform.delivery import gate, promotion, removal, seal
-from interlock.platform.domain.ids import CommitId, Digest, EnvironmentName, ServiceName
+from interlock.platform.domain.ids import CommitId, Digest, EnvironmentName, RecordNumber, ServiceName
 from interlock.platform.domain.removal import Named, Removal
 from interlock.platform.domain.verdict import Verdict
 from interlock.platform.estate import layout
@@ -490,3 +490,9 @@ def test_a_plan_asks_for_nothing_that_was_not_named() -> None:
     assert plan("prod/payments", dataclasses.replace(seen, done=True)) == Planned()
     (write,) = plan("prod/payments", dataclasses.replace(seen, live=())).acts
     assert isinstance(write, Write) and write.key == f"removed/{'1' * 40}"
+    closes = CloseRecord(RecordNumber("CHG1"), "Gone.", RecordClosed(Digest("sha256:1"), CommitId("2" * 40)))
+    last = dataclasses.replace(seen, live=(), closes=closes)
+    assert plan("prod/payments", last).acts == (closes, write), (
+        "a kill between them leaves the record to be closed again"
+    )
+    assert closes not in plan("prod/payments", dataclasses.replace(last, live=(DEPLOYMENT,))).acts

@@ -10,7 +10,7 @@ from interlock.clients.git import Repository
 from interlock.errors import ConflictError, InterlockError
 from interlock.platform import goldenpaths
 from interlock.platform.books import FENCED, Recorded
-from interlock.platform.books.vocabulary import Judged, Merged
+from interlock.platform.books.vocabulary import Judged, Merged, subject
 from interlock.platform.controller import bumps
 from interlock.platform.controller.acting import Acting
 from interlock.platform.controller.acts import Act, ClosePull, Merge, RecordMerge, RecordSeal, Seal, SealApplications
@@ -21,13 +21,14 @@ from interlock.platform.controller.world import World
 from interlock.platform.delivery import applications, history, queue
 from interlock.platform.delivery.history import Main, Proof
 from interlock.platform.domain.facts import Unread
-from interlock.platform.domain.ids import CommitId, ServiceName
+from interlock.platform.domain.ids import CommitId, EnvironmentName, ServiceName
 from interlock.platform.domain.pull import PullRequest
 from interlock.platform.domain.verdict import Verdict
 from interlock.platform.estate import PLATFORM as REGISTRY
 from interlock.platform.estate import Environment, Estate, layout
 from interlock.platform.facts import pull as pulls
 from interlock.platform.facts.queue import QueueState
+from interlock.platform.kinds.removal import NAME as REMOVAL
 
 log = logging.getLogger(__name__)
 
@@ -151,7 +152,12 @@ class Deliveries:
                 return None
             return goldenpaths.path(service.shape).application(service, environment, estate.platform)
 
-        proof = applications.prove_applications(git, main, expected)
+        def removed(name: ServiceName) -> bool:
+            found = next(self._world.books.of_subject(Merged, subject(EnvironmentName(environment.name), name)), None)
+            decided = found is not None and not isinstance(found.body, Unread) and found.said.kind == REMOVAL
+            return decided and found is not None and git.is_ancestor(found.said.merge, main.tip)
+
+        proof = applications.prove_applications(git, main, expected, removed)
         if proof is not None and proof.verdict is not Verdict.VALID:
             log.warning("%s: %s: %s", environment.repository, proof.reason, proof.detail)
         unknown = any(item.verdict is Verdict.UNKNOWN for item in [*merges, *([proof] if proof else [])])

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from interlock.platform.books import Recorded
-from interlock.platform.books.vocabulary import Merged, Removed, subject
+from interlock.platform.books.vocabulary import Merged, RecordClosed, Removed, subject
 from interlock.platform.controller.acting import Acting
-from interlock.platform.controller.acts import Act, Note, Prune, Write
+from interlock.platform.controller.acts import Act, CloseRecord, Note, Prune, Write
 from interlock.platform.controller.queue import Key
 from interlock.platform.controller.schedule import Done
 from interlock.platform.controller.world import World
@@ -50,6 +50,8 @@ class Seen:
     """An operation is going on."""
     done: bool = False
     """It was written down."""
+    closes: CloseRecord | None = None
+    """What closes its change record, where it has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,8 @@ def plan(about: str, seen: Seen) -> Planned:
         return Planned(stopped=f"not named: {', '.join(map(str, foreign[:3]))}")
     if not seen.live:
         body = Removed(seen.application, seen.merge, tuple(map(str, seen.named)))
-        return Planned((Write(about, body, body.key),))
+        # The Application that tells other deliveries' ends may be what goes here.
+        return Planned((*((seen.closes,) if seen.closes else ()), Write(about, body, body.key)))
     if seen.busy or seen.compared is None:
         return Planned()
     return Planned((Prune(seen.application, seen.compared, seen.live),))
@@ -93,7 +96,7 @@ class Removals:
     def run(self, key: Key) -> Done:
         world, environment, service = self._world, self._world.estate().environment(key[1]), ServiceName(key[2])
         newest = self._newest(environment, service)
-        seen = self._read(environment, service, newest.said) if newest is not None else None
+        seen = self._read(environment, service, newest) if newest is not None else None
         if seen is None:
             return Done()
         name = layout.application_name(service, environment.name)
@@ -110,9 +113,9 @@ class Removals:
         removes = found is not None and not isinstance(found.body, Unread) and found.said.kind == NAME
         return found if removes else None
 
-    def _read(self, environment: Environment, service: ServiceName, said: Merged) -> Seen | None:
+    def _read(self, environment: Environment, service: ServiceName, newest: Recorded[Merged]) -> Seen | None:
         """None where nothing is to be deleted: not sealed yet, or taken back. Of the books only where to look."""
-        world = self._world
+        world, said = self._world, newest.said
         git = world.mirror(environment.repository)
         hub, name = world.connections.cluster("hub"), layout.application_name(service, environment.name)
         last = not git.object_id(said.merge, layout.application(service))
@@ -137,4 +140,8 @@ class Removals:
             application.get("operation") is not None or health.of(application).phase == "Running"
         )
         done = world.books.has(Removed.key_of(said.merge))
-        return Seen(manager, said.merge, named, live, compared if sealed else None, busy, done)
+        closes = None
+        if said.record is not None:
+            notes = f"Sealed, and none of the {len(named)} named is left; decision {newest.id}."
+            closes = CloseRecord(said.record, notes, RecordClosed(newest.id, CommitId(git.resolve(ref))))
+        return Seen(manager, said.merge, named, live, compared if sealed else None, busy, done, closes)

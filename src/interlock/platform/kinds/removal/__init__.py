@@ -77,6 +77,8 @@ class Removal(Kind):
         service, where = facts.get(ground.service), facts.get(ground.environment).name
         if service is None:
             return None
+        if where == PLATFORM:
+            return Told("removal of its registration", "registered", "not registered", (), "Register it again.")
         found = step(facts.get(change.read), ServiceName(service.name))
         listed = facts.get(removal.after) or facts.get(removal.before)
         tests = tuple(f"Named: {item}" for item in (listed.objects if listed else ()))

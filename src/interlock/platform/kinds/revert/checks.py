@@ -19,7 +19,7 @@ REASONS = table(
         ),
         "revert-removes-workload": Reason(
             "The revert would remove the service's first release: removal is a delivery of its own.",
-            "promote a good image instead",
+            "promote a good image instead, or remove the service (`interlock service remove`)",
         ),
     }
 )
