@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,12 +11,14 @@ from interlock.platform import estate
 from interlock.platform.domain.change import Change, FileChange
 from interlock.platform.domain.facts import Unread
 from interlock.platform.domain.ids import CommitId, ObjectId, ServiceName
+from interlock.platform.domain.image import ImageFacts, Scan
 from interlock.platform.domain.verdict import Finding, Verdict
 from interlock.platform.facts.case import Case
 from interlock.platform.facts.onboarding import Onboarding
 from interlock.platform.facts.revert import RevertFacts
 from interlock.platform.kinds.onboarding import NAME as ONBOARDING_KIND
 from interlock.platform.kinds.revert import NAME as REVERT_KIND
+from interlock.platform.kinds.revert.checks import RevertKeepsWorkload
 
 from .conftest import Known
 
@@ -189,6 +192,16 @@ def test_a_revert_needs_no_fresh_scan_and_no_promotion_but_all_approvals(broken:
     }
     assert broken(**facts) == {}
     assert set(broken(**facts, reviews=())) == {"approval-service-owner", "approval-other-team"}
+
+
+def test_a_revert_is_told_how_old_its_scan_is_and_not_refused(good: Known) -> None:
+    late = dataclasses.replace(good, now=good.now + timedelta(days=365)).facts()
+    found = RevertKeepsWorkload().examine(late)
+    assert isinstance(good.image, ImageFacts) and isinstance(good.image.scan, Scan)
+    most = good.environment.rules.scan_max_age
+    assert most is not None and found.verdict is Verdict.VALID
+    assert found.detail.endswith(f"good for a new delivery until {(good.image.scan.finished_at + most).isoformat()}")
+    assert found == RevertKeepsWorkload().examine(good.facts()), "it tells dates, and not whether it is late"
 
 
 def test_taking_back_the_first_release_is_a_removal(broken: Broken) -> None:

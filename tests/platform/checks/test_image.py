@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,7 +9,6 @@ import pytest
 from interlock.formats.oci import media
 from interlock.formats.sigstore import Reason
 from interlock.platform.checks import reasons
-from interlock.platform.checks.image import ScanPassed
 from interlock.platform.domain.facts import Unread
 from interlock.platform.domain.ids import CommitId, Digest, ReasonCode
 from interlock.platform.domain.image import ImageFacts, ImageReference, Signed, StatementKind
@@ -83,14 +81,6 @@ def test_a_scan_ages_with_the_environments_clock(broken: Broken) -> None:
     later = NOW + timedelta(days=29, seconds=1)
     assert broken(now=later)["image-scan"].reason == "scan-outdated"
     assert "image-scan" not in broken(now=later - timedelta(seconds=1))
-
-
-def test_a_revert_is_told_how_old_its_scan_is_and_not_refused(good: Known) -> None:
-    facts = dataclasses.replace(good, now=NOW + timedelta(days=90)).facts()
-    found = ScanPassed(aged=False).examine(facts)
-    until = (NOW + timedelta(days=29)).isoformat()
-    assert (found.verdict, found.detail.rpartition(" ")[2]) == (Verdict.VALID, until)
-    assert found.detail == ScanPassed(aged=False).examine(good.facts()).detail, "it tells dates, not whether it is late"
 
 
 @pytest.mark.parametrize(

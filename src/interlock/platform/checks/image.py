@@ -207,27 +207,16 @@ class ScanPassed(ImageCheck):
         if scan.verdict is not Verdict.VALID:
             known = scan.verdict is Verdict.INVALID
             return self.invalid("scan-failed", scan.detail) if known else self.unknown("scan-unknown", scan.detail)
-        return self._age(facts, scan) or self.valid(self._told(facts, scan), evidence=signed.evidence)
+        return self._age(facts, scan) or self.valid(scan.detail, evidence=signed.evidence)
 
     def _age(self, facts: Facts, scan: Scan) -> Finding | None:
         allowed = facts.get(ground.estate).platform.advisories.max_age
         if scan.advisories_at is None or scan.finished_at - scan.advisories_at > allowed:
             return self.unknown("advisories-outdated", f"refreshed {scan.advisories_at}, scan {scan.finished_at}")
-        most = self._most(facts)
+        most = min(filter(None, (self.most, facts.get(ground.environment).rules.scan_max_age)), default=None)
         if self.aged and most is not None and facts.get(ground.merging) - scan.finished_at > most:
             return self.unknown("scan-outdated", f"scanned {scan.finished_at.isoformat()}")
         return None
-
-    def _most(self, facts: Facts) -> timedelta | None:
-        return min(filter(None, (self.most, facts.get(ground.environment).rules.scan_max_age)), default=None)
-
-    def _told(self, facts: Facts, scan: Scan) -> str:
-        """Of a scan that may be old, until when it would have done for anything new: by dates of scan and rules."""
-        most = self._most(facts)
-        if self.aged or most is None:
-            return scan.detail
-        until = (scan.finished_at + most).isoformat()
-        return f"{scan.detail}; scanned {scan.finished_at.isoformat()}, good for a new delivery until {until}"
 
 
 class ProvenanceCheck(ImageCheck):

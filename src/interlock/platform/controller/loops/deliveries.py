@@ -91,7 +91,8 @@ class Deliveries:
             # The merge is sealed at once, not a round later: until then what runs is not what main says.
             _, self._desk.states[environment.name] = self._advance(estate, environment)
             built = [("build", service)] if environment == estate.platform.environments[0] and service else []
-            return Done(wake=(*judged, *built, *self._after(environment)), again=0.0)
+            removed: list[Key] = [("remove", environment.name, service)] if service else []
+            return Done(wake=(*judged, *built, *removed, *self._after(environment)), again=0.0)
         tip = world.mirror(environment.repository).resolve(layout.MAIN)
         rest = [item for item in listed if item.number not in failed]
         judged += self._desk.due(estate, environment, rest, tip, now=world.now())

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from interlock.platform.checks import Check
 from interlock.platform.checks.reasons import Reason, table
+from interlock.platform.domain.facts import Unread
+from interlock.platform.domain.image import Scan
 from interlock.platform.domain.verdict import Finding
-from interlock.platform.facts import Facts, case, change, image, missing, revert
+from interlock.platform.facts import Facts, case, change, ground, image, missing, revert
 
 REASONS = table(
     {
@@ -70,4 +72,12 @@ class RevertKeepsWorkload(Check):
         wanted = facts.get(image.wanted)
         if wanted is None:
             return self.invalid("revert-removes-workload", str(facts.get(case.read).service))
-        return self.valid(str(wanted))
+        return self.valid(f"{wanted}{self._scanned(facts)}")
+
+    def _scanned(self, facts: Facts) -> str:
+        """How old the scan of what comes back is, which nobody refuses: dates, and not whether it is late."""
+        found, most = facts.look(image.read), facts.get(ground.environment).rules.scan_max_age
+        if isinstance(found, Unread) or found is None or not isinstance(found.scan, Scan) or most is None:
+            return ""
+        at = found.scan.finished_at
+        return f"; scanned {at.isoformat()}, good for a new delivery until {(at + most).isoformat()}"
