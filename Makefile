@@ -21,7 +21,7 @@ test: $(VENV)/installed  ## Set everything up and pass the tests (T=path for a p
 ifeq ($(T),)
 	@$(BIN)/pytest -n auto --dist loadfile tests --ignore tests/story $(COUNTED:%=--ignore %)
 	@$(BIN)/pytest -n auto --dist loadfile $(COUNTED) --cov=interlock.platform --cov=interlock.clients --cov-report=
-	@$(BIN)/pytest -n 2 --dist loadfile tests/story
+	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder tests/story
 	@$(BIN)/python tests/coverage/report.py
 else
 	@$(BIN)/pytest $(T)

@@ -28,6 +28,8 @@ BENCHES = (
     "tekton_engine",
     "masking",
     "validation",
+    "rendering",
+    "status",
     "books",
     "rounds",
 )

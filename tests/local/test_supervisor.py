@@ -1,5 +1,6 @@
 """Engines are restarted when they die, and die with the supervisor."""
 
+import json
 import os
 import signal
 import subprocess
@@ -25,7 +26,7 @@ from pathlib import Path
 from interlock.local.supervisor import Program, Supervisor
 folder = Path(sys.argv[1])
 programs = [Program("first", "engine"), Program("second", "engine", after=("first",))]
-Supervisor(programs, run_folder=folder, log_folder=folder).run()
+Supervisor(programs, run_folder=folder, log_folder=folder, stop_seconds=0.2).run()
 """
 
 
@@ -69,6 +70,29 @@ def test_a_killed_engine_comes_back(folder: Path) -> None:
     after = wait_for(folder, lambda state: state.ready() and state.engines["first"]["pid"] != before)
     assert after.engines["first"]["restarts"] == 1
     assert after.engines["second"]["restarts"] == 0
+
+
+def pause(folder: Path, process: subprocess.Popen[bytes], *names: str) -> None:
+    (folder / "paused.json").write_text(json.dumps(names))
+    process.send_signal(signal.SIGHUP)
+
+
+def test_an_engine_that_is_to_stand_still_is_stopped_even_if_it_does_not_listen(
+    folder: Path, process: subprocess.Popen[bytes]
+) -> None:
+    """And whoever takes the wish back meanwhile gets a new process."""
+    (folder / "engine.py").write_text(ENGINE.replace("lambda *_: sys.exit(0)", "signal.SIG_IGN"))
+    before = wait_for(folder, Published.ready).engines["first"]["pid"]
+
+    pause(folder, process, "first")
+    wait_for(folder, lambda state: state.engines["first"] == {"pid": None, "state": "paused", "restarts": 0})
+    assert not alive(before)
+    pause(folder, process)
+    again = wait_for(folder, Published.ready).engines["first"]["pid"]
+    pause(folder, process, "first")
+    wait_for(folder, lambda state: state.engines["first"]["state"] == "paused")
+    pause(folder, process)
+    wait_for(folder, lambda state: state.ready() and state.engines["first"]["pid"] not in (before, again))
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])

@@ -15,7 +15,7 @@ from interlock.platform.estate import Environment, Keys, Platform, Service
 from interlock.platform.setup import founding
 
 SAMPLE = files("interlock.local") / "sample"
-LOGINS = ("dana", "dana-alt", "sam", "rita", "pat", "carol")
+LOGINS = ("dana", "dana-alt", "sam", "rita", "pat", "carol", "nils", "mara")
 PEOPLE = tuple(login for login in LOGINS if login != "dana-alt")
 """Person ids. ``dana-alt`` is a second account of Dana: her approvals of her own work do not count."""
 ACE = goldenpaths.path("ace-flow")

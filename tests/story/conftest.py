@@ -11,6 +11,15 @@ from .story_world.deliveries import Proposal, commit, fresh_clone
 from .story_world.estate import Estate
 from .story_world.waiting import eventually
 
+HERE = Path(__file__).parent
+LONGEST = ("test_tutorial", "test_kill", "test_tutorial_webhooks", "test_evidence", "test_refusals_build")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest modules begin first, so that no worker is left alone with one (with --no-loadscope-reorder)."""
+    rank = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(rank)) if item.path.parent == HERE else -1)
+
 
 @pytest.fixture(scope="session")
 def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:

@@ -17,6 +17,8 @@ from interlock.errors import InterlockError, InternalError
 COMMANDS = {
     "local": ("interlock.cli.local", "app"),
     "platform": ("interlock.cli.platform", "app"),
+    "person": ("interlock.cli.people", "person"),
+    "freeze": ("interlock.cli.people", "freeze"),
     "service": ("interlock.cli.service", "app"),
     "pipeline": ("interlock.cli.pipeline", "app"),
     "build": ("interlock.cli.build", "build"),

@@ -28,7 +28,7 @@ from interlock.local.kubernetes import kubeconfig, tls, tokens
 from interlock.local.registry import identities
 from interlock.local.tickets import accounts
 
-PEOPLE = ("dana", "sam", "rita", "pat", "carol")
+PEOPLE = ("dana", "sam", "rita", "pat", "carol", "nils", "mara")
 SERVICES = ("interlock", "interlock-ci", "argocd")
 SECOND_ACCOUNTS = ("dana-alt",)
 TICKETS = ("interlock", "carol", "dana", "pat")

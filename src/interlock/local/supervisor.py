@@ -53,6 +53,8 @@ class Child:
     restarts: int = 0
     started: float = 0.0
     due: float = 0.0
+    patience: float | None = None
+    """Told to stop: when it is killed if it has not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +71,17 @@ class Published:
 class Supervisor:
     """Runs programs until SIGTERM or SIGINT. ``run_folder`` holds the state file, ``log_folder`` one log a program."""
 
-    def __init__(self, programs: Sequence[Program], *, run_folder: Path, log_folder: Path) -> None:
+    def __init__(
+        self, programs: Sequence[Program], *, run_folder: Path, log_folder: Path, stop_seconds: float = STOP_SECONDS
+    ) -> None:
+        """``stop_seconds``: what is told to stop and has not by then is killed."""
         self._children = {program.name: Child(program) for program in programs}
         self._state_file = run_folder / "state.json"
         self._paused_file = run_folder / "paused.json"
         self._paused: frozenset[str] = frozenset()
         self._reload = True
         self._logs = log_folder
+        self._stop_seconds = stop_seconds
         self._selector = selectors.DefaultSelector()
         self._stopping = False
 
@@ -93,11 +99,12 @@ class Supervisor:
             if self._reload:
                 self._read_paused()
             self._start_what_is_due()
-            for key, _ in self._selector.select(self._until_next_start()):
+            for key, _ in self._selector.select(self._until_next()):
                 if key.data is None:
                     wake_read.recv(4096)
                 else:
                     self._notified(key.data)
+            self._kill_what_stays()
             self._reap()
         self._terminate()
 
@@ -115,13 +122,23 @@ class Supervisor:
                 child.state = "paused"
                 if child.process is not None:
                     child.process.terminate()
+                    child.patience = time.monotonic() + self._stop_seconds
             elif name not in self._paused and child.state == "paused":
                 child.state, child.due, child.restarts = "restarting", 0.0, 0
         self._publish()
 
-    def _until_next_start(self) -> float | None:
-        due = [child.due for child in self._children.values() if child.state == "restarting"]
+    def _until_next(self) -> float | None:
+        """Seconds until the next start or kill."""
+        children = self._children.values()
+        due = [child.due for child in children if child.state == "restarting" and child.process is None]
+        due += [child.patience for child in children if child.patience is not None]
         return max(0.0, min(due) - time.monotonic()) if due else None
+
+    def _kill_what_stays(self) -> None:
+        for child in self._children.values():
+            if child.process is not None and child.patience is not None and child.patience <= time.monotonic():
+                child.process.kill()
+                child.patience = None
 
     def _start_what_is_due(self) -> None:
         changed = False
@@ -170,7 +187,7 @@ class Supervisor:
             self._publish()
 
     def _close(self, child: Child) -> None:
-        child.process = None
+        child.process = child.patience = None
         if child.channel is not None:
             self._selector.unregister(child.channel)
             child.channel.close()
@@ -181,7 +198,7 @@ class Supervisor:
         running = [child.process for child in self._children.values() if child.process is not None]
         for process in running:
             process.terminate()
-        deadline = time.monotonic() + STOP_SECONDS
+        deadline = time.monotonic() + self._stop_seconds
         for process in running:
             try:
                 process.wait(max(0.0, deadline - time.monotonic()))

@@ -169,8 +169,16 @@ spec:
 """
 
 
-def test_a_breakpoint_holds_a_failed_step_until_somebody_decides(run: Callable[..., Result], tmp_path: Path) -> None:
-    """`debug` opens a shell in the step's own view; what it repairs there, the next step sees."""
+@pytest.mark.parametrize(
+    "decision",
+    ["exec /tekton/debug/scripts/debug-continue", ". /tekton/debug/scripts/debug-continue\nsleep 0.5\nexit"],
+    ids=["at-once", "with-more-to-do"],
+)
+def test_a_breakpoint_holds_a_failed_step_until_somebody_decides(
+    run: Callable[..., Result], tmp_path: Path, decision: str
+) -> None:
+    """`debug` opens a shell in the step's own view; what it repairs there, the next step sees. The step's sandbox, and
+    with it everything in it, ends after whoever decided, not before: that would be a kill."""
     state, environment = tmp_path / "state", {**os.environ, "INTERLOCK_PIPELINES": str(tmp_path / "state")}
     command = [sys.executable, "-c", "from interlock.cli import main; main()", "pipeline"]
     running = subprocess.Popen(
@@ -194,7 +202,7 @@ def test_a_breakpoint_holds_a_failed_step_until_somebody_decides(run: Callable[.
     reader.start()
     try:
         assert held.wait(PATIENCE), output
-        repair = "echo $SECRET_PLACE whole > /workspace/artifact; exec /tekton/debug/scripts/debug-continue\n"
+        repair = f"echo $SECRET_PLACE whole > /workspace/artifact\n{decision}\n"
         [folder] = state.iterdir()
         shell = subprocess.run(
             [*command, "debug", str(folder)], env=environment, input=repair, text=True, timeout=PATIENCE, check=False

@@ -64,3 +64,21 @@ def test_an_error_does_not_repeat_the_secret() -> None:
 
 def test_secrets_are_not_in_representations(made_keys: Any) -> None:
     assert repr(made_keys.release) == "PrivateKey()"
+
+
+def test_a_file_may_hold_several_of_which_each_verifies(made_keys: Any) -> None:
+    one, other, stranger = (keys.PrivateKey(ec.generate_private_key(ec.SECP256R1())) for _ in range(3))
+    ring = keys.load_ring(one.public.pem + other.public.pem)
+    assert ring.keys == (one.public, other.public) and ring.hint == one.public.hint
+    assert ring.verifies(one.sign(b"x"), b"x") and ring.verifies(other.sign(b"x"), b"x")
+    assert not ring.verifies(stranger.sign(b"x"), b"x") and not ring.verifies(one.sign(b"x"), b"y")
+    assert one.public.fingerprint in ring.fingerprint and other.public.fingerprint in ring.fingerprint
+
+
+def test_a_ring_holds_nothing_but_keys() -> None:
+    key = keys.PrivateKey(ec.generate_private_key(ec.SECP256R1()))
+    secret = key.pem.decode()
+    for pem in (b"", b"key\n", key.public.pem + b"note\n", key.public.pem * 2, key.pem, key.public.pem + key.pem):
+        with pytest.raises(InputError) as caught:
+            keys.load_ring(pem)
+        assert caught.value.code == "key-invalid" and secret.splitlines()[1] not in str(caught.value)

@@ -12,7 +12,7 @@ from interlock.formats import yaml
 from interlock.formats.tekton import environment_leak, model, validation
 from interlock.formats.tekton.task import Task
 from interlock.platform import catalog, goldenpaths
-from interlock.platform.catalog.lint import ENDPOINTS, NETWORK
+from interlock.platform.estate.lint import ENDPOINTS, NETWORK
 from interlock.tekton.spec import pipeline_validation
 from interlock.tekton.spec.pipeline import Pipeline
 

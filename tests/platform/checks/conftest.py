@@ -29,7 +29,19 @@ from interlock.platform.domain.record import (
 from interlock.platform.domain.result import ResultIds
 from interlock.platform.domain.verdict import Basis, Finding, Verdict
 from interlock.platform.estate import Environment, layout
-from interlock.platform.facts import Facts, change, ground, health, image, onboarding, record, rendering, result, source
+from interlock.platform.facts import (
+    Facts,
+    change,
+    edit,
+    ground,
+    health,
+    image,
+    onboarding,
+    record,
+    rendering,
+    result,
+    source,
+)
 from interlock.platform.facts import case as cases
 from interlock.platform.facts import pull as pulls
 from interlock.platform.facts import queue as queues
@@ -97,6 +109,8 @@ class Known:
             record.read: self.record,
             queues.read: self.queue,
             reverts.read: self.revert,
+            edit.read: edit.Edit(self.estate, self.estate),
+            edit.differences: (),
         }
         optional = {
             rendering.read: self.rendering, onboarding.read: self.onboarding, health.promoted: self.previous

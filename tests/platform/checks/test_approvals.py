@@ -288,8 +288,9 @@ def test_as_many_people_as_requirements_whatever_their_accounts(
     ]
     approvals = [Approval(item.id, item.account, "r", 1, "main", HEAD, RESULT) for item in reviews]
     asked = Question(
-        "r", "main", HEAD, RESULT, People(tuple(everybody)), time, PersonId("p0"),
-        frozenset({TeamId("payments")}), initiators, frozenset(), frozenset(),
+        repository="r", base_ref="main", head=HEAD, result=RESULT, people=People(tuple(everybody)), now=time,
+        owner=PersonId("p0"), teams=frozenset({TeamId("payments")}), initiators=initiators,
+        source_authors=frozenset(), machines=frozenset(),
     )  # fmt: skip
     outcome = judge([Requirement(who=who) for who in wanted], reviews, approvals, asked)
     used = [person.id for _, person in outcome.granted]

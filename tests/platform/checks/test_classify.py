@@ -94,12 +94,34 @@ def test_a_values_file_whose_image_stays_is_not_an_image_delivery() -> None:
     assert classified({VALUES: M}, image=False)[2] == "values-not-claimed"
 
 
-def test_the_platform_repo_registers_services_and_nothing_else_yet() -> None:
+def test_the_platform_repo_registers_services_and_is_edited() -> None:
     registered = classified({"services/payments.yaml": A}, environment="platform")
     assert registered == ("onboarding", "payments", "ok")
-    for files in ({"services/payments.yaml": M}, {"people.yaml": M}, {"services/payments.yaml": A, "people.yaml": M}):
-        kind, _, reason = classified(files, environment="platform")
-        assert (kind, reason) == (None, "platform-file-altered")
+    edited = {"people.yaml": M, "keys/release.pem": M, "catalog/tasks/sbom.yaml": A, "argocd/project-dev.yaml": D}
+    services = {"services/payments.yaml": M, "services/quotes.yaml": M}
+    for files in (edited, services, {"services/payments.yaml": M}, {**edited, **services}, {"checks.yaml": A}):
+        assert classified(files, environment="platform") == ("platform", None, "ok")
+        assert classified(files)[0] is None, "in an env repo nothing of it is"
+    assert classified({"services/payments.yaml": A, "people.yaml": M}, environment="platform")[2] == "several-kinds"
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("services/sub/payments.yaml", M),
+        ("services/payments.yml", A),
+        ("keys/other.pem", A),
+        ("keys/sub/release.pem", A),
+        ("platform.yml", A),
+        ("charts/service/Chart.yaml", M),
+        ("README.md", M),
+        (".gitattributes", A),
+    ],
+)
+def test_of_the_platform_repo_only_what_an_estate_is_read_from_is_claimed(path: str, status: str) -> None:
+    assert classified({path: status}, environment="platform")[::2] == (None, "platform-file-altered")
+    together = classified({path: status, "people.yaml": M}, environment="platform")
+    assert together[::2] == (None, "platform-file-altered")
 
 
 def test_every_refusal_says_what_to_do() -> None:

@@ -139,11 +139,11 @@ def registration(good: Known, make: dict[str, Any]) -> Callable[..., dict[str, A
     return facts
 
 
-def test_registering_a_service_needs_a_platform_reviewer(
+def test_registering_a_service_needs_somebody_of_the_platforms_team(
     broken: Broken, registration: Callable[..., dict[str, Any]]
 ) -> None:
     assert broken(**registration()) == {}
-    assert set(broken(**{**registration(), "reviews": ()})) == {"approval-platform-reviewer"}
+    assert set(broken(**{**registration(), "reviews": ()})) == {"approval-platform-team"}
 
 
 @pytest.mark.parametrize(

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from interlock.platform.checks import record as records
 from interlock.platform.domain.change import CommitFacts
 from interlock.platform.domain.facts import Unread
-from interlock.platform.domain.ids import CommitId, Digest, PersonId, RecordNumber
+from interlock.platform.domain.ids import CommitId, DeliveryKind, Digest, PersonId, RecordNumber
 from interlock.platform.domain.people import People, Role, System
-from interlock.platform.domain.record import RecordApproval, RecordApprovalState, RecordState
+from interlock.platform.domain.record import ChangeRecord, RecordApproval, RecordApprovalState, RecordState
 from interlock.platform.domain.verdict import Finding, Verdict
+from interlock.platform.facts.case import Case
 from interlock.platform.facts.record import number_in
 
 from .conftest import Known
@@ -171,3 +174,13 @@ def test_a_change_in_the_second_of_the_approval_counts_as_later(broken: Broken) 
 )
 def test_the_number_stands_first_in_the_title_or_nowhere(title: str, number: str | None) -> None:
     assert number_in(title, "CHG") == number
+
+
+@pytest.mark.parametrize(("item", "reason"), [("platform", "ok"), ("payments", "record-wrong-ci")])
+def test_what_is_of_no_service_names_the_platforms_own_item(good: Known, item: str, reason: str) -> None:
+    assert isinstance(good.record.record, ChangeRecord)
+    found = dataclasses.replace(good.record.record, configuration_item=item)
+    known = dataclasses.replace(
+        good, case=Case(DeliveryKind("platform"), None), record=dataclasses.replace(good.record, record=found)
+    )
+    assert records.RecordItem().examine(known.facts()).reason == reason

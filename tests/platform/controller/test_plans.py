@@ -291,6 +291,14 @@ def names(acts: Sequence[Act]) -> list[str]:
     return [type(act).__name__ for act in acts]
 
 
+def test_what_is_about_the_repository_itself_has_its_record_closed_when_it_is_sealed(estate: Estate) -> None:
+    platform = estate.environment("platform")
+    opened = [merged("CHG0030001"), merged(None), merged("CHG0030002")]
+    found = deliveries.closing(platform, CommitId("a" * 40), opened)
+    assert [item.number for item in found if isinstance(item, CloseRecord)] == ["CHG0030001", "CHG0030002"]
+    assert len(found) == 2
+
+
 def test_the_oldest_proven_commit_is_sealed_from_where_sealed_was_seen(estate: Estate) -> None:
     prod, valid = estate.environment("prod"), [proof(Verdict.VALID, item) for item in "de"]
     assert names(deliveries.advance(prod, MAIN, [])) == ["RecordSeal"]

@@ -96,6 +96,13 @@ def test_a_key_that_fails_is_tried_again_and_the_others_go_on() -> None:
         assert loop.reached("a", 2) and loop.reached("b", 2)
 
 
+def test_a_key_whose_question_nobody_answered_is_tried_again_and_still_wakes_others() -> None:
+    other = Counter("other")
+    loop = Counter("loop", "a", answers=[Done(unanswered=True, wake=(("other", "x"),)), Done(unanswered=True)])
+    with running(loop, other):
+        assert loop.reached("a", 3) and other.reached("x", 1)
+
+
 def test_a_key_may_come_again_by_itself() -> None:
     loop = Counter("loop", "a", answers=[Done(again=0.0), Done(again=0.0)])
     with running(loop):

@@ -33,7 +33,7 @@ from .. import acme
 
 NOW = datetime(2026, 8, 24, 12, 0, tzinfo=UTC)
 IMAGE = "registry.acme.test/integration/payments"
-PEOPLE = ("dana", "sam", "rita", "pat")
+PEOPLE = ("dana", "sam", "rita", "pat", "nils", "mara")
 
 
 def digest(character: str) -> str:
@@ -290,8 +290,9 @@ def templates(
         environment = sample_estate.environment(name)
         git = Repository.init(path)
         files = dict(repositories[environment.repository])
-        for service in SERVICES.values() if name != "platform" else ():
-            files.update(golden(service, environment))
+        for service in SERVICES.values():
+            registered = {f"services/{service.name}.yaml": service.file()}
+            files.update(registered if name == "platform" else golden(service, environment))
         main = git.commit_tree(git.write_tree(files), [], "Begin\n", author=("I", "i@x"), date=NOW)
         first = git.commit_tree(
             git.tree(main),

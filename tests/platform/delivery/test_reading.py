@@ -19,6 +19,7 @@ from interlock.clients.forge import CommitStatus
 from interlock.clients.tickets import TicketsClient
 from interlock.errors import NotFoundError, UnreachableError
 from interlock.local import tickets as stand_in
+from interlock.platform import goldenpaths
 from interlock.platform.books.vocabulary import Merged
 from interlock.platform.delivery import gate, history, merge, promotion, records
 from interlock.platform.domain.facts import Unread
@@ -139,6 +140,7 @@ class Controller:
             registry=down,
             tickets=lambda: self.tickets,
             generate=lambda service, where, _: self.world.golden(service, where),
+            pipelines=goldenpaths.pipelines,
         )
 
     def state(self) -> history.Progress:

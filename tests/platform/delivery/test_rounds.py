@@ -188,6 +188,9 @@ class Round:
             self.world.pass_time()
             self.run()
 
+    def key(self, number: int) -> Key:
+        return ("judge", self.world.environment.name, str(number))
+
     def merged(self) -> list[int]:
         return [item.number for item in self.world.pulls.values() if item.merged]
 
@@ -244,8 +247,10 @@ def test_of_an_error_that_is_not_ours_only_the_kind_is_told(dev: Round) -> None:
     (comment,) = dev.forge.comments("acme", "env-dev", hostile)
     assert "- judged [gate-error]: ValueError →" in comment.body
     assert "s3cret" not in comment.body
+    assert dev.loops["judge"].run(dev.key(hostile)).unanswered
 
     dev.forge.faults.clear()
+    assert not dev.loops["judge"].run(dev.key(hostile)).unanswered
     dev.play()
     assert dev.merged() == [hostile, good]
 

@@ -110,7 +110,6 @@ def test_an_environment_without_records_is_not_held_to_the_table(files: Files) -
         ("image: {approvals: [{who: nobody}]}", "estate-invalid", 35, "who"),
         ("image: {approval: []}", "estate-unknown-field", 27, "approval"),
         ("image: {change_record: true}", "estate-unknown-field", 32, "change_record"),
-        ("image: {approvals: [{who: platform-team}]}", "rules-team", 28, "platform-team"),
     ],
 )
 def test_what_is_weaker_or_not_known_is_refused_with_its_position(
@@ -125,26 +124,32 @@ def test_what_is_weaker_or_not_known_is_refused_with_its_position(
 
 
 def test_the_platform_asks_two_of_its_team(files: Files) -> None:
-    place = "  cluster: https://hub-cluster\n"
-    text = files["platform.yaml"].decode().replace(place, place + "  team: platform\n")
-    named = {**files, "platform.yaml": text.encode()}
-    after = "  rules:\n    approvals:\n      - who: platform-reviewer\n\n"
+    text = files["platform.yaml"].decode()
+    said = (
+        "      - who: platform-team\n    kinds:\n      platform:\n        approvals:\n          - who: platform-team\n"
+    )
+    assert f"{said}            count: 2\n" in text
+
+    def load(text: str) -> estate.Estate:
+        return estate.load({**files, "platform.yaml": text.encode()}, commit=CommitId("a" * 40))
 
     def asked(approvals: str) -> list[str]:
-        kinds = f"    kinds:\n      platform: {{approvals: [{approvals}]}}\n"
-        changed = text.replace(after, after + kinds)
-        assert changed != text
-        loaded = estate.load({**named, "platform.yaml": changed.encode()}, commit=CommitId("a" * 40))
-        return who(rules.of(loaded.environment("platform"), "platform"))
+        kinds = "      - who: platform-reviewer\n    kinds:\n"
+        changed = text.replace(
+            f"{said}            count: 2\n", f"{kinds}      platform: {{approvals: [{approvals}]}}\n"
+        )
+        return who(rules.of(load(changed).environment("platform"), "platform"))
 
     with pytest.raises(InputError, match="the design's table"):
         asked("{who: platform-team}, {who: platform-reviewer}")
     with pytest.raises(InputError, match="the environment"):
         asked("{who: platform-team, count: 3}")
     assert asked("{who: platform-team, count: 2}, {who: platform-reviewer}")[:2] == ["platform-team"] * 2
-    unknown = text.replace("  team: platform\n", "  team: nobody\n")
     with pytest.raises(InputError, match="team nobody"):
-        estate.load({**named, "platform.yaml": unknown.encode()}, commit=CommitId("a" * 40))
+        load(text.replace("  team: platform\n", "  team: nobody\n"))
+    with pytest.raises(InputError, match="platform-team") as caught:
+        load(text.replace("  team: platform\n", ""))
+    assert caught.value.code == "rules-team"
 
 
 # Stricter than.
@@ -239,3 +244,33 @@ def window(days: tuple[str, ...], start: str, end: str, zone: str = "UTC") -> Wi
 )
 def test_windows_within_windows(inner: list[Window], outer: list[Window], contained: bool) -> None:
     assert rules.within(inner, outer) is contained
+
+
+def test_an_edit_of_the_platform_may_ask_for_a_record_where_another_environment_has_them(files: Files) -> None:
+    loaded = estate.load(files, commit=CommitId("a" * 40))
+    asking = {name: rules.asking(loaded.platform, loaded.environment(name)) for name in ("platform", "test", "prod")}
+    assert asking == {"platform": True, "test": False, "prod": True}
+    text = files["platform.yaml"].replace(b"changeRecord: true", b"changeRecord: false")
+    without = estate.load({**files, "platform.yaml": text}, commit=CommitId("a" * 40))
+    assert not rules.asking(without.platform, without.platform.itself)
+
+
+def test_who_edits_the_platform_is_asked_by_the_table_whatever_is_said(files: Files) -> None:
+    loaded = estate.load(files, commit=CommitId("a" * 40))
+    own = loaded.platform.platform
+    bare = loaded.platform.model_copy(
+        update={"platform": own.model_copy(update={"rules": own.rules.model_copy(update={"kinds": {}})})}
+    )
+    assert who(rules.of(bare.itself, "platform")) == ["platform-team", "platform-team"]
+    assert who(rules.of(bare.itself, "onboarding")) == ["platform-team"]
+
+
+def test_requirements_of_two_are_covered_together() -> None:
+    def asked(*names: str) -> list[Requirement]:
+        return [Requirement(who=name) for name in names]
+
+    assert rules.covering(asked("service-owner", "anyone"), asked("anyone")) == (*asked("service-owner", "anyone"),)
+    assert rules.covering(asked("anyone"), asked("platform-team")) == (*asked("platform-team"),)
+    assert rules.covering(asked("platform-reviewer"), asked("platform-team")) == (
+        *asked("platform-reviewer", "platform-team"),
+    )

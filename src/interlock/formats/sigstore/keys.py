@@ -4,14 +4,29 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from interlock.errors import InputError
+
+_BLOCK = re.compile(rb"-----BEGIN PUBLIC KEY-----[^-]*-----END PUBLIC KEY-----\n?")
+
+
+class Verifier(Protocol):
+    """What a signature is verified against: a key, or any of several."""
+
+    @property
+    def hint(self) -> str: ...
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    def verifies(self, signature: bytes, data: bytes) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +61,26 @@ class PublicKey:
         except InvalidSignature:
             return False
         return True
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """Keys of one purpose that hold at the same time, one at least: the first is the current one."""
+
+    keys: tuple[PublicKey, ...]
+
+    @property
+    def hint(self) -> str:
+        return self.keys[0].hint
+
+    @property
+    def fingerprint(self) -> str:
+        """Of each of them."""
+        return ", ".join(key.fingerprint for key in self.keys)
+
+    def verifies(self, signature: bytes, data: bytes) -> bool:
+        """Whether one of them made it."""
+        return any(key.verifies(signature, data) for key in self.keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +121,18 @@ def load_public(pem: bytes) -> PublicKey:
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         _refuse("not an ECDSA P-256 key", type(key).__name__)
     return PublicKey(key)
+
+
+def load_ring(pem: bytes) -> Ring:
+    """The P-256 keys of a file with one PEM ``PUBLIC KEY`` after the other. Raises InputError ``key-invalid``, also for
+    anything beside them and for one that stands there twice."""
+    blocks = _BLOCK.findall(pem)
+    if _BLOCK.sub(b"", pem).strip() or not blocks:
+        _refuse("not one or more PEM public keys", f"{len(pem)} bytes")
+    found = tuple(map(load_public, blocks))
+    if len({key.fingerprint for key in found}) != len(found):
+        _refuse("a key stands there twice", f"{len(found)} keys")
+    return Ring(found)
 
 
 def load_private(pem: bytes) -> PrivateKey:

@@ -10,7 +10,7 @@ from interlock.errors import InputError, IntegrityError
 from interlock.formats.oci.digest import parse_digest
 from interlock.formats.sigstore import bundle as bundles_
 from interlock.formats.sigstore import dsse, statement
-from interlock.formats.sigstore.keys import PublicKey
+from interlock.formats.sigstore.keys import Verifier
 
 
 class Reason(StrEnum):
@@ -93,7 +93,7 @@ class Outcome:
         return self.verified
 
 
-def verify(bundles: Iterable[Signed], *, key: PublicKey, subject: str, predicate_type: str) -> Outcome:
+def verify(bundles: Iterable[Signed], *, key: Verifier, subject: str, predicate_type: str) -> Outcome:
     """Judge every bundle. ``subject`` is the digest of the image's manifest. Never raises for bad bundles.
 
     What an unverified payload says is used for the reason only, never for acceptance.
@@ -110,7 +110,7 @@ def verify(bundles: Iterable[Signed], *, key: PublicKey, subject: str, predicate
     return Outcome(subject, predicate_type, tuple(verified), tuple(rejected))
 
 
-def _judge(item: Signed, key: PublicKey, subject: str, predicate_type: str) -> Verified | Rejected:
+def _judge(item: Signed, key: Verifier, subject: str, predicate_type: str) -> Verified | Rejected:
     if item.problem:
         return Rejected(Reason.MALFORMED, item.problem, item.source)
     try:

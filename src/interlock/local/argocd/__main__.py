@@ -9,7 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
-from interlock.clients.process import notify_ready
+from interlock.clients.process import notify_ready, wait_for
 from interlock.errors import InterlockError
 from interlock.local.argocd.config import load_config
 from interlock.local.argocd.engine import Engine
@@ -32,7 +32,7 @@ def main() -> int:
         return error.exit_code
     notify_ready()
     logging.info("argocd: ready")
-    ended.wait()
+    wait_for(ended)
     engine.stop()
     return 0
 

@@ -16,6 +16,6 @@ parameters that teams know. What the cluster must hold in the namespace of the r
 """
 
 from interlock.platform.catalog.catalog import chart, manifests, tasks, toolbox_image
-from interlock.platform.catalog.lint import Problem, lint
+from interlock.platform.estate.lint import Problem, lint
 
 __all__ = ["Problem", "chart", "lint", "manifests", "tasks", "toolbox_image"]

@@ -16,7 +16,7 @@ from interlock.platform.domain.pull import Review, ReviewState
 from interlock.platform.domain.result import ResultIds
 from interlock.platform.domain.verdict import Evidence, Finding
 from interlock.platform.estate import Requirement
-from interlock.platform.facts import Facts, case, ground, pull
+from interlock.platform.facts import Facts, case, ground, pull, stakes
 from interlock.platform.facts import result as results
 from interlock.platform.facts import reviews as given
 
@@ -39,6 +39,10 @@ REASONS = table(
             "ask somebody else",
         ),
         "approval-by-source-author": Reason("The approver wrote part of the delivered source.", "ask somebody else"),
+        "approval-by-concerned": Reason(
+            "The delivery changes the approver's own entry: teams, roles, accounts, keys or validity.",
+            "ask somebody whom it is not about",
+        ),
         "approval-by-unknown": Reason("The reviewing account belongs to no known person.", "add it to people.yaml"),
         "approval-by-machine": Reason("Accounts of the platform do not approve.", "ask a person"),
         "approval-unofficial": Reason(
@@ -49,9 +53,20 @@ REASONS = table(
 )
 
 
-@dataclass(frozen=True)
-class Question:
-    """What reviews are judged against. ``teams`` are those of the service and of everybody it comes from."""
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """What people are to a delivery. ``teams`` are those of the service and of everybody it comes from."""
+
+    teams: frozenset[TeamId]
+    owner: PersonId | None = None
+    owners: frozenset[PersonId] = frozenset()
+    """Of every service that the delivery touches."""
+    platform_team: TeamId | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question(Standing):
+    """What reviews are judged against."""
 
     repository: str
     base_ref: str
@@ -59,15 +74,12 @@ class Question:
     result: ResultIds
     people: People
     now: datetime
-    owner: PersonId | None
-    teams: frozenset[TeamId]
     initiators: frozenset[PersonId]
     source_authors: frozenset[PersonId]
     machines: frozenset[str]
     """Accounts that are no people, case-folded."""
-    owners: frozenset[PersonId] = frozenset()
-    """Of every service that the delivery touches."""
-    platform_team: TeamId | None = None
+    concerned: frozenset[PersonId] = frozenset()
+    """Whom the delivery is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +129,7 @@ def judge(
             ignored.append(Ignored(review.account, reason or "approval-by-unknown"))
         else:
             good[person.id] = person
-    wanted = [item.who for item in requirements for _ in range(item.count)]
+    wanted = _wanted(requirements)
     granted = _assign(wanted, list(good.values()), question)
     missing = tuple(who for index, who in enumerate(wanted) if index not in granted)
     return Outcome(
@@ -138,6 +150,8 @@ def _unfit(review: Review, approval: Approval | None, person: Person | None, que
         return "approval-by-author"
     if person.id in question.source_authors:
         return "approval-by-source-author"
+    if person.id in question.concerned:
+        return "approval-by-concerned"
     if review.stale or review.dismissed or review.commit != question.head:
         return "approval-stale"
     if not review.official:
@@ -155,13 +169,23 @@ def _unfit(review: Review, approval: Approval | None, person: Person | None, que
     return None
 
 
-def _assign(wanted: Sequence[str], persons: Sequence[Person], question: Question) -> Mapping[int, Person]:
+def possible(requirements: Sequence[Requirement], persons: Sequence[Person], standing: Standing) -> bool:
+    """Whether these people could meet them all."""
+    wanted = _wanted(requirements)
+    return len(_assign(wanted, persons, standing)) == len(wanted)
+
+
+def _wanted(requirements: Sequence[Requirement]) -> list[str]:
+    return [item.who for item in requirements for _ in range(item.count)]
+
+
+def _assign(wanted: Sequence[str], persons: Sequence[Person], standing: Standing) -> Mapping[int, Person]:
     """A largest assignment of persons to requirements, each person once (augmenting paths)."""
     holder: dict[int, Person] = {}
 
     def place(person: Person, seen: set[int]) -> bool:
         for index, who in enumerate(wanted):
-            if index in seen or not _meets(who, person, question):
+            if index in seen or not _meets(who, person, standing):
                 continue
             seen.add(index)
             if index not in holder or place(holder[index], seen):
@@ -174,23 +198,23 @@ def _assign(wanted: Sequence[str], persons: Sequence[Person], question: Question
     return holder
 
 
-def _meets(who: str, person: Person, question: Question) -> bool:
+def _meets(who: str, person: Person, standing: Standing) -> bool:
     match who:
         case "service-owner":
-            return person.id == question.owner
+            return person.id == standing.owner
         case "owners-touched":
-            return person.id in question.owners
+            return person.id in standing.owners
         case "data-owner":
             # Who owns a service owns its data, until registrations name somebody else.
-            return person.id == question.owner
+            return person.id == standing.owner
         case "platform-reviewer":
             return Role.PLATFORM_REVIEWER in person.roles
         case "change-manager":
             return Role.CHANGE_MANAGER in person.roles
         case "platform-team":
-            return question.platform_team in person.teams
+            return standing.platform_team in person.teams
         case "other-team":
-            return bool(person.teams) and not person.teams & question.teams
+            return bool(person.teams) and not person.teams & standing.teams
         case "anyone":
             return True
     return False
@@ -198,7 +222,7 @@ def _meets(who: str, person: Person, question: Question) -> bool:
 
 def question(facts: Facts) -> Question:
     """The question that is asked of a delivery's reviews: people are entitled when it is merged."""
-    service, asked = facts.get(ground.service), facts.get(pull.read)
+    service, asked, stake = facts.get(ground.service), facts.get(pull.read), facts.get(stakes.read)
     people = facts.get(ground.estate).people
     initiators = checks_people.initiators(facts)
     asking = [person for item in initiators if (person := people.get(item))]
@@ -211,7 +235,8 @@ def question(facts: Facts) -> Question:
         people=people,
         now=facts.get(ground.merging),
         owner=PersonId(service.owner) if service else None,
-        owners=frozenset({PersonId(service.owner)} if service else ()),
+        owners=stake.owners,
+        concerned=stake.concerned,
         platform_team=TeamId(team) if (team := facts.get(ground.estate).platform.platform.team) else None,
         teams=frozenset(teams | ({TeamId(service.team)} if service else set())),
         initiators=initiators,
@@ -267,6 +292,7 @@ _NEAREST = (
     "approval-stale",
     "approval-by-author",
     "approval-by-source-author",
+    "approval-by-concerned",
     "approval-by-unknown",
     "approval-unofficial",
     "approval-by-machine",

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 OK = "ok"
 MISSING = "fact-missing"
+UNANSWERED = frozenset({"fact-unreadable", "record-unreadable", "gate-error"})
+"""A system did not answer, as it seems: another look may find more."""
 PUSH = "push a commit that mends it; approvals have to be given again"
 REBUILD = "build the source again with the service's golden path and promote the new image"
 

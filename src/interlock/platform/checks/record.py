@@ -48,7 +48,7 @@ REASONS = table(
         "record-window-missing": Reason("The record has no start or end.", _RECORD),
         "record-not-yet": Reason("The record's window has not begun.", "wait for it"),
         "record-window-over": Reason("The record's window is over.", _RECORD),
-        "record-wrong-ci": Reason("The record names another configuration item than the service's.", _RECORD),
+        "record-wrong-ci": Reason("The record names another configuration item than the delivery's.", _RECORD),
         "record-on-hold": Reason("The record is on hold.", "the change manager takes it off hold"),
         "record-conflict": Reason("The ticket system sees a conflict with another change.", "settle it there"),
         "record-other-delivery": Reason("The record was opened for another delivery or another head.", _RECORD),
@@ -198,10 +198,10 @@ class RecordWindow(RecordCheck):
 
 class RecordItem(RecordCheck):
     id = "record-item"
-    claim = "The record names the service's configuration item."
+    claim = "The record names the configuration item of what the delivery moves."
 
     def judge_record(self, facts: Facts, record: ChangeRecord) -> Finding:
-        if record.configuration_item != facts.get(ground.registered).configuration_item:
+        if record.configuration_item != facts.get(ground.configuration_item):
             return self.invalid("record-wrong-ci", record.configuration_item or "none")
         return self.valid(record.configuration_item)
 

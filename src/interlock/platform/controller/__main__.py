@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import logging
 import os
 import signal
@@ -29,6 +30,7 @@ from interlock.platform.controller.snapshot import RESYNC_SECONDS
 from interlock.platform.controller.watches import Watches
 from interlock.platform.controller.world import World
 
+_SLOW_STOP_SECONDS = 4.0
 RESYNC = "INTERLOCK_RESYNC"
 """Environment variable: the default of ``--resync``."""
 
@@ -94,11 +96,14 @@ def _serve(context: Context, holder: str, *, resync: float) -> None:
     watches.start(guard)
     notify_ready()
     dead = guard.wait()
+    # Who supervises us kills us soon: the log then says what we were waiting for.
+    faulthandler.dump_traceback_later(_SLOW_STOP_SECONDS)
     server.should_exit = True
     watches.stop()
     schedule.stop()
     lease.release()
     world.close()
+    faulthandler.cancel_dump_traceback_later()
     if dead:
         raise InternalError("thread-ended", "a thread that must not end has ended", got=", ".join(dead))
 

@@ -10,6 +10,8 @@ import logging
 import threading
 from collections.abc import Callable
 
+from interlock.clients import process
+
 log = logging.getLogger(__name__)
 
 
@@ -34,7 +36,7 @@ class Guard:
 
     def wait(self) -> tuple[str, ...]:
         """Until `stop`, or until a thread has ended by itself. Returns the names of those that did."""
-        self._over.wait()
+        process.wait_for(self._over)
         self._stopped = True
         return self.dead
 

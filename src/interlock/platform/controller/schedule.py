@@ -31,6 +31,8 @@ class Done:
     """Keys that something was done to."""
     again: float | None = None
     """Seconds until this key wants to be looked at, though nothing wakes it."""
+    unanswered: bool = False
+    """A system did not answer: the key is tried again as after a failure."""
 
 
 class Loop(Protocol):
@@ -112,7 +114,7 @@ class Schedule:
                 at, now = time.monotonic(), self._now()
                 self._rounds[loop.name] = replace(self._rounds[loop.name], ended=now, outcome=outcome)
                 self._finished[loop.name] = now
-                self._queue.done(key, at, failed=done is None, again=done.again if done else None)
+                self._queue.done(key, at, failed=done is None or done.unanswered, again=done.again if done else None)
                 for other in done.wake if done else ():
                     self._queue.wake(other, at)
                 self._changed.notify_all()

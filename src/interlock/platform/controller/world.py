@@ -52,7 +52,7 @@ class World:
     def sources(self) -> Sources:
         """What the gate and the proof read from."""
         found = Sources.of(self.connections, self.books, registry=PLATFORM, generate=self._generate)
-        return replace(found, mirror=self.mirror)
+        return replace(found, mirror=self.mirror, pipelines=goldenpaths.pipelines)
 
     def _stamp(self) -> Stamp:
         """What every entry says of who writes it: before an estate was read there are no rules."""

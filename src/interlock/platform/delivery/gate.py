@@ -16,7 +16,20 @@ from interlock.platform.domain.ids import CheckId, ReasonCode
 from interlock.platform.domain.pull import PullRequest
 from interlock.platform.domain.verdict import Finding, Verdict, overall
 from interlock.platform.estate import Environment, Estate
-from interlock.platform.facts import Facts, Reader, Sources, case, ground, pull, queue, record, result, reviews
+from interlock.platform.facts import (
+    Facts,
+    Reader,
+    Sources,
+    case,
+    edit,
+    ground,
+    pull,
+    queue,
+    record,
+    result,
+    reviews,
+    stakes,
+)
 from interlock.platform.facts.case import Case
 from interlock.platform.facts.queue import QueueState
 from interlock.platform.kinds import reading as kinds_reading
@@ -96,6 +109,8 @@ def facts_of(
             ground.demand: kinds_reading.demand,
             result.bound: kinds_reading.bound,
             record.expected: kinds_reading.expected,
+            stakes.read: kinds_reading.who,
+            edit.unknown_checks: kinds_reading.unknown_checks,
         },
     )
 

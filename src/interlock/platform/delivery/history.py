@@ -154,7 +154,8 @@ def prove(
     judgement = recorded.body
     try:
         chart = results.library(git, commit.id, judgement.service)
-        bound = kinds.bound(judgement.kind, judgement.service, judgement.environment, chart)
+        changed = (item.path for item in git.diff(base, commit.id))
+        bound = kinds.bound(judgement.kind, judgement.service, judgement.environment, chart, changed)
     except UnsupportedError as error:
         return Proof(name, Verdict.UNKNOWN, ReasonCode(error.code), str(error))
     got = results.ids(git, commit.id, bound)

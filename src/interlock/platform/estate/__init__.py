@@ -5,6 +5,7 @@ Public interface::
     estate = load(files, commit=sealed_commit)          # files of the platform repo, path -> bytes
     rules.of(estate.environment("prod"), "image")       # what a kind of delivery must have there
     protection.required(estate)                         # what the forge must enforce
+    strictness.differences(before, after)               # what an edit makes stricter, and what weaker
     layout.set_image(data, tag, digest, file=path)      # the edit that an image delivery is
 
 Files are strict: unknown fields, duplicate keys and contradictions are errors with file:line:column.

@@ -80,6 +80,14 @@ def _integrity(platform: Platform, seal_key_ids: Sequence[str]) -> dict[str, Any
     return {"sourceIntegrity": {"git": {"policies": [policy]}}}
 
 
+def seal_key_ids(data: bytes, *, file: str) -> tuple[str, ...]:
+    """The ids that an AppProject of `files` names. Raises InputError ``yaml-*``."""
+    spec = yaml.load(data, file=file).value.get("spec", {})
+    policies = spec.get("sourceIntegrity", {}).get("git", {}).get("policies", ())
+    named = [item["keyID"] for item in spec.get("signatureKeys", ())]
+    return tuple(named or (key for item in policies for key in item["gpg"]["keys"]))
+
+
 def _keyring(certificates: str) -> dict[str, Any]:
     """Entries are named by the *primary* key, while projects name the key that signs: by another name Argo CD finds a
     key once, and then no change of the keyring until it restarts (util/sourceintegrity/gpg.go

@@ -114,6 +114,13 @@ class Advisories(Model):
     """An advisory folder older than this gives ``unknown``, never a pass."""
 
 
+class KeyRules(Model):
+    """How the release key and the attest key are replaced."""
+
+    overlap: Duration = Field(default="30d", validate_default=True)
+    """How long a key stays beside its successor, from when that was sealed."""
+
+
 class GoldenPath(Model):
     shape: Label
     pipeline: Label
@@ -179,6 +186,7 @@ class Platform(Model):
     teams: tuple[Team, ...] = Field(min_length=1)
     golden_paths: tuple[GoldenPath, ...] = Field(alias="goldenPaths", min_length=1)
     advisories: Advisories = Advisories()
+    keys: KeyRules = KeyRules()
     tickets: Tickets
     accounts: Accounts = Accounts()
 

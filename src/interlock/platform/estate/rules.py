@@ -82,17 +82,32 @@ class Demand:
 def of(environment: Environment, kind: str) -> Demand:
     """What a delivery of ``kind`` must have there; a kind that the table does not know has the environment's rules."""
     own, said = _own(environment, kind), environment.rules.kinds.get(kind, KindRules())
+    approvals = own.approvals if said.approvals is None else said.approvals
     return Demand(
-        approvals=own.approvals if said.approvals is None else said.approvals,
+        # Who changes the rules themselves does so by the table, whatever they say.
+        approvals=covering(approvals, FLOOR[kind].approvals) if environment.name == kind == PLATFORM else approvals,
         change_record=own.change_record if said.change_record is None else said.change_record,
         windows=own.windows if said.windows is None else said.windows,
         freezes=own.freezes if said.freezes is None else said.freezes,
     )
 
 
+def covering(said: Sequence[Requirement], least: Sequence[Requirement]) -> tuple[Requirement, ...]:
+    """Requirements that cover both; one of the two where it covers the other."""
+    if uncovered(said, least) is None:
+        return tuple(said)
+    return tuple(least) if uncovered(least, said) is None else (*said, *least)
+
+
 def records(environment: Environment) -> bool:
     """Whether a delivery of any kind asks for a change record there."""
     return environment.rules.change_record or any(item.change_record for item in environment.rules.kinds.values())
+
+
+def asking(platform: Platform, environment: Environment) -> bool:
+    """Whether some delivery there may ask for a change record: an edit of the platform repo may do so wherever another
+    environment has them."""
+    return records(environment) or (environment.name == PLATFORM and any(map(records, platform.environments)))
 
 
 def _own(environment: Environment, kind: str) -> Demand:

@@ -5,6 +5,7 @@
 ``pull`` ``change`` ``result`` ``reviews`` ``queue``  the pull request, what it does, who said what of it
 ``image`` ``source`` ``rendering`` ``health``         what would run, where it comes from, what it renders to
 ``onboarding`` ``revert`` ``record``                  what a golden path generates, an inverse gives, the ticket says
+``edit`` ``stakes``                                   the estate that an edit gives, and whom a delivery concerns
 ``place`` ``running`` ``synced``                      what runs now, and what Argo CD synced
 ``decision`` ``build``                                back from there to the merge and its decision, and to the source
 ====================================================  =================================================================

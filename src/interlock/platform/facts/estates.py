@@ -18,7 +18,7 @@ def tip(git: Repository, certificate: str, *, known: Estate | None = None) -> Es
     `estate.load`.
     """
     found = seals.read(git, seals.BRANCH, certificate).id
-    return known if known is not None and known.commit == found else _load(git, found)
+    return known if known is not None and known.commit == found else of(git, found)
 
 
 def at(git: Repository, commit: CommitId, certificate: str) -> Estate:
@@ -30,9 +30,10 @@ def at(git: Repository, commit: CommitId, certificate: str) -> Estate:
         raise IntegrityError(
             "rules-unsealed", "the commit that the rules are of is no seal", got=f"{commit}: {answer.reason}"
         )
-    return _load(git, commit)
+    return of(git, commit)
 
 
-def _load(git: Repository, commit: CommitId) -> Estate:
+def of(git: Repository, commit: CommitId) -> Estate:
+    """What the files of a commit or tree say, sealed or not. Raises the errors of `estate.load`."""
     entries = [item for item in git.ls_tree(commit) if item.type == "blob" and estates.belongs(item.path)]
     return estates.load({item.path: git.blob(item.id) for item in entries}, commit=commit)

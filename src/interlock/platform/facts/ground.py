@@ -58,6 +58,13 @@ def registered(facts: Facts) -> Service:
     return found
 
 
+def configuration_item(facts: Facts) -> str:
+    """The CI in the CMDB of what the delivery moves: its service's, or the repository's where it is of none."""
+    if facts.get(case.read).service is not None:
+        return facts.get(registered).configuration_item
+    return facts.get(estate).platform.platform.configuration_item or facts.get(environment).repository
+
+
 def named(facts: Facts) -> ServiceName:
     """The delivery's service by name, registered or not."""
     found = facts.get(case.read).service

@@ -13,7 +13,8 @@ from interlock.clients.git import Repository
 from interlock.clients.registry import RegistryClient
 from interlock.errors import InterlockError, NotFoundError
 from interlock.formats.oci import ImageManifest, reference
-from interlock.formats.sigstore import PublicKey, Statement, keys, statement, verify
+from interlock.formats.sigstore import Statement, keys, statement, verify
+from interlock.formats.sigstore.keys import Verifier
 from interlock.platform.domain.facts import Unread, unread
 from interlock.platform.domain.ids import Digest, ReasonCode
 from interlock.platform.domain.image import ImageFacts, ImageReference, Signed, StatementKind
@@ -67,14 +68,14 @@ def in_values(git: Repository, revision: str, path: str) -> ImageReference | Non
     return found if found and found.digest else None
 
 
-def release_key(facts: Facts) -> PublicKey:
-    """The key that signs images, by the rules in force."""
-    return keys.load_public(facts.get(estate).keys.release.encode())
+def release_key(facts: Facts) -> Verifier:
+    """The keys that sign images, by the rules in force."""
+    return keys.load_ring(facts.get(estate).keys.release.encode())
 
 
-def attest_key(facts: Facts) -> PublicKey:
-    """The key that signs statements, by the rules in force."""
-    return keys.load_public(facts.get(estate).keys.attest.encode())
+def attest_key(facts: Facts) -> Verifier:
+    """The keys that sign statements, by the rules in force."""
+    return keys.load_ring(facts.get(estate).keys.attest.encode())
 
 
 def _of(facts: Facts, found: ImageReference | None) -> ImageFacts | None:
@@ -87,7 +88,7 @@ def _of(facts: Facts, found: ImageReference | None) -> ImageFacts | None:
 
 
 def fetch(
-    registry: RegistryClient, name: str, found: ImageReference, *, release: PublicKey, attest: PublicKey
+    registry: RegistryClient, name: str, found: ImageReference, *, release: Verifier, attest: Verifier
 ) -> ImageFacts:
     """Every fact on its own: what could not be read is Unread, and the others stand. ``name`` has no host."""
     digest = found.digest
@@ -121,7 +122,7 @@ def fetch(
 
 
 def verified(
-    registry: RegistryClient, repository: str, digest: Digest, *, key: PublicKey, predicate_type: str
+    registry: RegistryClient, repository: str, digest: Digest, *, key: Verifier, predicate_type: str
 ) -> tuple[verify.Outcome, tuple[Bundle, ...]]:
     """The verified statements of one type about an image, each with the digests of all its pieces."""
     outcome = verify.verify(

@@ -13,11 +13,15 @@ from interlock.clients.registry import RegistryClient
 from interlock.clients.tickets import TicketsClient
 from interlock.errors import NotFoundError
 from interlock.platform.books import Books
-from interlock.platform.estate import Environment, Service
+from interlock.platform.estate import Environment, Platform, Service
 from interlock.platform.facts.kept import Kept
 
 Generate = Callable[[Service, Environment, Mapping[str, bytes] | None], Mapping[str, bytes]]
 """The golden path: what an onboarding must bring, path -> bytes; the last argument is the env repo's library chart."""
+
+
+Pipelines = Callable[[Platform], Mapping[str, bytes]]
+"""The Pipelines of an estate's golden paths, path -> bytes."""
 
 
 def _no_golden_path(*_: object) -> Mapping[str, bytes]:
@@ -42,6 +46,7 @@ class Sources:
     platform: str = "platform"
     """Name of the platform repo."""
     generate: Generate = _no_golden_path
+    pipelines: Pipelines = _no_golden_path
     kept: Kept = field(default_factory=Kept)
     """What is named by its content."""
 

@@ -6,13 +6,17 @@ and `find` what else a kind says (paths, record, inverse, links).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from interlock.errors import UnsupportedError
 from interlock.platform.domain.ids import DeliveryKind, ServiceName
+from interlock.platform.estate import PLATFORM, layout
 from interlock.platform.facts.result import paths
 from interlock.platform.kinds import classify
 from interlock.platform.kinds.image import Image
 from interlock.platform.kinds.kind import Kind, Need, Position
 from interlock.platform.kinds.onboarding import Onboarding
+from interlock.platform.kinds.platform import PlatformEdit
 from interlock.platform.kinds.removal import Removal
 from interlock.platform.kinds.revert import Revert
 
@@ -20,6 +24,7 @@ KINDS: tuple[Kind, ...] = (
     Image(),
     Onboarding(),
     Removal(),
+    PlatformEdit(),
     Revert(),
 )
 
@@ -27,17 +32,25 @@ __all__ = ["KINDS", "Kind", "Need", "Position", "bound", "classify", "find", "kn
 
 
 def bound(
-    name: DeliveryKind | None, service: ServiceName | None, environment: str, chart: str
+    name: DeliveryKind | None,
+    service: ServiceName | None,
+    environment: str,
+    chart: str,
+    changed: Iterable[str] = (),
 ) -> tuple[str, ...] | None:
     """The paths whose object ids an approval is bound to; None, of a restoring revert of no single service: everything.
-    ``chart``: the folder of the library chart that the service renders with (`result.library`).
+    ``chart``: the folder of the library chart that the service renders with (`result.library`). ``changed``: paths of
+    what it changes; of a delivery of the platform repo's own files the services among them count too.
 
     Raises UnsupportedError ``kind-unknown``.
     """
     if name is None:
         # It is refused, and people still see what it would give.
         return paths(service, environment, chart) if service else None
-    return known(name).paths(service, environment, chart)
+    own = known(name).paths(service, environment, chart)
+    if own is None or service is not None or environment != PLATFORM:
+        return own
+    return (*own, *sorted(path for path in changed if layout.registered_service(path)))
 
 
 def known(name: DeliveryKind) -> Kind:

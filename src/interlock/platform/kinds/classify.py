@@ -60,7 +60,8 @@ def classify(kinds: Sequence[Kind], change: Change, environment: str) -> Case:
     if len(services) > 1 and not (whole and whole[0].several):
         return _no("several-services", ", ".join(services))
     if len(whole) == 1:
-        return Case(whole[0].name, service, brings_source=whole[0].brings_source)
+        about = None if whole[0].several and environment == PLATFORM else service
+        return Case(whole[0].name, about, brings_source=whole[0].brings_source)
     nobodys = sorted(files.keys() - set().union(*claimed.values()))
     if nobodys:
         return _no(_refusal(files[nobodys[0]], environment), ", ".join(nobodys[:3]), service)

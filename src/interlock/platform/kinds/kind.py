@@ -13,7 +13,8 @@ from interlock.platform.domain.change import Change, FileChange
 from interlock.platform.domain.ids import DeliveryKind, ServiceName
 from interlock.platform.estate import Environment
 from interlock.platform.estate.rules import Demand
-from interlock.platform.facts import Facts
+from interlock.platform.facts import Facts, stakes
+from interlock.platform.facts.stakes import Stakes
 from interlock.platform.kinds.record import Told
 
 
@@ -42,7 +43,8 @@ class Kind(ABC):
     brings_source: ClassVar[bool] = False
     """Whether its authors of source may not approve it."""
     several: ClassVar[bool] = False
-    """Whether one delivery may touch several services, or none: it is about the repository then."""
+    """Whether one delivery may touch several services, or none: it is about the repository then, as everything of such
+    a kind in the platform repo is."""
     inverse: ClassVar[str] = ""
     """Empty: taken back by the exact inverse of its commit. Else the reason code of the refusal."""
     undone_anytime: ClassVar[bool] = False
@@ -71,6 +73,10 @@ class Kind(ABC):
         """What this very delivery asks, never less than ``own``, which the rules ask of its kind. May read any fact
         but `ground.demand`; what it raises makes the demand unknown, and the gate with it."""
         return own
+
+    def stakes(self, facts: Facts) -> Stakes:
+        """Who owns what this delivery touches, and whom it is about."""
+        return stakes.of_service(facts)
 
     @abstractmethod
     def record(self, facts: Facts) -> Told | None:

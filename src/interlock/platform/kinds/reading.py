@@ -11,7 +11,9 @@ from interlock.platform.domain.delivery import Delivery
 from interlock.platform.domain.facts import Unread
 from interlock.platform.domain.ids import EnvironmentName
 from interlock.platform.estate import rules
-from interlock.platform.facts import Facts, case, change, ground, pull, result, revert
+from interlock.platform.facts import Facts, case, change, edit, ground, pull, result, revert, stakes
+from interlock.platform.facts.stakes import Stakes
+from interlock.platform.kinds import table
 from interlock.platform.kinds.classify import classify
 from interlock.platform.kinds.record import Plan, Subject, diff
 from interlock.platform.kinds.revert import NAME as REVERT
@@ -46,9 +48,9 @@ def obstacle(found: revert.RevertFacts, made: Change, environment: str) -> str:
 def bound(facts: Facts) -> tuple[str, ...] | None:
     """The paths that an approval of it is bound to."""
     found = facts.get(case.read)
-    where, git = facts.get(ground.environment).name, facts.get(ground.repository)
-    chart = result.library(git, facts.get(change.read).tree, found.service)
-    return kinds.bound(found.kind, found.service, where, chart)
+    where, git, moved = facts.get(ground.environment).name, facts.get(ground.repository), facts.get(change.read)
+    chart = result.library(git, moved.tree, found.service)
+    return kinds.bound(found.kind, found.service, where, chart, (item.path for item in moved.effect))
 
 
 def demand(facts: Facts) -> rules.Demand:
@@ -58,6 +60,19 @@ def demand(facts: Facts) -> rules.Demand:
         return rules.of(where, "")
     own, kind = rules.of(where, found.kind or ""), kinds.find(found.kind)
     return kind.asks(facts, own) if kind and not found.restores else own
+
+
+def who(facts: Facts) -> Stakes:
+    """Who has a stake in it, by its kind."""
+    found = facts.get(case.read)
+    kind = kinds.find(found.kind)
+    return kind.stakes(facts) if kind and not found.restores else stakes.of_service(facts)
+
+
+def unknown_checks(facts: Facts) -> tuple[str, ...]:
+    """What the edited ``checks.yaml`` names and no kind knows."""
+    after = facts.get(edit.read).after
+    return tuple(table.unknown(after.check_table, after.platform)) if after and after.check_table else ()
 
 
 def plan(facts: Facts) -> Plan | None:
@@ -92,9 +107,9 @@ def _subject(facts: Facts) -> Subject | None:
     """None for a service that is not registered."""
     if facts.get(case.read).service is not None:
         service = facts.get(ground.service)
-        return Subject(service.name, service.team, service.configuration_item) if service else None
+        return Subject(service.name, service.team, facts.get(ground.configuration_item)) if service else None
     where, own = facts.get(ground.environment), facts.get(ground.estate).platform.platform
-    return Subject(where.repository, own.team or where.repository, own.configuration_item or where.repository)
+    return Subject(where.repository, own.team or where.repository, facts.get(ground.configuration_item))
 
 
 def expected(facts: Facts) -> Mapping[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from interlock.platform import kinds
 from interlock.platform.checks import Check, Misconfigured, Unknown, approvals, people, pull, record
@@ -52,6 +52,19 @@ def as_data(platform: Platform) -> CheckTable:
         for kind in kinds.KINDS
     }
     return CheckTable.model_validate({"apiVersion": API_VERSION, "kind": "CheckTable", "checks": checks})
+
+
+def unknown(told: CheckTable, platform: Platform) -> Iterator[str]:
+    """What a table names and this software does not have, as ``kind in environment: id``."""
+    places = {item.name: item for item in (*platform.environments, platform.itself)}
+    for kind, asked in told.checks.items():
+        if kind not in demands.FLOOR:
+            yield f"{kind}: no kind of delivery"
+            continue
+        for name, entries in asked.items():
+            position = Position(places[name], first=name == platform.environments[0].name)
+            there = {*_every(position), *(check.id for check in rules(DeliveryKind(kind), position))}
+            yield from (f"{kind} in {name}: {item.id}" for item in entries if item.id not in there)
 
 
 def _every(position: Position) -> Mapping[str, Check]:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from interlock.platform import kinds
-from interlock.platform.books.vocabulary import Checked
+from interlock.platform.books.vocabulary import NO_SERVICE, Checked
 from interlock.platform.checks import Check, reasons
 from interlock.platform.checks.link import NOT_REQUIRED, Draft
 from interlock.platform.domain.change import Change, CommitFacts
@@ -36,6 +36,7 @@ from interlock.platform.facts import (
     reviews,
     running,
     source,
+    stakes,
 )
 from interlock.platform.kinds import reading, table
 
@@ -58,8 +59,14 @@ def facts(
 def _case(facts: Facts) -> case.Case:
     found = facts.get(decision.known)
     kind = kinds.known(found.said.kind if found else DIRECT)
-    service, restores = facts.get(place.read).service, facts.get(decision.restores)
+    service, restores = facts.get(_service), facts.get(decision.restores)
     return case.Case(kind.name, service, brings_source=kind.brings_source, restores=restores)
+
+
+def _service(facts: Facts) -> ServiceName | None:
+    """None of a delivery that was of no single service."""
+    found = facts.get(place.read).service
+    return None if found == NO_SERVICE else found
 
 
 def _moment(facts: Facts) -> datetime:
@@ -100,9 +107,10 @@ def _result(facts: Facts) -> ResultIds:
     """What the merge gave to the paths that approvals are bound to, by git."""
     found = facts.get(case.read)
     git, merge = facts.get(place.repository), facts.get(decision.merge).id
-    where = facts.get(place.read)
-    chart = result.library(git, merge, where.service)
-    return result.ids(git, merge, kinds.bound(found.kind, where.service, where.environment, chart))
+    where = facts.get(place.read).environment
+    chart = result.library(git, merge, found.service)
+    changed = (item.path for item in facts.get(change.read).effect)
+    return result.ids(git, merge, kinds.bound(found.kind, found.service, where, chart, changed))
 
 
 _BACK: dict[Reader[Any], Reader[Any]] = {
@@ -117,6 +125,7 @@ _BACK: dict[Reader[Any], Reader[Any]] = {
     change.commits: _commits,
     source.read: _source,
     reviews.read: _reviews,
+    stakes.read: reading.who,
     record.read: _record,
     result.read: _result,
     image.wanted: running.image,

@@ -10,11 +10,11 @@ from typing import Any
 from interlock.errors import NotFoundError
 from interlock.formats.signatures import Commit
 from interlock.platform.books import Recorded, Report, timestamp
-from interlock.platform.books.vocabulary import Merged, Sealed, Synced
+from interlock.platform.books.vocabulary import NO_SERVICE, Merged, Sealed, Synced
 from interlock.platform.checks.link import Link
-from interlock.platform.domain.ids import CheckId, EnvironmentName, ReasonCode, RecordNumber, ServiceName
+from interlock.platform.domain.ids import CheckId, CommitId, EnvironmentName, ReasonCode, RecordNumber, ServiceName
 from interlock.platform.domain.verdict import Basis, Evidence, Finding, Verdict, overall
-from interlock.platform.facts import Facts, Sources, decision, ground, place, synced
+from interlock.platform.facts import Facts, Reader, Sources, decision, ground, place, synced
 from interlock.platform.proof import back
 from interlock.platform.proof.chain import finding_as_dict, identify, in_whole, report_as_dict, verified
 from interlock.platform.proof.links.approvals import Approvals
@@ -102,14 +102,18 @@ def _pending(sources: Sources, number: RecordNumber) -> str:
 def _journey(sources: Sources, decided: Recorded[Merged], ledger: Report) -> Journey:
     environment, _, service = decided.entry.subject.partition("/")
     name, place_ = EnvironmentName(environment), ServiceName(service)
-    facts = back.facts(sources, name, place_, begin={decision.delivering: lambda facts: _delivering(facts, decided)})
+    begin: dict[Reader[Any], Reader[Any]] = {decision.delivering: lambda facts: _delivering(facts, decided)}
+    if place_ == NO_SERVICE:  # about the repository itself: it has no Application of its own, and nothing that runs
+        begin[synced.revision] = lambda facts: CommitId(facts.get(decision.delivering).id)
+    facts = back.facts(sources, name, place_, begin=begin)
     try:
         bases = facts.get(place.environment).bases
     except Exception:  # told by the links, each of which reads it too
         bases = ()
     findings = [link().examine(facts) for link in _DECIDED]
-    superseded = _superseded(facts)
-    findings += [superseded] if superseded else [link().examine(facts) for link in _NOW]
+    if place_ != NO_SERVICE:
+        superseded = _superseded(facts)
+        findings += [superseded] if superseded else [link().examine(facts) for link in _NOW]
     return Journey(name, place_, tuple(findings), bases, ledger, identify(facts))
 
 

@@ -44,6 +44,7 @@ from interlock.tekton.spec.trusted import checksum
 _log = logging.getLogger("interlock.tekton.engine")
 _RETRY = timedelta(seconds=1)
 _WATCH_SECONDS = 60
+_LOOK_SECONDS = 0.5
 _LATER = timedelta(seconds=30)
 
 
@@ -395,10 +396,11 @@ class Engine:
             self._stopping.wait(_RETRY.total_seconds())
             self._events.put(_Event("TaskRun", uid))
 
-    def _until_alarm(self) -> float | None:
+    def _until_alarm(self) -> float:
+        """Never for long: a signal that stops us may wake another thread (see `process.wait_for`)."""
         if not self._alarms:
-            return None
-        return max(0.0, (self._alarms[0][0] - self._now()).total_seconds()) + 0.01
+            return _LOOK_SECONDS
+        return min(_LOOK_SECONDS, max(0.0, (self._alarms[0][0] - self._now()).total_seconds()) + 0.01)
 
     def _ring(self) -> None:
         now = self._now()

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
+from interlock.formats.sigstore import PrivateKey
 from interlock.platform.books.vocabulary import Checked, Judged, Merged
 from interlock.platform.checks import image
 from interlock.platform.domain.ids import CheckId, EnvironmentName, ReasonCode, ServiceName
@@ -72,3 +74,13 @@ def test_what_a_newer_rule_found_is_unknown_here(world: Any) -> None:
     judge(world, found(Verdict.VALID, version=7))
     told = signature(world)
     assert (told.verdict, told.reason) == (Verdict.UNKNOWN, "check-newer") and told.remedy
+
+
+def test_what_was_signed_before_a_key_was_replaced_is_proven_by_the_keys_of_then(world: Any) -> None:
+    other = PrivateKey(ec.generate_private_key(ec.SECP256R1()))
+    repo, sealed = world.repositories["platform"], world.tip("platform", "sealed")
+    tree = repo.write_tree({"keys/release.pem": other.public.pem}, base=sealed)
+    main = world.commit("platform", [world.tip("platform", "main")], tree, "Replace", by="pat", branch="main")
+    message = f"Seal platform\n\nReplaced.\n\nArgocd-gpg-seal: sha256:{'0' * 64}\n"
+    world.commit("platform", [sealed, main], tree, message, by="seal", branch="sealed")
+    assert signature(world).verdict is Verdict.VALID

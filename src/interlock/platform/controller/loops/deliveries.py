@@ -10,22 +10,32 @@ from interlock.clients.git import Repository
 from interlock.errors import ConflictError, InterlockError
 from interlock.platform import goldenpaths
 from interlock.platform.books import FENCED, Recorded
-from interlock.platform.books.vocabulary import Judged, Merged, subject
+from interlock.platform.books.vocabulary import NO_SERVICE, Judged, Merged, RecordClosed, subject
 from interlock.platform.controller import bumps
 from interlock.platform.controller.acting import Acting
-from interlock.platform.controller.acts import Act, ClosePull, Merge, RecordMerge, RecordSeal, Seal, SealApplications
+from interlock.platform.controller.acts import (
+    Act,
+    ClosePull,
+    CloseRecord,
+    Merge,
+    RecordMerge,
+    RecordSeal,
+    Seal,
+    SealApplications,
+)
 from interlock.platform.controller.loops.desk import Desk
 from interlock.platform.controller.queue import Key
 from interlock.platform.controller.schedule import Done
 from interlock.platform.controller.world import World
 from interlock.platform.delivery import applications, history, queue
+from interlock.platform.delivery.gate import Gate
 from interlock.platform.delivery.history import Main, Proof
 from interlock.platform.domain.facts import Unread
 from interlock.platform.domain.ids import CommitId, EnvironmentName, ServiceName
 from interlock.platform.domain.pull import PullRequest
 from interlock.platform.domain.verdict import Verdict
 from interlock.platform.estate import PLATFORM as REGISTRY
-from interlock.platform.estate import Environment, Estate, layout
+from interlock.platform.estate import Environment, Estate, layout, rules
 from interlock.platform.facts import pull as pulls
 from interlock.platform.facts.queue import QueueState
 from interlock.platform.kinds.removal import NAME as REMOVAL
@@ -57,6 +67,16 @@ def advance_open(environment: Environment, main: Main, merges: Iterable[Proof], 
     return planned
 
 
+def closing(environment: Environment, sealed: CommitId, opened: Iterable[Recorded[Merged]]) -> tuple[Act, ...]:
+    """Close the records of deliveries of no service, sealed at ``sealed``: nothing has to be healthy first."""
+    found = []
+    for item in opened:
+        if (number := item.said.record) is not None:
+            notes = f"Sealed in {environment.name} at {sealed[:12]}; decision {item.id}."
+            found.append(CloseRecord(number, notes, RecordClosed(item.id, sealed)))
+    return tuple(found)
+
+
 class Deliveries:
     """Keys are environments (and ``platform``): one queue a repository."""
 
@@ -84,15 +104,19 @@ class Deliveries:
         judged = self._vanished(estate, environment, listed)
         listed = self._overtaken(estate, environment, listed)
         ready = queue.ready(world.model.open_pulls(estate.repository(environment)), listed)
-        service, failed = self._merge(estate, environment, ready)
+        merged, failed = self._merge(estate, environment, ready)
         # It may have been merged all the same: it is asked for, and not judged as it was listed.
         judged += [self._desk.key(environment, number) for number in failed]
-        if service is not None:
+        if merged is not None:
             # The merge is sealed at once, not a round later: until then what runs is not what main says.
             _, self._desk.states[environment.name] = self._advance(estate, environment)
-            built = [("build", service)] if environment == estate.platform.environments[0] and service else []
-            removed: list[Key] = [("remove", environment.name, service)] if service else []
-            return Done(wake=(*judged, *built, *removed, *self._after(environment)), again=0.0)
+            sealed, service = True, merged.case.service
+            judged += [("build", service)] if environment == estate.platform.environments[0] and service else []
+            judged += [("remove", environment.name, service)] if service else []
+            if len(ready) > 1 or environment.name == REGISTRY:
+                return Done(wake=(*judged, *self._after(environment)), again=0.0)
+            listed = [item for item in listed if item.number != merged.pull.number]
+        self._close(estate, environment)
         tip = world.mirror(environment.repository).resolve(layout.MAIN)
         rest = [item for item in listed if item.number not in failed]
         judged += self._desk.due(estate, environment, rest, tip, now=world.now())
@@ -176,6 +200,27 @@ class Deliveries:
 
         return lambda number: history.read_merged(read, number)
 
+    def _close(self, estate: Estate, environment: Environment) -> None:
+        """The records of what is about the repository itself; a ticket system that is away holds nothing else up."""
+        if not environment.sealed or not rules.asking(estate.platform, environment):
+            return
+        books, opened = self._world.books, list[Recorded[Merged]]()
+        for item in books.of_subject(Merged, subject(EnvironmentName(environment.name), NO_SERVICE)):
+            number = None if isinstance(item.body, Unread) else item.body.record
+            if number and books.has(RecordClosed.key(number)):
+                break  # the oldest is closed first
+            opened += [item] if number else []
+        if not opened:
+            return
+        git = self._world.mirror(environment.repository)
+        sealed = CommitId(git.resolve(layout.SEALED))
+        there = [item for item in reversed(opened) if git.is_ancestor(item.said.merge, sealed)]
+        try:
+            self._acting.all(closing(environment, sealed, there))
+        except InterlockError as error:
+            _unless_fenced(error)
+            log.warning("%s: a record cannot be closed: %s", environment.repository, error)
+
     # -- pull requests -----------------------------------------------------------------------------------------------
 
     def _vanished(self, estate: Estate, environment: Environment, listed: Sequence[ForgePull]) -> list[Key]:
@@ -203,11 +248,9 @@ class Deliveries:
 
     def _merge(
         self, estate: Estate, environment: Environment, ready: Sequence[ForgePull]
-    ) -> tuple[str | None, set[int]]:
-        """Merge the first that can be: each is judged anew, on what is there now.
-
-        The service of the one that was merged (which may be ""), or None; and those that could not be.
-        """
+    ) -> tuple[Gate | None, set[int]]:
+        """Merge the first that can be: each is judged anew, on what is there now. What was merged, and the numbers of
+        those that could not be."""
         stumbled, failed = self._stumbled.setdefault(environment.name, set()), set[int]()
         if ready:
             # The newest main and rules there are: what is merged is judged on them.
@@ -235,7 +278,7 @@ class Deliveries:
                 self._world.moved(environment.repository)
                 self._world.model.gone(estate.repository(environment), pull.number)
                 self._desk.row(self._desk.key(environment, pull.number))
-                return judged.case.service or "", failed
+                return judged, failed
         return None, failed
 
 

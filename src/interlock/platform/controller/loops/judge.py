@@ -7,6 +7,7 @@ import logging
 from interlock.clients.forge import PullRequest as ForgePull
 from interlock.errors import InterlockError, NotFoundError
 from interlock.platform.books.vocabulary import RecordWithdrawn
+from interlock.platform.checks.reasons import UNANSWERED
 from interlock.platform.controller.acting import Acting
 from interlock.platform.controller.acts import Act, CancelRecord
 from interlock.platform.controller.loops.desk import Desk, fingerprint
@@ -55,9 +56,8 @@ class Judge:
         repository = estate.repository(environment)
         row = self._desk.row(key)
         if row is None:
-            owner, _, name = repository.partition("/")
             try:
-                pull = world.connections.forge().pull(owner, name, int(key[2]))
+                pull = self._acting.merged(repository, int(key[2]))
             except NotFoundError:
                 world.model.gone(repository, int(key[2]))
                 return Done()
@@ -73,13 +73,17 @@ class Judge:
         news = self._desk.tell(estate, environment, pull, judged, seen)
         # One that was ready before and is not merged yet could not be: the resync tries again.
         wake: list[Key] = [("deliver", environment.name)] if news and judged.verdict is Verdict.VALID else []
-        if rules.records(environment) and number_in(judged.pull.title, estate.platform.tickets.number):
+        if rules.asking(estate.platform, environment) and number_in(judged.pull.title, estate.platform.tickets.number):
             wake.append(("record", *key[1:]))
-        return Done(wake=tuple(wake))
+        return Done(wake=tuple(wake), unanswered=any(item.reason in UNANSWERED for item in judged.findings))
 
     def _closed(self, estate: Estate, environment: Environment, pull: ForgePull) -> None:
         repository, books = estate.repository(environment), self._world.books
-        number = number_in(pull.title, estate.platform.tickets.number) if rules.records(environment) else None
+        number = (
+            number_in(pull.title, estate.platform.tickets.number)
+            if rules.asking(estate.platform, environment)
+            else None
+        )
         delivery = RecordWithdrawn(f"{repository}#{pull.number}")
         withdrawn = number is not None and books.has(delivery.key(number))
         try:
@@ -108,7 +112,7 @@ class Records:
         world, estate = self._world, self._world.estate()
         environment = estate.environment(key[1])
         pull = world.model.pull(estate.repository(environment), int(key[2]))
-        if pull is None or not pull.open or pull.record is None or not rules.records(environment):
+        if pull is None or not pull.open or pull.record is None or not rules.asking(estate.platform, environment):
             self._seen.pop(key, None)
             return Done()
         tickets = world.connections.tickets()

@@ -75,7 +75,8 @@ class Breakpoints:
             os.mkfifo(wake, 0o666)
         view = replace(
             self.view,
-            command=["/bin/sh", "-c", f"read -r answer <{_INFO}/wake"],
+            # To the end: whoever decides holds the pipe until it has ended, else it would be killed with the sandbox.
+            command=["/bin/sh", "-c", f"while read -r answer; do :; done <{_INFO}/wake"],
             binds=[*self.view.binds, Bind(info, _INFO)],
             trees=[*self.view.trees, Tree("/tekton/debug/scripts", _scripts(index), 0o555)],
         )
@@ -113,8 +114,8 @@ class Breakpoints:
 
 
 def _scripts(index: int) -> dict[str, bytes]:
-    """The four scripts (pkg/pod/script.go); each leaves its answer and wakes the engine."""
-    template = "#!/bin/sh\nset -e\necho {code} >{info}/answer\necho {code} >{info}/wake\n"
+    """The four scripts (pkg/pod/script.go); each leaves its answer and wakes the engine, which goes on when it ends."""
+    template = "#!/bin/sh\nset -e\necho {code} >{info}/answer\nexec >{info}/wake\necho {code}\n"
     return {name: template.format(code=code, info=_INFO).encode() for name, code in _SCRIPTS.items()}
 
 

@@ -1,0 +1,293 @@
+"""The checks of an edit of the platform repo: what it gives is whole, and somebody can change it again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from interlock.errors import InputError
+from interlock.formats import yaml
+from interlock.platform.checks import Check, approvals
+from interlock.platform.checks.approvals import Standing
+from interlock.platform.checks.files import first_difference
+from interlock.platform.checks.reasons import PUSH, Reason, table
+from interlock.platform.domain.ids import TeamId
+from interlock.platform.domain.people import People, Person, Role, System
+from interlock.platform.domain.verdict import Finding
+from interlock.platform.estate import Estate, lint, rules
+from interlock.platform.facts import Facts, change, edit, ground, missing
+
+REASONS = table(
+    {
+        "platform-edit-again": Reason(
+            "A change of the platform is taken back by another one, judged by the rules of today.",
+            "`interlock platform edit` with the files as they were",
+        ),
+        "platform-broken": Reason("What the merge gives is no estate that can be read.", PUSH),
+        "platform-check-unknown": Reason(
+            "checks.yaml would name a check that this version of the software does not have.",
+            "leave it out, or run the version that has it first",
+        ),
+        "platform-path-unknown": Reason(
+            "A golden path would be named that this software does not have, or whose Pipeline is not in the catalog.",
+            "name one that there is, with its Pipeline",
+        ),
+        "catalog-lint": Reason("A task of the catalog would break its rules.", PUSH),
+        "platform-generated-differs": Reason(
+            "An object of Argo CD is not what is generated of the edited values.",
+            "`interlock platform edit` generates them; do not write them by hand",
+        ),
+        "platform-key-fixed": Reason(
+            "The seal key and the forge's key are trust roots that no edit of the platform repo changes.",
+            "leave the file as it is",
+        ),
+        "platform-key-invalid": Reason(
+            "A key file would hold something else than public keys.",
+            "ECDSA P-256 public keys in PEM, the current first",
+        ),
+        "key-overlap-short": Reason(
+            "A key would go before its successor has stood beside it for as long as `keys.overlap` says.",
+            "add the successor first, and take the old key out when the overlap is over",
+        ),
+        "platform-fixed": Reason(
+            "What the estate is called would change: everything that was sealed names it so.",
+            "leave the field as it is",
+        ),
+        "person-removed": Reason(
+            "An entry of people.yaml would be gone, and nobody could say whose commits those were.",
+            "`interlock person leave` ends it with validUntil; the id is never anybody else's",
+        ),
+        "person-moved": Reason(
+            "An account or key of one person would be another's: two people would be one, or one would be two.",
+            "give the other person accounts and keys of their own",
+        ),
+        "person-reused": Reason(
+            "The id of a person would be somebody else's: nothing by which they were known is left.",
+            "choose another id; change accounts, keys and address of one person one after the other",
+        ),
+        "freeze-past": Reason(
+            "A freeze that is over would be another, or one would be said to have been.",
+            "leave freezes that are over as they are, or take them out",
+        ),
+        "estate-locked-out": Reason(
+            "Afterwards nobody could approve the next change of the platform.",
+            "keep enough people of the platform's team: those who must approve, and one who asks",
+        ),
+    }
+)
+_KINDS = ("Task", "Pipeline")
+
+
+def _after(facts: Facts) -> Estate:
+    """Raises NotFoundError ``fact-missing`` where it does not load, which another check says."""
+    found = facts.get(edit.read).after
+    if found is None:
+        raise missing("the estate after the merge")
+    return found
+
+
+class Loads(Check):
+    id = "platform-loads"
+    claim = "What the merge gives is a whole estate: its files agree, and checks and golden paths that it names exist."
+
+    def judge(self, facts: Facts) -> Finding:
+        found = facts.get(edit.read)
+        if found.after is None:
+            return self.invalid("platform-broken", found.problem)
+        if unknown := facts.get(edit.unknown_checks):
+            return self.invalid("platform-check-unknown", ", ".join(unknown[:3]))
+        paths = found.after.platform.golden_paths
+        named = {f"{edit.CATALOG}pipelines/{item.pipeline}.yaml" for item in paths}
+        if paths == found.before.platform.golden_paths:
+            named &= facts.get(change.read).paths  # what this edit has no part in is not its fault
+        else:
+            try:
+                facts.get(edit.pipelines)
+            except InputError as error:
+                return self.invalid("platform-path-unknown", str(error))
+        if named and (absent := sorted(named - facts.get(edit.catalog).keys())):
+            return self.invalid("platform-path-unknown", f"{absent[0]} is missing")
+        return self.valid(f"{len(found.after.services)} services, {len(found.after.people.persons)} people")
+
+
+class CatalogLint(Check):
+    """Whatever stands in the catalog is applied to the hub: tasks by the rules of tasks, and nothing but pipelines
+    beside them."""
+
+    id = "catalog-lint"
+    claim = "Every file of the catalog that changes holds tasks and pipelines, and its tasks keep their rules."
+
+    def judge(self, facts: Facts) -> Finding:
+        changed = [item.path for item in facts.get(edit.differences) if item.path.startswith(edit.CATALOG)]
+        files = facts.get(edit.catalog) if changed else {}
+        for path in changed:
+            if (problem := self._problem(path, files.get(path))) is not None:
+                return self.invalid("catalog-lint", problem)
+        return self.valid(f"{len(changed)} files")
+
+    def _problem(self, path: str, data: bytes | None) -> str | None:
+        if data is None:
+            return None
+        try:
+            documents = [item.value for item in yaml.load_all(data, file=path)]
+        except InputError as error:
+            return str(error)
+        other = [item for item in documents if not isinstance(item, dict) or item.get("kind") not in _KINDS]
+        if other or not documents:
+            return f"{path}: not all of it are tasks and pipelines"
+        if any(_embeds(item) for item in documents):
+            return f"{path}: a pipeline brings a task of its own; name one of the catalog"
+        found = lint.lint(item for item in documents if item["kind"] == "Task")
+        return f"{path}: {found[0].task}: {found[0].code}: {found[0].detail}" if found else None
+
+
+def _embeds(value: object) -> bool:
+    """Whether something in it is specified where it is used: no rule of tasks is asked of that."""
+    if isinstance(value, dict):
+        return bool(value.keys() & {"taskSpec", "pipelineSpec"}) or any(map(_embeds, value.values()))
+    return isinstance(value, list) and any(map(_embeds, value))
+
+
+class ObjectsGenerated(Check):
+    id = "platform-generated"
+    claim = "Argo CD's objects are, byte for byte, those that are generated of the edited values."
+
+    def judge(self, facts: Facts) -> Finding:
+        _after(facts)
+        found = facts.get(edit.generated)
+        for path, data in found.expected.items():
+            present = found.present.get(path)
+            if present == data:
+                continue
+            told = f"{path} is {'none of them' if data is None else 'missing'}"
+            if data is not None and present is not None:
+                told = first_difference(path, data, present)
+            return self.invalid("platform-generated-differs", told)
+        return self.valid(f"{len(found.expected)} of them change")
+
+
+class KeysFixed(Check):
+    id = "platform-roots"
+    claim = "Trust roots and the names of the estate stay."
+
+    def judge(self, facts: Facts) -> Finding:
+        before, after = facts.get(edit.read).before, _after(facts)
+        keys = [name for name in ("seal", "forge") if getattr(before.keys, name) != getattr(after.keys, name)]
+        if keys:
+            return self.invalid("platform-key-fixed", ", ".join(f"keys/{name}.asc" for name in keys))
+        old, new = ((x.organisation, x.git, x.platform.repository) for x in (before.platform, after.platform))
+        if old != new:
+            return self.invalid("platform-fixed", f"{' '.join(new)}, was {' '.join(old)}")
+        return self.valid()
+
+
+class KeysOverlap(Check):
+    """What the old key signed is still on its way when the new one comes."""
+
+    id = "keys-overlap"
+    claim = "Keys of releases and statements are replaced with an overlap."
+
+    def judge(self, facts: Facts) -> Finding:
+        overlap, now = facts.get(edit.read).before.platform.keys.overlap, facts.get(ground.moment)
+        for item in facts.get(edit.rotations):
+            if item.problem:
+                return self.invalid("platform-key-invalid", f"{item.path}: {item.problem}")
+            since = item.since.get(item.after[0])
+            if set(item.before) - set(item.after) and (since is None or now < since + overlap):
+                told = f"was sealed at {since.isoformat()}" if since else "comes with this edit"
+                return self.invalid("key-overlap-short", f"{item.path}: its successor {told}")
+        return self.valid()
+
+
+class PeopleApart(Check):
+    """What is known of earlier people is the file itself: so entries end, and are never taken out."""
+
+    id = "people-apart"
+    claim = "Everybody stays who they were: no entry goes, no account or key changes hands, no id is given again."
+
+    def judge(self, facts: Facts) -> Finding:
+        before, after = facts.get(edit.read).before.people, _after(facts).people
+        there = {item.id: item for item in after.persons}
+        for person in before.persons:
+            now = there.get(person.id)
+            if now is None:
+                return self.invalid("person-removed", person.id)
+            if _marks(person) and not _marks(person) & _marks(now):
+                return self.invalid("person-reused", person.id)
+        owner = {mark: item.id for item in before.persons for mark in _held(item)}
+        for person in after.persons:
+            for mark in sorted(_held(person)):
+                if owner.get(mark, person.id) != person.id:
+                    return self.invalid("person-moved", f"{' '.join(mark)}: {owner[mark]} and {person.id}")
+        return self.valid(f"{len(after.persons)} people")
+
+
+def _held(person: Person) -> frozenset[tuple[str, str]]:
+    """Accounts and keys."""
+    keys = {("key", item) for item in person.key_fingerprints}
+    return frozenset({(str(system), login) for system, login in person.accounts} | keys)
+
+
+def _marks(person: Person) -> frozenset[tuple[str, str]]:
+    """By what a person is known again."""
+    return _held(person) | {("email", person.email.casefold())}
+
+
+class FreezesPast(Check):
+    id = "freezes-past"
+    claim = "What was frozen was frozen: freezes that are over stay, or leave the file."
+
+    def judge(self, facts: Facts) -> Finding:
+        before, after = facts.get(edit.read).before.platform.freezes, _after(facts).platform.freezes
+        now = facts.get(ground.moment)
+        gone = {item.name for item in before if item.end <= now and item not in after}
+        for item in after:
+            if item not in before and (item.end <= now or item.name in gone):
+                return self.invalid("freeze-past", item.name)
+        return self.valid()
+
+
+class Unlocked(Check):
+    """Whoever asks does not count, so one more than those who must approve; and who decides on a record, where one may
+    be asked for. Also at the times when an entry of people.yaml begins or ends."""
+
+    id = "platform-unlocked"
+    claim = "Whoever of the platform's team asks for the next change, others can approve it."
+
+    def judge(self, facts: Facts) -> Finding:
+        before, after = facts.get(edit.read).before, _after(facts)
+        now = facts.get(ground.moment)
+        for at in (now, *_turns(after.people, now)):
+            problem = _locked(after, at)
+            if problem and not (at > now and _locked(before, at)):
+                return self.invalid("estate-locked-out", problem)
+        return self.valid()
+
+
+def _turns(people: People, now: datetime) -> Iterator[datetime]:
+    moments = {moment for item in people.persons for moment in (item.valid_from, item.valid_until) if moment}
+    return (moment for moment in sorted(moments) if moment > now)
+
+
+def _locked(estate: Estate, at: datetime) -> str:
+    """Why nobody could approve a change of the platform at ``at``; empty when somebody can."""
+    own = estate.platform.platform
+    places = (estate.platform.itself, *estate.platform.environments)
+    wanted = rules.of(places[0], "platform").approvals
+    valid = [item for item in estate.people.persons if item.valid(at)]
+    able = [item for item in valid if System.FORGE in {system for system, _ in item.accounts}]
+    team = [item for item in able if own.team in item.teams]
+    if not team:
+        return "nobody of the platform's team has an account on the forge"
+    for author in team:
+        others = [item for item in able if item is not author]
+        standing = Standing(teams=author.teams, platform_team=TeamId(own.team) if own.team else None)
+        if not approvals.possible(wanted, others, standing):
+            names = ", ".join(item.id for item in team if item is not author) or "nobody"
+            who = ", ".join(f"{item.count} {item.who}" for item in wanted)
+            return f"asked for by {author.id}, {names} of the platform's team: {who} needed"
+    managers = [item for item in valid if Role.CHANGE_MANAGER in item.roles]
+    decides = any(system is System.TICKETS for item in managers for system, _ in item.accounts)
+    if any(rules.records(item) for item in places) and not decides:
+        return "no change manager with an account in the ticket system"
+    return ""
