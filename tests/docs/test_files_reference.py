@@ -22,13 +22,14 @@ from interlock.platform.controller import push_file
 from interlock.platform.estate import CheckTable
 from interlock.platform.estate.people import PeopleFile
 from interlock.platform.estate.platform import Platform
+from interlock.platform.estate.removal import RemovalFile
 from interlock.platform.estate.service import Service
 from interlock.platform.goldenpaths.path import Description
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "files.md").read_text()
 SECTION = re.compile(r"<!-- model: (?P<model>[\w.:]+) -->\n\n(?P<table>(?:\|[^\n]*\n)+)")
 TABLES = {match["model"]: match["table"] for match in SECTION.finditer(PAGE)}
-FILES: tuple[type[BaseModel], ...] = (Context, Platform, PeopleFile, CheckTable, Service, Description)
+FILES: tuple[type[BaseModel], ...] = (Context, Platform, PeopleFile, CheckTable, Service, RemovalFile, Description)
 
 
 def models(root: type[BaseModel]) -> Iterator[type[BaseModel]]:

@@ -77,15 +77,21 @@ def revert(
     session = Session(context)
     estate = session.estate(identity)
     found = estate.environment(environment)
-    git = session.connections.mirror(found.repository, identity)
+    git, certificate = session.connections.mirror(found.repository, identity), session.context.keys.seal.read_text()
     if restore:
-        main = history.read_main(git, session.context.keys.seal.read_text())
+        main = history.read_main(git, certificate)
         if not isinstance(main, history.Main) or not main.pending:
             raise NotFoundError("restore-nothing", "main has nothing that is not sealed", where=found.repository)
         prepared = promotion.restore(git, found.name, CommitId(main.pending[0].id), main.sealed.id)
     else:
-        chosen = commit or reverts.newest(git, ServiceName(service), found.name)
-        prepared = promotion.revert(git, ServiceName(service), found.name, CommitId(git.resolve(chosen)))
+        chosen = CommitId(git.resolve(commit or reverts.newest(git, ServiceName(service), found.name)))
+        prepared = promotion.revert(git, ServiceName(service), found.name, chosen)
+        told = promotion.obstacle(git, found, chosen, prepared, certificate=certificate)
+        typer.echo(
+            f"Judged as what it delivers, with windows and freezes: {told}."
+            if told
+            else "Judged as a revert, outside windows and in freezes too: back to what was sealed directly before."
+        )
     session.propose(identity, estate, found, git, prepared)
 
 

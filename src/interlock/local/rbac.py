@@ -1,4 +1,4 @@
-"""Who may do what in the clusters: people read, Argo CD writes, the platform starts builds.
+"""Who may do what in the clusters: people read, Argo CD writes, the platform starts builds and asks Argo CD to sync.
 
 So "nothing reaches a cluster except through git" holds here too: no person's context may change anything but their own
 answer to an ApprovalTask, which the API checks (`interlock.local.kubernetes.approvals`).
@@ -36,6 +36,8 @@ def manifests() -> list[dict[str, Any]]:
                 _rule([""], _READ, _CORE),
                 _rule(["tekton.dev"], ["create"], ["pipelineruns"]),
                 _rule(["tekton.dev"], ["patch"], ["pipelineruns", "taskruns"]),
+                # What a removal names is deleted by an operation, which is a field of the Application.
+                _rule(["argoproj.io"], ["patch"], ["applications"]),
                 _rule(["coordination.k8s.io"], ["create", "update", "patch"], ["leases"]),
             ],
         ),
@@ -52,6 +54,12 @@ _READABLE = [
     "replicasets",
     "statefulsets",
     "jobs",
+    "cronjobs",
+    "daemonsets",
+    "horizontalpodautoscalers",
+    "poddisruptionbudgets",
+    "networkpolicies",
+    "httproutes",
     "leases",
     "pipelines",
     "tasks",

@@ -180,6 +180,25 @@ def test_an_empty_commit_does_not_wipe_out_everything(world: World) -> None:
     assert world.value() == "one"
 
 
+def test_an_operation_that_names_objects_prunes_these_and_no_others(world: World) -> None:
+    """Nothing is desired any more, pruning is off, and somebody asks for one object by name: so a removal deletes."""
+    files: dict[str, str | None] = {f"app/{name}.yaml": world.config_map(name, "x") for name in ("settings", "extra")}
+    world.repo.commit(files)
+    world.start()
+    world.application(automated={"prune": False, "selfHeal": True})
+    world.synced()
+    commit = world.repo.commit({**dict.fromkeys(files), "app/readme.md": "nothing"})
+    world.wait(lambda found: (found.get("sync") or {}).get("revision") == commit)
+    assert (world.value(), world.value("extra")) == ("x", "x")
+    named = {"group": "", "kind": "ConfigMap", "namespace": world.name, "name": "extra"}
+    world.patch({"operation": {"sync": {"revision": commit, "prune": True, "resources": [named]}}})
+    world.until(lambda: world.value("extra"), lambda found: found is None, "pruned")
+    status = world.wait(lambda found: phase(found) == "Succeeded")
+    (result,) = status["operationState"]["syncResult"]["resources"]
+    assert (result["name"], result["status"]) == ("extra", "Pruned")
+    assert world.value() == "x"
+
+
 def test_the_namespace_is_created_and_not_tracked(world: World) -> None:
     commit = world.repo.commit({"app/settings.yaml": world.config_map("settings", "one")})
     world.start()

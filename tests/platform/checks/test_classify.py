@@ -16,13 +16,13 @@ IMAGE = b'image:\n  repository: "r/payments"\n  tag: "%s"\n  digest: ""\n'
 
 
 def classified(
-    files: dict[str, str], *, environment: str = "prod", head_ref: str = "x", image: bool = True
+    files: dict[str, str], *, environment: str = "prod", image: bool = True
 ) -> tuple[str | None, str | None, str]:
     """``image``: whether the image differs in the values file."""
     changes = tuple(FileChange(path, status) for path, status in files.items())  # type: ignore[arg-type]
     before, after = {VALUES: IMAGE % b"1"}, {VALUES: IMAGE % (b"2" if image else b"1")}
     change = Change(COMMIT, COMMIT, COMMIT, ObjectId("f" * 40), changes, changes, before, after)
-    found = classify(kinds.KINDS, change, environment, head_ref)
+    found = classify(kinds.KINDS, change, environment)
     return found.kind, found.service, found.reason
 
 
@@ -67,7 +67,6 @@ def test_one_service_one_kind_known_places(files: dict[str, str], reason: str) -
         ("apps/payments/x\u202egnp.yaml", A, "file-foreign"),
         ('apps/payments/--"', A, "file-foreign"),
         ("apps/payments/new\nline", A, "file-foreign"),
-        ("argocd/payments.yaml", D, "file-deleted"),
         ("apps/payments/values.yaml", D, "file-deleted"),
     ],
 )
@@ -99,7 +98,7 @@ CHART = "apps/payments/Chart.yaml"
 def test_what_no_chart_delivery_may_touch(file: FileChange, reason: str) -> None:
     sides = {CHART: b"dependencies: []\n"}, {CHART: b"dependencies: [{}]\n"}
     change = Change(COMMIT, COMMIT, COMMIT, ObjectId("f" * 40), (file,), (file,), *sides)
-    found = classify(kinds.KINDS, change, "prod", "chart/main/0123456789ab")
+    found = classify(kinds.KINDS, change, "prod")
     assert (found.kind, found.reason) == (None, reason)
 
 
@@ -117,6 +116,20 @@ def test_values_whose_image_stays_are_configuration() -> None:
         assert classified(files, image=False)[0] is None
 
 
+def test_a_removal_is_one_step_of_one_service() -> None:
+    template = "apps/payments/templates/service.yaml"
+    for files in (
+        {"apps/payments/removal.yaml": A, template: D},
+        {"apps/payments/removal.yaml": D, template: A},
+        {"argocd/payments.yaml": D, "apps/payments/Chart.yaml": D, template: D},
+    ):
+        assert classified(files) == ("removal", "payments", "ok")
+    assert classified({"argocd/payments.yaml": D, VALUES: M})[2] == "several-kinds"
+    assert classified({"argocd/payments.yaml": D, "middleware/payments/topics.yaml": D})[2] == "file-deleted"
+    assert classified({template: D})[2] == "file-deleted", "nothing is named"
+    assert classified({"services/payments.yaml": D}, environment="platform") == ("removal", "payments", "ok")
+
+
 def test_the_platform_repo_registers_services_and_is_edited() -> None:
     registered = classified({"services/payments.yaml": A}, environment="platform")
     assert registered == ("onboarding", "payments", "ok")
@@ -131,7 +144,6 @@ def test_the_platform_repo_registers_services_and_is_edited() -> None:
 @pytest.mark.parametrize(
     ("path", "status"),
     [
-        ("services/payments.yaml", D),
         ("services/sub/payments.yaml", M),
         ("services/payments.yml", A),
         ("keys/other.pem", A),
@@ -146,12 +158,6 @@ def test_of_the_platform_repo_only_what_an_estate_is_read_from_is_claimed(path: 
     assert classified({path: status}, environment="platform")[::2] == (None, "platform-file-altered")
     together = classified({path: status, "people.yaml": M}, environment="platform")
     assert together[::2] == (None, "platform-file-altered")
-
-
-def test_a_reverts_branch_claims_the_stricter_kind() -> None:
-    assert classified({VALUES: M}, head_ref="revert/payments/0123456789ab")[0] == "revert"
-    anything = classified({"README.md": M, VALUES: D}, head_ref="revert/main/0123456789ab")
-    assert anything == ("revert", "payments", "ok")
 
 
 def test_every_refusal_says_what_to_do() -> None:

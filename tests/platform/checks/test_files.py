@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,12 +11,14 @@ from interlock.platform import estate
 from interlock.platform.domain.change import Change, FileChange
 from interlock.platform.domain.facts import Unread
 from interlock.platform.domain.ids import CommitId, ObjectId, ServiceName
+from interlock.platform.domain.image import ImageFacts, Scan
 from interlock.platform.domain.verdict import Finding, Verdict
 from interlock.platform.facts.case import Case
 from interlock.platform.facts.onboarding import Onboarding
 from interlock.platform.facts.revert import RevertFacts
 from interlock.platform.kinds.onboarding import NAME as ONBOARDING_KIND
 from interlock.platform.kinds.revert import NAME as REVERT_KIND
+from interlock.platform.kinds.revert.checks import RevertKeepsWorkload
 
 from .conftest import Known
 
@@ -22,6 +26,7 @@ Broken = Callable[..., dict[str, Finding]]
 PATH = "apps/payments/values.prod.yaml"
 ONBOARDING = Case(ONBOARDING_KIND, ServiceName("payments"))
 REVERT = Case(REVERT_KIND, ServiceName("payments"))
+BACK = RevertFacts(CommitId("8" * 40), ObjectId("f" * 40), before=CommitId("7" * 40))
 
 
 def after(good: Known, old: bytes, new: bytes) -> dict[str, bytes]:
@@ -160,8 +165,7 @@ def test_a_registration_contradicts_nothing(
 
 
 def test_a_revert_is_the_exact_inverse(broken: Broken) -> None:
-    exact = RevertFacts(CommitId("8" * 40), ObjectId("f" * 40))
-    assert broken(case=REVERT, revert=exact) == {}
+    assert broken(case=REVERT, revert=BACK) == {}
     other = RevertFacts(CommitId("8" * 40), ObjectId("0" * 40))
     assert broken(case=REVERT, revert=other)["revert-exact"].reason == "revert-not-exact"
     none = RevertFacts(None, None, "no commit of main")
@@ -171,10 +175,18 @@ def test_a_revert_is_the_exact_inverse(broken: Broken) -> None:
     assert broken(case=REVERT)["revert-exact"].reason == "fact-missing"
 
 
+def test_a_revert_goes_from_the_newest_delivery_to_what_was_sealed_before_it(broken: Broken) -> None:
+    older = dataclasses.replace(BACK, obstacle="77777777 is the newest delivery of payments", before=None)
+    found = broken(case=REVERT, revert=older)["revert-newest"]
+    assert (found.reason, found.detail) == ("revert-not-newest", "77777777 is the newest delivery of payments")
+    assert broken(case=REVERT, revert=dataclasses.replace(BACK, before=None)).keys() == {"revert-newest"}
+    assert broken(case=REVERT)["revert-newest"].reason == "fact-missing"
+
+
 def test_a_revert_needs_no_fresh_scan_and_no_promotion_but_all_approvals(broken: Broken, good: Known) -> None:
     facts: dict[str, Any] = {
         "case": REVERT,
-        "revert": RevertFacts(CommitId("8" * 40), ObjectId("f" * 40)),
+        "revert": BACK,
         "previous": None,
         "health": None,
     }
@@ -182,8 +194,18 @@ def test_a_revert_needs_no_fresh_scan_and_no_promotion_but_all_approvals(broken:
     assert set(broken(**facts, reviews=())) == {"approval-service-owner", "approval-other-team"}
 
 
+def test_a_revert_is_told_how_old_its_scan_is_and_not_refused(good: Known) -> None:
+    late = dataclasses.replace(good, now=good.now + timedelta(days=365)).facts()
+    found = RevertKeepsWorkload().examine(late)
+    assert isinstance(good.image, ImageFacts) and isinstance(good.image.scan, Scan)
+    most = good.environment.rules.scan_max_age
+    assert most is not None and found.verdict is Verdict.VALID
+    assert found.detail.endswith(f"good for a new delivery until {(good.image.scan.finished_at + most).isoformat()}")
+    assert found == RevertKeepsWorkload().examine(good.facts()), "it tells dates, and not whether it is late"
+
+
 def test_taking_back_the_first_release_is_a_removal(broken: Broken) -> None:
-    facts = {"case": REVERT, "revert": RevertFacts(CommitId("8" * 40), ObjectId("f" * 40)), "image": None}
+    facts = {"case": REVERT, "revert": BACK, "image": None}
     assert broken(**facts)["revert-keeps-workload"].reason == "revert-removes-workload"
 
 

@@ -15,7 +15,7 @@ from interlock.platform.domain.ids import CommitId, DeliveryKind, ObjectId, Serv
 from interlock.platform.domain.result import CHART
 from interlock.platform.domain.verdict import Basis, Finding, Verdict
 from interlock.platform.estate import PLATFORM, rules
-from interlock.platform.facts import Facts, case, change, ground, image, pull
+from interlock.platform.facts import Facts, case, change, ground, image, pull, removal
 from interlock.platform.facts.facts import name
 from interlock.platform.kinds import Kind, Need, Position, reading, table
 from interlock.platform.kinds.classify import classify
@@ -57,7 +57,8 @@ def test_each_is_taken_back_or_says_why_not(kind: Kind) -> None:
 
 
 def test_each_tells_its_change_record_what_moves(kind: Kind, good: Known) -> None:
-    facts = Facts({**good.given(), case.read: case.Case(kind.name, ServiceName("payments")), image.held: None})
+    known = {**good.given(), image.held: None, removal.before: None, removal.after: None}
+    facts = Facts({**known, case.read: case.Case(kind.name, ServiceName("payments"))})
     told = kind.record(facts)
     assert isinstance(told, Told) and told.what and told.before and told.after and told.back_out
 
@@ -133,7 +134,7 @@ def added(monkeypatch: pytest.MonkeyPatch) -> Kind:
 def test_another_kind_is_recognised_judged_and_told(added: Kind, good: Known) -> None:
     file = FileChange(FILE, "modified")
     moved = Change(COMMIT, COMMIT, COMMIT, ObjectId("f" * 40), (file,), (file,), {}, {FILE: b"debug\n"})
-    assert classify(kinds.KINDS, moved, "prod", "anything") == case.Case(added.name, ServiceName("payments"))
+    assert classify(kinds.KINDS, moved, "prod") == case.Case(added.name, ServiceName("payments"))
     known = {**good.given(), change.read: moved, case.read: case.Case(added.name, ServiceName("payments"))}
     facts = Facts(known, {ground.sources: lambda _: None})
     checks, _ = table.demanded(facts)

@@ -98,5 +98,8 @@ def test_a_freeze_stops_deliveries_but_not_reverts(good: Known, broken: Broken) 
     platform = good.estate.platform.model_copy(update={"freezes": (freeze,)})
     assert broken(estate={"platform": platform})["no-freeze"].reason == "freeze"
     revert = Case(REVERT_KIND, ServiceName("payments"))
-    facts = RevertFacts(CommitId("8" * 40), ObjectId("f" * 40))
+    facts = RevertFacts(CommitId("8" * 40), ObjectId("f" * 40), before=CommitId("7" * 40))
     assert broken(estate={"platform": platform}, case=revert, revert=facts) == {}
+    night = Window.model_validate({"days": ["mon"], "from": "22:00", "to": "24:00"})
+    closed = good.environment.model_copy(update={"windows": (night,)})
+    assert broken(environment=closed, case=revert, revert=facts) == {}, "nor does a closed window"

@@ -94,6 +94,17 @@ def test_sealing_covers_the_tip_and_is_done_once(dev: World, make_world: Callabl
     assert prove(dev) is None
 
 
+def test_an_application_goes_where_its_removal_was_decided(dev: World) -> None:
+    dev.commit({"argocd/payments.yaml": None})
+
+    def proven(name: str) -> Verdict:
+        found = applications.prove_applications(dev.git, main(dev), lambda _: None, lambda service: service == name)
+        assert found is not None
+        return found.verdict
+
+    assert (proven("payments"), proven("quotes")) == (Verdict.VALID, Verdict.INVALID)
+
+
 def test_a_golden_path_that_fails_is_unknown(dev: World) -> None:
     def fails(service: ServiceName) -> bytes | None:
         raise InputError("template-broken", "no")

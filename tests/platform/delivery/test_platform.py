@@ -398,7 +398,7 @@ def change(world: World, path: str, old: str, new: str) -> bytes:
 
 def test_every_reason_has_such_a_case() -> None:
     """But those that have a test of their own; of taking back, `interlock revert` says it."""
-    own = {"platform-generated-differs", "platform-edit-again", "person-removed", "key-overlap-short"}
+    own = {"platform-generated-differs", "person-removed", "key-overlap-short"}
     assert {reason for reason, _ in REFUSED} == REASONS.keys() - own
 
 

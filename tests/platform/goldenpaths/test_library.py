@@ -98,7 +98,7 @@ def gate(git: Repository, files: Mapping[str, bytes]) -> tuple[Case, Finding]:
         ground.sources: SimpleNamespace(generate=partial(goldenpaths.expected, acme.platform())),
         change.read: brought,
     }
-    case = kinds.classify.classify(kinds.KINDS, brought, "prod", prepared.branch)
+    case = kinds.classify.classify(kinds.KINDS, brought, "prod")
     return case, OnboardingFiles().examine(Facts(known))
 
 

@@ -79,6 +79,8 @@ class Acting:
                 self._deliver(act)
             case acts.RecordSeal() | acts.RecordMerge() | acts.Seal() | acts.SealApplications():
                 self._seal(act)
+            case acts.Prune():
+                self._prune(act)
         return None
 
     def merged(self, repository: str, number: int) -> ForgePull:
@@ -94,6 +96,22 @@ class Acting:
     def forget(self) -> None:
         """Somebody else may have written where we did: the next time it is looked at."""
         self._told.clear()
+
+    def _prune(self, act: acts.Prune) -> None:
+        """A sync of these objects alone, with pruning: the Application's own policy stays what it is."""
+        hub, place = self._world.connections.cluster("hub"), ("argoproj.io/v1alpha1", "Application", act.application)
+        found = hub.get(*place, NAMESPACE)
+        if found.get("operation") is not None:
+            return
+        objects = [
+            {"group": item.group, "kind": item.kind, "namespace": item.namespace, "name": item.name}
+            for item in act.objects
+        ]
+        sync = {"revision": act.revision, "prune": True, "resources": objects}
+        operation = {"initiatedBy": {"username": PLATFORM}, "sync": sync}
+        # Made for the object as it was read: a sync that somebody asks for meanwhile is not taken over.
+        version = {"resourceVersion": found["metadata"]["resourceVersion"]}
+        hub.patch(*place, {"metadata": version, "operation": operation}, namespace=NAMESPACE)
 
     # -- telling -----------------------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from interlock.platform.delivery.gate import Gate
 from interlock.platform.delivery.history import Proof
 from interlock.platform.delivery.readmodel import Missing, Outcome
 from interlock.platform.domain.ids import CommitId, RecordNumber
+from interlock.platform.domain.removal import Named
 from interlock.platform.estate import Environment, Service
 from interlock.platform.facts.seals import Seal as SealMade
 from interlock.platform.kinds.record import Plan
@@ -175,6 +176,16 @@ class SealApplications:
     previous: CommitId
 
 
+@dataclass(frozen=True, slots=True)
+class Prune:
+    """Ask Argo CD to delete exactly these objects of an Application, at the revision that it was compared with; an
+    operation that is there already stays."""
+
+    application: str
+    revision: str
+    objects: tuple[Named, ...]
+
+
 Act = (
     CreateRun
     | Write
@@ -194,4 +205,5 @@ Act = (
     | RecordMerge
     | Seal
     | SealApplications
+    | Prune
 )

@@ -22,11 +22,17 @@ from interlock.platform.facts.change import contents
 FOLDER = "argocd"
 
 
-def prove_applications(git: Repository, main: Main, expected: Callable[[ServiceName], bytes | None]) -> Proof | None:
+def prove_applications(
+    git: Repository,
+    main: Main,
+    expected: Callable[[ServiceName], bytes | None],
+    removed: Callable[[ServiceName], bool] = lambda _: False,
+) -> Proof | None:
     """Whether the tip of ``main`` may be sealed; None when no file under ``argocd/`` changed since the last seal.
 
     ``expected`` gives the golden path's Application file of a registered service, None for any other name; it may
-    raise: then the verdict is unknown.
+    raise: then the verdict is unknown. ``removed``: whether a removal of the service was decided, so that its file is
+    gone.
     """
     tip = main.tip
     changed = [item for item in git.diff(main.sealed.id, tip) if item.path.startswith(f"{FOLDER}/")]
@@ -36,6 +42,8 @@ def prove_applications(git: Repository, main: Main, expected: Callable[[ServiceN
     try:
         for item in changed:
             service = layout.application_of(item.path)
+            if item.status == "D" and service and removed(service):
+                continue
             wanted = expected(service) if service else None
             if wanted is None or item.new_mode != "100644" or found.get(item.path) != wanted:
                 return Proof(tip, Verdict.INVALID, ReasonCode("application-unproven"), item.path)

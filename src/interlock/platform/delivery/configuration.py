@@ -41,7 +41,7 @@ def prepare(
     found = Change(base, base, base, tree, paths, paths, before, files)
     if not paths:
         raise RefusedError("change-nothing", "main has all of it already", where=", ".join(sorted(files)))
-    kind = classify(kinds.KINDS, found, environment.name, "")
+    kind = classify(kinds.KINDS, found, environment.name)
     if kind.kind != NAME:
         _refuse(kind.reason if kind.kind is None else "configuration-key-refused", kind.detail or "image")
     moved = _judged(git, estate, environment, service, found)

@@ -19,12 +19,13 @@ from interlock.platform.checks import reasons
 from interlock.platform.domain.branches import WHOLE, Branch, Purpose
 from interlock.platform.domain.ids import CommitId, ObjectId, ServiceName
 from interlock.platform.domain.image import ImageReference
-from interlock.platform.estate import layout, protection
+from interlock.platform.estate import Environment, layout, protection
 from interlock.platform.estate.layout import MAIN
 from interlock.platform.facts import change as changes
 from interlock.platform.facts import rendering
 from interlock.platform.facts import revert as reverts
 from interlock.platform.facts.rendering import Moved
+from interlock.platform.kinds import reading
 from interlock.platform.kinds.classify import classify
 
 
@@ -128,7 +129,7 @@ def revert(git: Repository, service: ServiceName, environment: str, commit: Comm
     """
     base = CommitId(git.resolve(MAIN))
     tree = reverts.inverse(git, commit, base)
-    kind = kinds.find(classify(kinds.KINDS, changes.made(git, commit), environment, "").kind)
+    kind = kinds.find(classify(kinds.KINDS, changes.made(git, commit), environment).kind)
     if kind is not None and kind.inverse:
         reason = reasons.REASONS[kind.inverse]
         raise RefusedError(kind.inverse, reason.explanation, got=f"{commit[:12]}, {kind.name}", todo=reason.remedy)
@@ -138,6 +139,14 @@ def revert(git: Repository, service: ServiceName, environment: str, commit: Comm
     return Prepared(
         str(Branch(Purpose.REVERT, service, commit[:12])), base, tree, title, body, f"{title}\n\n{commit}\n"
     )
+
+
+def obstacle(git: Repository, where: Environment, commit: CommitId, prepared: Prepared, *, certificate: str) -> str:
+    """Why the prepared revert of ``commit`` will be judged as what it delivers; empty when it will be judged as a
+    revert. ``certificate``: of the seal key."""
+    found = reverts.RevertFacts(commit, prepared.tree)
+    seen = reverts.way_back(git, found, where, prepared.tree, certificate)
+    return reading.obstacle(seen, changes.made(git, commit), where.name)
 
 
 def restore(git: Repository, environment: str, blocked_by: CommitId, sealed: str) -> Prepared:

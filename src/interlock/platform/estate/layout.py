@@ -116,6 +116,11 @@ def chart(service: str) -> str:
     return f"apps/{service}"
 
 
+def removal(service: str) -> str:
+    """The file that names what the removal of a service deletes."""
+    return f"{chart(service)}/removal.yaml"
+
+
 def library_chart(data: bytes, *, file: str) -> str:
     """The folder of the library chart that a service's ``Chart.yaml`` renders with: ``charts/service`` itself where
     there are no versions, and where the file cannot be read, which rendering refuses."""

@@ -5,7 +5,8 @@ What an estate does not say of a kind is the environment's own rule. What it say
 - *approvals*: every requirement of the environment and of the table is covered by a requirement of its own that is at
   least as strong. Then whoever meets what the kind asks has met those too, each person counting once.
 - *changeRecord*: true where the environment says so.
-- *windows*: within the environment's, minute by minute; windows of different time zones are not compared.
+- *windows*: within the environment's, minute by minute, where they hold for the kind; windows of different time zones
+  are not compared.
 - *freezes*: true, except for the kinds that the table lets through.
 """
 
@@ -56,7 +57,8 @@ FLOOR: Mapping[str, Floor] = {
     "chart": Floor((Requirement(who="platform-reviewer"),)),
     "middleware": Floor(),  # by the class of its plan: its checks ask the owner of the data
     "removal": Floor((Requirement(who="data-owner"),)),
-    "revert": Floor(_ONE_OTHER, freezes=False),  # a freeze must not keep a bad release running
+    # Neither a freeze nor a Sunday keeps a bad release running.
+    "revert": Floor(_ONE_OTHER, windows=False, freezes=False),
     "access": Floor(_ONE_OTHER, windows=False, freezes=False),
     "onboarding": Floor(),  # equals the golden path byte for byte
     "platform": Floor((Requirement(who="platform-team", count=2),)),

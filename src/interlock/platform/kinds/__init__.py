@@ -19,12 +19,14 @@ from interlock.platform.kinds.image import Image
 from interlock.platform.kinds.kind import Kind, Need, Position
 from interlock.platform.kinds.onboarding import Onboarding
 from interlock.platform.kinds.platform import PlatformEdit
+from interlock.platform.kinds.removal import Removal
 from interlock.platform.kinds.revert import Revert
 
 KINDS: tuple[Kind, ...] = (
     Image(),
     Onboarding(),
     Configuration(),
+    Removal(),
     PlatformEdit(),
     Revert(),
     Chart(),

@@ -1,7 +1,7 @@
 """Which kind of delivery a change is, read from what it changes and never from what it says of itself.
 
 A kind claims an allow-list of paths, and inside values of keys. What no kind claims is refused, and the refusal says
-what the file is. Only the head branch's prefix ``revert/`` is listened to: it claims a kind whose rule is stricter.
+what the file is. A revert's branch claims nothing: `reading` says when it is judged as one.
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ from collections.abc import Sequence
 
 from interlock.platform.checks.reasons import Reason, table
 from interlock.platform.domain.change import Change, FileChange
-from interlock.platform.domain.ids import DeliveryKind, ReasonCode, ServiceName
+from interlock.platform.domain.ids import ReasonCode, ServiceName
 from interlock.platform.estate import PLATFORM, layout
 from interlock.platform.facts.case import Case
-from interlock.platform.facts.revert import reverted
 from interlock.platform.kinds.kind import Kind
 
 _SPLIT = "change it by a delivery of its own, of a kind that may (docs/reference: kinds)"
@@ -51,7 +50,7 @@ REASONS = table(
 )
 
 
-def classify(kinds: Sequence[Kind], change: Change, environment: str, head_ref: str) -> Case:
+def classify(kinds: Sequence[Kind], change: Change, environment: str) -> Case:
     """The kind and service of a change of an env repo, or of the platform repo for environment ``platform``."""
     files = {item.path: item for item in (*change.proposed, *change.effect)}
     if not change.effect:
@@ -59,8 +58,6 @@ def classify(kinds: Sequence[Kind], change: Change, environment: str, head_ref: 
     own = layout.registered_service if environment == PLATFORM else layout.service_of
     services = sorted({name for path in files if (name := own(path))})
     service = services[0] if len(services) == 1 else None
-    if reverted(head_ref):
-        return Case(DeliveryKind("revert"), service)
     outside = sorted(path for path in files if environment != PLATFORM and _outside(path))
     if outside:
         return _no("path-outside-layout", ", ".join(outside[:3]), service)

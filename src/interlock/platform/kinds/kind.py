@@ -47,6 +47,9 @@ class Kind(ABC):
     a kind in the platform repo is."""
     inverse: ClassVar[str] = ""
     """Empty: taken back by the exact inverse of its commit. Else the reason code of the refusal."""
+    undone_anytime: ClassVar[bool] = False
+    """Whether the newest delivery of a service may be taken back outside windows and in freezes, when it is of this
+    kind: by a delivery of kind ``revert``. The inverse of any other is judged as what it delivers."""
     needs: ClassVar[tuple[Need, ...]] = ()
     """Facts that its own checks look at, and no others."""
     links: ClassVar[tuple[type[Link], ...]] = ()

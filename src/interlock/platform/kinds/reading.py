@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 
 from interlock.errors import InterlockError
 from interlock.platform import kinds
+from interlock.platform.domain.change import Change
 from interlock.platform.domain.delivery import Delivery
 from interlock.platform.domain.facts import Unread
 from interlock.platform.domain.ids import EnvironmentName
@@ -16,15 +16,33 @@ from interlock.platform.facts.stakes import Stakes
 from interlock.platform.kinds import table
 from interlock.platform.kinds.classify import classify
 from interlock.platform.kinds.record import Plan, Subject, diff
+from interlock.platform.kinds.revert import NAME as REVERT
 
 
 def read(facts: Facts) -> case.Case:
-    """Kind and service of an open pull request."""
-    asked, where = facts.get(pull.read), facts.get(ground.environment).name
-    found = classify(kinds.KINDS, facts.get(change.read), where, asked.head_ref)
-    undone = facts.look(revert.read) if found.kind else None
-    restores = not isinstance(undone, Unread) and undone is not None and undone.restores
-    return dataclasses.replace(found, restores=restores)
+    """Kind and service of an open pull request.
+
+    A revert is judged as one where it goes the way back, or restores what is sealed; any other as what it delivers.
+    """
+    moved, where, undone = facts.get(change.read), facts.get(ground.environment).name, facts.get(revert.read)
+    found = classify(kinds.KINDS, moved, where)
+    if undone is None or not moved.effect:
+        return found
+    if not undone.restores:
+        made = change.made(facts.get(ground.repository), undone.commit) if undone.commit else None
+        if made is None or obstacle(undone, made, where):
+            return found
+    return case.Case(REVERT, found.service, restores=undone.restores)
+
+
+def obstacle(found: revert.RevertFacts, made: Change, environment: str) -> str:
+    """Why the revert of a commit that ``made`` a change is judged as what it delivers; empty when it is one."""
+    if found.obstacle:
+        return found.obstacle
+    undone = kinds.find(classify(kinds.KINDS, made, environment).kind)
+    if undone is None or not undone.undone_anytime:
+        return f"what it takes back is of {f'kind {undone.name}' if undone else 'no kind'}"
+    return ""
 
 
 def bound(facts: Facts) -> tuple[str, ...] | None:

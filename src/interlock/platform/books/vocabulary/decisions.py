@@ -170,3 +170,24 @@ class Synced(Body):
     @property
     def key(self) -> str:
         return f"{self.KIND}/{self.application}/{self.revision}"
+
+
+@dataclass(frozen=True, slots=True)
+class Removed(Body):
+    """What the removal merged as ``merge`` names is gone: read back, none of it is live. Subject: the delivery's."""
+
+    KIND: ClassVar[str] = "removed"
+
+    application: str
+    """The Application whose operation deleted it."""
+    merge: CommitId
+    objects: tuple[str, ...]
+    """Kind, namespace, name and uid of each."""
+
+    @staticmethod
+    def key_of(merge: str) -> str:
+        return f"removed/{merge}"
+
+    @property
+    def key(self) -> str:
+        return self.key_of(self.merge)

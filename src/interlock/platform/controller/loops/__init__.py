@@ -10,6 +10,7 @@ from interlock.platform.controller.loops.builds import Builds
 from interlock.platform.controller.loops.deliveries import Deliveries
 from interlock.platform.controller.loops.desk import Desk
 from interlock.platform.controller.loops.judge import Judge, Records
+from interlock.platform.controller.loops.removals import Removals
 from interlock.platform.controller.loops.syncs import Syncs
 from interlock.platform.controller.schedule import Loop
 from interlock.platform.controller.world import World
@@ -25,4 +26,5 @@ def loops(world: World, acting: Acting) -> Sequence[Loop]:
         Judge(world, acting, desk),
         Records(world),
         Syncs(world, acting),
+        Removals(world, acting),
     )

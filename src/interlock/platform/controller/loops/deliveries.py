@@ -38,6 +38,7 @@ from interlock.platform.estate import PLATFORM as REGISTRY
 from interlock.platform.estate import Environment, Estate, layout, rules
 from interlock.platform.facts import pull as pulls
 from interlock.platform.facts.queue import QueueState
+from interlock.platform.kinds.removal import NAME as REMOVAL
 
 log = logging.getLogger(__name__)
 
@@ -111,6 +112,7 @@ class Deliveries:
             _, self._desk.states[environment.name] = self._advance(estate, environment)
             sealed, service = True, merged.case.service
             judged += [("build", service)] if environment == estate.platform.environments[0] and service else []
+            judged += [("remove", environment.name, service)] if service else []
             if len(ready) > 1 or environment.name == REGISTRY:
                 return Done(wake=(*judged, *self._after(environment)), again=0.0)
             listed = [item for item in listed if item.number != merged.pull.number]
@@ -175,7 +177,12 @@ class Deliveries:
                 return None
             return goldenpaths.path(service.shape).application(service, environment, estate.platform)
 
-        proof = applications.prove_applications(git, main, expected)
+        def removed(name: ServiceName) -> bool:
+            found = next(self._world.books.of_subject(Merged, subject(EnvironmentName(environment.name), name)), None)
+            decided = found is not None and not isinstance(found.body, Unread) and found.said.kind == REMOVAL
+            return decided and found is not None and git.is_ancestor(found.said.merge, main.tip)
+
+        proof = applications.prove_applications(git, main, expected, removed)
         if proof is not None and proof.verdict is not Verdict.VALID:
             log.warning("%s: %s: %s", environment.repository, proof.reason, proof.detail)
         unknown = any(item.verdict is Verdict.UNKNOWN for item in [*merges, *([proof] if proof else [])])

@@ -23,6 +23,7 @@ MAX_TOLD = 500
 
 class Configuration(Kind):
     name = NAME
+    undone_anytime = True
     needs = (
         Need(change.read, "git"),
         Need(configuration.read, "git"),

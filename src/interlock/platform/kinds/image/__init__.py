@@ -21,6 +21,7 @@ NAME = DeliveryKind("image")
 class Image(Kind):
     name = NAME
     brings_source = True
+    undone_anytime = True
     needs = (
         Need(change.read, "git"),
         Need(rendering.read, "git"),

@@ -37,7 +37,6 @@ OWN = ("platform.yaml", "people.yaml", CHECKS)
 class PlatformEdit(Kind):
     name = NAME
     several = True
-    inverse = "platform-edit-again"
     needs = (
         Need(change.read, "git"),
         Need(edit.read, "git"),

@@ -19,10 +19,6 @@ from interlock.platform.facts import Facts, change, edit, ground, missing
 
 REASONS = table(
     {
-        "platform-edit-again": Reason(
-            "A change of the platform is taken back by another one, judged by the rules of today.",
-            "`interlock platform edit` with the files as they were",
-        ),
         "platform-broken": Reason("What the merge gives is no estate that can be read.", PUSH),
         "platform-check-unknown": Reason(
             "checks.yaml would name a check that this version of the software does not have.",

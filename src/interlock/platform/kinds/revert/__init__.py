@@ -1,7 +1,7 @@
-"""Kind ``revert``: takes back exactly one commit of ``main``, or restores what is sealed.
+"""Kind ``revert``: goes back from a service's newest delivery to what was sealed before it, or restores what is sealed.
 
-The one kind that is claimed by the head branch's name and not by paths: its rule, the exact inverse, is stricter than
-any list of paths.
+It claims no paths: a branch ``revert/...`` asks for it, and it is one where it is exactly that (`reading.read`). The
+inverse of anything else is judged as what it delivers.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from interlock.platform.facts import Facts, change, ground, revert
 from interlock.platform.facts import image as images
 from interlock.platform.kinds.kind import Kind, Need, Position
 from interlock.platform.kinds.record import Told, image_lines
-from interlock.platform.kinds.revert.checks import RevertExact, RevertKeepsWorkload
+from interlock.platform.kinds.revert.checks import RevertExact, RevertKeepsWorkload, RevertNewest
 
 NAME = DeliveryKind("revert")
 
@@ -36,7 +36,7 @@ class Revert(Kind):
     def checks(self, position: Position) -> tuple[Check, ...]:
         if position.restores:
             return (RevertExact(),)
-        own: tuple[Check, ...] = (ServiceRegistered(), RevertExact(), RevertKeepsWorkload())
+        own: tuple[Check, ...] = (ServiceRegistered(), RevertExact(), RevertNewest(), RevertKeepsWorkload())
         return own + tuple(image.demanded(position.environment.rules, aged=False))
 
     def paths(self, service: ServiceName | None, environment: str, chart: str) -> tuple[str, ...] | None:

@@ -1,11 +1,13 @@
-"""The checks of a revert: exact on trees, and never a removal."""
+"""The checks of a revert: exact on trees, the way back, and never a removal."""
 
 from __future__ import annotations
 
 from interlock.platform.checks import Check
 from interlock.platform.checks.reasons import Reason, table
+from interlock.platform.domain.facts import Unread
+from interlock.platform.domain.image import Scan
 from interlock.platform.domain.verdict import Finding
-from interlock.platform.facts import Facts, case, change, image, missing, revert
+from interlock.platform.facts import Facts, case, change, ground, image, missing, revert
 
 REASONS = table(
     {
@@ -13,9 +15,13 @@ REASONS = table(
             "The revert is not the exact inverse of one commit of main, nor the tree that is sealed.",
             "prepare it with `interlock revert`",
         ),
+        "revert-not-newest": Reason(
+            "The revert does not go from the newest delivery of a service to what was sealed directly before it.",
+            "take back the newest delivery, or deliver what should run as what it is",
+        ),
         "revert-removes-workload": Reason(
             "The revert would remove the service's first release: removal is a delivery of its own.",
-            "promote a good image instead",
+            "promote a good image instead, or remove the service (`interlock service remove`)",
         ),
     }
 )
@@ -41,6 +47,21 @@ class RevertExact(Check):
         return self.valid(f"inverse of {(found.commit or '')[:12]}")
 
 
+class RevertNewest(Check):
+    """What ran until the newest delivery is known to run; what is older, or was taken back itself, is not."""
+
+    id = "revert-newest"
+    claim = "It takes back the newest delivery of its service, and gives exactly what was sealed directly before."
+
+    def judge(self, facts: Facts) -> Finding:
+        found = facts.get(revert.read)
+        if found is None:
+            raise missing("the reverted commit")
+        if found.obstacle or found.before is None:
+            return self.invalid("revert-not-newest", found.obstacle)
+        return self.valid(f"back to {found.before[:12]}")
+
+
 class RevertKeepsWorkload(Check):
     """Taking back a first release would delete a workload: deletes are a removal delivery."""
 
@@ -51,4 +72,12 @@ class RevertKeepsWorkload(Check):
         wanted = facts.get(image.wanted)
         if wanted is None:
             return self.invalid("revert-removes-workload", str(facts.get(case.read).service))
-        return self.valid(str(wanted))
+        return self.valid(f"{wanted}{self._scanned(facts)}")
+
+    def _scanned(self, facts: Facts) -> str:
+        """How old the scan of what comes back is, which nobody refuses: dates, and not whether it is late."""
+        found, most = facts.look(image.read), facts.get(ground.environment).rules.scan_max_age
+        if isinstance(found, Unread) or found is None or not isinstance(found.scan, Scan) or most is None:
+            return ""
+        at = found.scan.finished_at
+        return f"; scanned {at.isoformat()}, good for a new delivery until {(at + most).isoformat()}"

@@ -1,0 +1,34 @@
+"""What a removal deletes: objects by name and identity, as a delivery lists them and as the cluster has them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Named:
+    """One object. Another object of the same name has another ``uid``, and is not meant."""
+
+    api_version: str
+    kind: str
+    namespace: str
+    """Empty for what belongs to the cluster."""
+    name: str
+    uid: str
+
+    @property
+    def group(self) -> str:
+        return self.api_version.rpartition("/")[0]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name} ({self.uid})"
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """The file of a service that is being removed."""
+
+    application: str
+    """Uid of its Application, which goes last."""
+    objects: tuple[Named, ...]
+    """Sorted."""
