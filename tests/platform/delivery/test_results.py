@@ -38,7 +38,7 @@ def test_a_push_changes_the_result(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["charts/service/1.1.0/values.yaml", "argocd/payments.yaml", "middleware/payments/q.yaml"]
+    "path", ["charts/service/1.2.0/values.yaml", "argocd/payments.yaml", "middleware/payments/q.yaml"]
 )
 def test_chart_application_and_middleware_are_part_of_the_result(world: World, path: str) -> None:
     """Another merge that changes what this service would run voids its approvals."""
