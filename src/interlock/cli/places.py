@@ -15,9 +15,9 @@ from typing import Any
 from interlock.cli.session import Session
 from interlock.clients.git import Objects, Repository, together
 from interlock.errors import InterlockError, NotFoundError
-from interlock.platform.domain import health
+from interlock.platform.domain import branches, health
 from interlock.platform.domain.image import ImageReference
-from interlock.platform.estate import Environment, Estate, layout
+from interlock.platform.estate import PLATFORM, Environment, Estate, layout
 from interlock.platform.estate.argocd import NAMESPACE
 
 _LOOK_BACK = 1000
@@ -135,6 +135,42 @@ def look(session: Session, environment: str, service: str, identity: str) -> Pla
     for place in view(session, estate, [found], identity).places(found, {service: application}):
         return place
     raise _absent(service, environment)
+
+
+def settled(session: Session, environment: str, service: str, identity: str) -> tuple[bool, str]:
+    """Whether no delivery of the service (`branches.WHOLE`: of the repository itself) is open there, and whatever was
+    merged is sealed, synced and healthy; and how far it is. What left main has settled when Argo CD has it no more."""
+    estate = session.estate(identity)
+    found = estate.environment(environment)
+    try:
+        pull = session.open_pull(session.connections.forge(identity), estate, found, service)
+    except NotFoundError:
+        pull = None
+    if pull is not None:
+        return False, f"#{pull.number} is open: {pull.title}"
+    if service == branches.WHOLE or environment == PLATFORM:
+        git = session.connections.mirror(found.repository, identity)
+        sealed = git.is_ancestor(layout.MAIN, found.ref)
+        return sealed, f"main of {found.repository} is {'' if sealed else 'not '}{layout.short(found.ref)}"
+    try:
+        place = look(session, environment, service, identity)
+    except NotFoundError as error:
+        git = session.connections.mirror(found.repository, identity)
+        gone = git.read(layout.MAIN, layout.application(service)) is None and not _applied(
+            session, environment, service, identity
+        )
+        return gone, f"{service} has left {environment}" if gone else error.message
+    return place.deployed, place.summary
+
+
+def _applied(session: Session, environment: str, service: str, identity: str) -> bool:
+    """Whether the hub has its Application."""
+    hub = session.connections.cluster("hub", identity)
+    try:
+        hub.get(*_APPLICATION, layout.application_name(service, environment), NAMESPACE)
+    except NotFoundError:
+        return False
+    return True
 
 
 def tag_before(session: Session, environment: str, service: str, identity: str) -> str:

@@ -14,17 +14,22 @@ _POLL_SECONDS = 0.25
 
 
 def wait(
-    service: Annotated[str, typer.Argument(help="Name of the service.")],
-    environment: Annotated[str, typer.Option("--env", help="Environment.")],
+    service: Annotated[str, typer.Argument(help="Name of the service; `main` is the repository itself.")],
+    environment: Annotated[str, typer.Option("--env", help="Environment (`platform` is the platform repo).")],
     image: Annotated[
         str, typer.Option("--image", help="Tag to wait for; `previous` is what the environment before runs.")
     ] = "",
+    settled: Annotated[
+        bool,
+        typer.Option("--settled", help="Wait until no delivery of it is open, and whatever was merged is there."),
+    ] = False,
     onboarded: Annotated[bool, typer.Option("--onboarded", help="Wait for the onboarding only.")] = False,
     timeout: Annotated[float, typer.Option(help="Seconds to wait.")] = 120.0,
     identity: Annotated[str, typer.Option("--as", help="Identity of the context file that looks.")] = "interlock",
     context: ContextOption = None,
 ) -> None:
-    """Wait until a service is synced and healthy in an environment, with an image. Exit code 5 when time is over."""
+    """Wait until a service is synced and healthy in an environment: with an image, or with everything that was asked
+    for. Exit code 5 when time is over."""
     from interlock.cli import places
     from interlock.cli.session import Session
 
@@ -33,6 +38,13 @@ def wait(
     last = "nothing yet"
     while time.monotonic() < deadline:
         try:
+            if settled:
+                done, last = places.settled(session, environment, service, identity)
+                if done:
+                    typer.echo(last)
+                    return
+                time.sleep(_POLL_SECONDS)
+                continue
             place = places.look(session, environment, service, identity)
             wanted = places.tag_before(session, environment, service, identity) if image == "previous" else image
             last = place.summary
