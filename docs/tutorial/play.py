@@ -23,7 +23,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-PAGES = ("1-to-production.md", "2-refusals.md")
+PAGES = ("1-to-production.md", "2-refusals.md", "3-an-estate-that-changes.md")
 BLOCK = re.compile(r"^```sh(?P<options>[^\n]*)\n(?P<script>.*?)^```$|^## (?P<title>[^\n]+)$", re.M | re.S)
 
 

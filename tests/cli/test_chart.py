@@ -86,7 +86,7 @@ def test_from_the_flat_chart_to_a_version_and_the_flat_one_leaves(estate: Estate
     placed = Library.of(OLD).placed
     assert estate.files == placed.keys() and estate.proposed.title == "charts: service 1.0.0 to prod"
     estate.write("env-prod", placed)
-    assert "renders alike" in interlock("chart", "move", "payments", "--to", "1.0.0", *PLACE)
+    assert "nothing that is rendered differs" in interlock("chart", "move", "payments", "--to", "1.0.0", *PLACE)
     assert estate.files == {"apps/payments/Chart.yaml"} and estate.proposed.title == "payments: chart 1.0.0 to prod"
     interlock("chart", "drop-flat", *PLACE)
     assert estate.files == FLAT.keys()

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from interlock.clients.git import Repository
+
 from .many_services import ENVIRONMENTS, START, Estate, answering
 
 Run = Callable[..., tuple[Any, list[str]]]
@@ -34,7 +36,7 @@ def run(estate: Estate, tmp_path: Path) -> Run:
     wrapper.write_text(f"#!/bin/sh\necho \"$*\" >> '{log}'\nexec '{shutil.which('git')}' \"$@\"\n")
     wrapper.chmod(0o755)
 
-    def run(*arguments: str) -> tuple[Any, list[str]]:
+    def run(*arguments: str, code: int = 0) -> tuple[Any, list[str]]:
         log.write_text("")
         done = subprocess.run(
             [sys.executable, "-c", "from interlock.cli import main; main()", *arguments, "--context", estate.context],
@@ -43,8 +45,8 @@ def run(estate: Estate, tmp_path: Path) -> Run:
             text=True,
             check=False,
         )
-        assert done.returncode == 0, done.stderr
-        return done.stdout, log.read_text().splitlines()
+        assert done.returncode == code, done.stderr
+        return done.stdout + done.stderr, log.read_text().splitlines()
 
     return run
 
@@ -104,3 +106,28 @@ def test_waiting_ends_where_git_and_argo_cd_agree(run: Run, estate: Estate) -> N
     estate.deliver("service-008", "prod", "main-0123456789ab")
     printed, _ = run("wait", "service-008", "--env", "prod", "--image", "previous")
     assert printed == "service-008 in prod: main-0123456789ab, Synced, Healthy\n"
+
+
+def test_what_is_merged_and_not_sealed_has_not_settled(run: Run, estate: Estate) -> None:
+    estate.deliver("service-009", "prod", "main-123456789abc")
+    printed, _ = run("wait", "service-009", "--env", "prod", "--settled")
+    assert printed == "service-009 in prod: main-123456789abc, Synced, Healthy\n"
+    git = Repository(estate.folder / "env-prod.git")
+    tips = git.refs()
+    git.update_ref("refs/heads/sealed", git.commit(tips["refs/heads/sealed"]).parents[0])
+    estate.settle("prod")
+    try:
+        for name, said in (("service-009", "main-"), ("main", "main of env-prod is not sealed")):
+            refused, _ = run("wait", name, "--env", "prod", "--settled", "--timeout", "1", code=5)
+            assert said in refused
+    finally:
+        git.update_ref("refs/heads/sealed", tips["refs/heads/sealed"])
+        estate.settle("prod")
+    printed, _ = run("wait", "main", "--env", "prod", "--settled")
+    assert printed == "main of env-prod is sealed\n"
+
+
+def test_a_service_that_left_has_settled(run: Run) -> None:
+    """Neither git nor the hub has it."""
+    printed, _ = run("wait", "service-900", "--env", "prod", "--settled")
+    assert printed == "service-900 has left prod\n"

@@ -34,22 +34,21 @@ def wait(
     from interlock.cli.session import Session
 
     session = Session(context)
+
+    def look() -> tuple[bool, str]:
+        if settled:
+            return places.settled(session, environment, service, identity)
+        place = places.look(session, environment, service, identity)
+        wanted = places.tag_before(session, environment, service, identity) if image == "previous" else image
+        return place.deployed and (onboarded or bool(place.tag and wanted in ("", place.tag))), place.summary
+
     deadline = time.monotonic() + timeout
     last = "nothing yet"
     while time.monotonic() < deadline:
         try:
-            if settled:
-                done, last = places.settled(session, environment, service, identity)
-                if done:
-                    typer.echo(last)
-                    return
-                time.sleep(_POLL_SECONDS)
-                continue
-            place = places.look(session, environment, service, identity)
-            wanted = places.tag_before(session, environment, service, identity) if image == "previous" else image
-            last = place.summary
-            if place.deployed and (onboarded or (place.tag and wanted in ("", place.tag))):
-                typer.echo(place.summary)
+            there, last = look()
+            if there:
+                typer.echo(last)
                 return
         except NotFoundError as error:
             last = error.message

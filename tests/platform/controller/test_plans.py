@@ -24,6 +24,7 @@ from interlock.platform.controller.acts import (
     CloseRecord,
     CreateRun,
     KeepFailed,
+    Prune,
     Publish,
     Seal,
     SetStatus,
@@ -40,6 +41,7 @@ from interlock.platform.domain.ids import (
     RecordNumber,
     ServiceName,
 )
+from interlock.platform.domain.removal import Place
 from interlock.platform.domain.verdict import Verdict
 from interlock.platform.estate import Estate
 from interlock.platform.facts.seals import Seal as SealMade
@@ -158,6 +160,15 @@ def test_a_sync_is_captured_before_its_records_are_closed(estate: Estate) -> Non
     assert [item.number for item in closed if isinstance(item, CloseRecord)] == ["CHG1", "CHG2"]
     again = dataclasses.replace(found, captured=True, open=())
     assert syncs.plan(estate.environment("prod"), estate.service("payments"), again) == ()
+
+
+def test_what_a_delivery_took_out_is_deleted_and_nothing_else(estate: Estate) -> None:
+    left = Place("", "ConfigMap", "payments", "payments")
+    status = application(sync={"status": "OutOfSync", "revision": "a" * 40})
+    seen = syncs.Seen(status, leaving=(left,), open=[merged("CHG1")])
+    place = estate.environment("prod"), estate.service("payments")
+    assert syncs.plan(*place, seen) == (Prune("payments-prod", "a" * 40, (left,)),)
+    assert syncs.plan(*place, dataclasses.replace(seen, leaving=())) == ()
 
 
 class Closed:

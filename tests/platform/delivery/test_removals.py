@@ -416,12 +416,12 @@ def test_exactly_what_was_named_is_deleted_and_read_back(controlled: Controlled,
     controlled.compared("payments-prod")
     (act,) = controlled.round()
     tip = estate.world.git.resolve(layout.SEALED)
-    assert act == Prune("payments-prod", tip, (DEPLOYMENT, SERVICE))
+    assert act == Prune("payments-prod", tip, (DEPLOYMENT.place, SERVICE.place))
     controlled.compared("payments-prod", operationState={"phase": "Running"})
     assert controlled.round() == [], "it is asked for once"
     gone(estate, DEPLOYMENT)
     controlled.compared("payments-prod", operationState={"phase": "Succeeded"})
-    assert controlled.round() == [Prune("payments-prod", tip, (SERVICE,))]
+    assert controlled.round() == [Prune("payments-prod", tip, (SERVICE.place,))]
     gone(estate, SERVICE)
     (written,) = controlled.round()
     assert isinstance(written.body, Removed)
@@ -470,7 +470,7 @@ def test_the_application_goes_last_and_only_the_one_that_was_named(controlled: C
     controlled.compared("root-prod")
     own = Named("argoproj.io/v1alpha1", "Application", "argocd", "payments-prod", "a-1")
     tip = estate.world.git.resolve(layout.SEALED)
-    assert controlled.round() == [Prune("root-prod", tip, (own,))]
+    assert controlled.round() == [Prune("root-prod", tip, (own.place,))]
     live = estate.cluster.objects["argoproj.io/v1alpha1", "Application", "argocd", "payments-prod"]
     live["metadata"]["uid"] = "a-2"
     (note,) = controlled.round()
@@ -482,7 +482,7 @@ def test_the_application_goes_last_and_only_the_one_that_was_named(controlled: C
 
 def test_a_plan_asks_for_nothing_that_was_not_named() -> None:
     seen = Seen("payments-prod", CommitId("1" * 40), (DEPLOYMENT,), (DEPLOYMENT,), compared="2" * 40)
-    assert plan("prod/payments", seen) == Planned((Prune("payments-prod", "2" * 40, (DEPLOYMENT,)),))
+    assert plan("prod/payments", seen) == Planned((Prune("payments-prod", "2" * 40, (DEPLOYMENT.place,)),))
     assert plan("prod/payments", dataclasses.replace(seen, named=())).acts == ()
     assert plan("prod/payments", dataclasses.replace(seen, named=())).stopped
     assert plan("prod/payments", dataclasses.replace(seen, busy=True)) == Planned()

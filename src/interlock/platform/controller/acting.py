@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import asdict
 
 from interlock.clients.connect import PLATFORM
 from interlock.clients.forge import PullRequest as ForgePull
@@ -103,11 +104,7 @@ class Acting:
         found = hub.get(*place, NAMESPACE)
         if found.get("operation") is not None:
             return
-        objects = [
-            {"group": item.group, "kind": item.kind, "namespace": item.namespace, "name": item.name}
-            for item in act.objects
-        ]
-        sync = {"revision": act.revision, "prune": True, "resources": objects}
+        sync = {"revision": act.revision, "prune": True, "resources": [asdict(item) for item in act.objects]}
         operation = {"initiatedBy": {"username": PLATFORM}, "sync": sync}
         # Made for the object as it was read: a sync that somebody asks for meanwhile is not taken over.
         version = {"resourceVersion": found["metadata"]["resourceVersion"]}

@@ -17,7 +17,7 @@ from interlock.platform.delivery.gate import Gate
 from interlock.platform.delivery.history import Proof
 from interlock.platform.delivery.readmodel import Missing, Outcome
 from interlock.platform.domain.ids import CommitId, RecordNumber
-from interlock.platform.domain.removal import Named
+from interlock.platform.domain.removal import Place
 from interlock.platform.estate import Environment, Service
 from interlock.platform.facts.seals import Seal as SealMade
 from interlock.platform.kinds.record import Plan
@@ -183,7 +183,7 @@ class Prune:
 
     application: str
     revision: str
-    objects: tuple[Named, ...]
+    objects: tuple[Place, ...]
 
 
 Act = (

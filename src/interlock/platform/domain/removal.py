@@ -6,6 +6,17 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where Argo CD finds an object: it knows neither version nor identity."""
+
+    group: str
+    kind: str
+    namespace: str
+    """Empty for what belongs to the cluster."""
+    name: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
 class Named:
     """One object. Another object of the same name has another ``uid``, and is not meant."""
 
@@ -17,8 +28,8 @@ class Named:
     uid: str
 
     @property
-    def group(self) -> str:
-        return self.api_version.rpartition("/")[0]
+    def place(self) -> Place:
+        return Place(self.api_version.rpartition("/")[0], self.kind, self.namespace, self.name)
 
     def __str__(self) -> str:
         return f"{self.kind} {self.namespace}/{self.name} ({self.uid})"

@@ -74,7 +74,7 @@ def plan(about: str, seen: Seen) -> Planned:
         return Planned((*((seen.closes,) if seen.closes else ()), Write(about, body, body.key)))
     if seen.busy or seen.compared is None:
         return Planned()
-    return Planned((Prune(seen.application, seen.compared, seen.live),))
+    return Planned((Prune(seen.application, seen.compared, tuple(item.place for item in seen.live)),))
 
 
 class Removals:
