@@ -137,6 +137,7 @@ def test_an_onboarding_brings_the_golden_paths_files(world: World) -> None:
     assert found.present == found.expected == files
     assert "charts/service/1.1.0/Chart.yaml" not in facts.get(change.read).paths, "the repository has its chart already"
     world.merge("acme", "env-prod", pull.number, head_commit_id=pull.head_sha)
+    world.commit({"apps/orders/values.prod.yaml": b"replicas: 2\n"})
     with pytest.raises(RefusedError, match="already"):
         promotion.onboarding(world.git, ServiceName("orders"), "prod", files)
 

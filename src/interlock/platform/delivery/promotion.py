@@ -20,6 +20,7 @@ from interlock.platform.domain.branches import WHOLE, Branch, Purpose
 from interlock.platform.domain.ids import CommitId, ObjectId, ServiceName
 from interlock.platform.domain.image import ImageReference
 from interlock.platform.estate import Environment, layout, protection
+from interlock.platform.estate import service as services
 from interlock.platform.estate.layout import MAIN
 from interlock.platform.facts import change as changes
 from interlock.platform.facts import rendering
@@ -113,9 +114,10 @@ def rendered(moved: Sequence[Moved]) -> str:
 def onboarding(git: Repository, service: ServiceName, environment: str, files: Mapping[str, bytes]) -> Prepared:
     """The golden path's files (or, for environment ``platform``, the service's registration)."""
     base = CommitId(git.resolve(MAIN))
-    tree = ObjectId(git.write_tree(dict(files), base=base))
-    if tree == git.tree(base):
+    # What runs has moved on from what was generated: brought again, it would lose its image.
+    if git.object_id(base, layout.application(service)) or git.object_id(base, services.path(service)):
         raise RefusedError("onboard-nothing", f"{service} is onboarded in {environment} already")
+    tree = ObjectId(git.write_tree(dict(files), base=base))
     title = f"{service}: onboarding to {environment}"
     body = f"{len(files)} files, exactly as the golden path generates them.\n"
     return Prepared(str(Branch(Purpose.ONBOARD, service)), base, tree, title, body, title + "\n")

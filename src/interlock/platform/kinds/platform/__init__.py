@@ -59,15 +59,9 @@ class PlatformEdit(Kind):
 
     def checks(self, position: Position) -> tuple[Check, ...]:
         return (
-            Loads(),
-            CatalogLint(),
-            ObjectsGenerated(),
-            KeysFixed(),
-            KeysOverlap(),
-            PeopleApart(),
-            FreezesPast(),
+            Loads(), CatalogLint(), ObjectsGenerated(), KeysFixed(), KeysOverlap(), PeopleApart(), FreezesPast(),
             Unlocked(),
-        )
+        )  # fmt: skip
 
     def paths(self, service: ServiceName | None, environment: str, chart: str) -> tuple[str, ...] | None:
         folders = (edit.CATALOG, edit.GENERATED, "keys/")
