@@ -35,12 +35,10 @@ def up(
     timeout: Annotated[float, typer.Option(help="Seconds to wait until every engine is ready.")] = 60.0,
 ) -> None:
     """Start the engines: a forge, a registry, a ticket system, and a cluster each for hub, dev, test and prod."""
-    from interlock.local import lifecycle, provision
-    from interlock.platform import catalog
+    from interlock.local import lifecycle
 
     where = _home(home, port_base)
-    options = provision.Options(toolbox_image=catalog.toolbox_image())
-    engines = lifecycle.up(where, options, timeout=timeout)
+    engines = lifecycle.up(where, timeout=timeout)
     typer.echo(f"{len(engines)} engines are ready; data, context file and kubeconfig are in {where.folder}")
 
 

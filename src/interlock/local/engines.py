@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,11 @@ from interlock.local.home import CLUSTERS, Home
 ADMISSION = "interlock.tekton.spec.webhooks"
 """Loaded by the API servers alone: the webhooks of what is installed on every cluster."""
 
+TOOLBOX = "registry.acme.test/platform/toolbox"
+"""Whatever this repository would have: the installed toolbox stands for it, and each run records which one that was."""
 
-def write_configs(home: Home, toolbox_images: Sequence[str]) -> None:
+
+def write_configs(home: Home) -> None:
     """Write ``config/<engine>.yaml`` for every engine; they name paths of secrets, never secrets."""
     bootstrap = home.configs / "rbac.yaml"
     files.write_durably(bootstrap, yaml.dump(*rbac.manifests()))
@@ -24,7 +26,7 @@ def write_configs(home: Home, toolbox_images: Sequence[str]) -> None:
         "forge": _forge(home),
         "registry": _registry(home),
         "tickets": _tickets(home),
-        "tekton": _tekton(home, toolbox_images),
+        "tekton": _tekton(home),
         "argocd": _argocd(home),
         **{f"kubernetes-{name}": _kubernetes(home, name, bootstrap) for name in CLUSTERS},
     }
@@ -87,7 +89,7 @@ def _tickets(home: Home) -> dict[str, Any]:
     }
 
 
-def _tekton(home: Home, toolbox_images: Sequence[str]) -> dict[str, Any]:
+def _tekton(home: Home) -> dict[str, Any]:
     return {
         "server": f"https://127.0.0.1:{home.port('kubernetes-hub')}",
         "token_file": str(home.credential("kubernetes", "tekton@hub")),
@@ -96,7 +98,7 @@ def _tekton(home: Home, toolbox_images: Sequence[str]) -> dict[str, Any]:
         "record_key": str(home.keys / "record.secret.pem"),
         "names": _names(home),
         "endpoints": {name: f"127.0.0.1:{home.port(name)}" for name in ("forge", "registry")},
-        "images": dict.fromkeys(toolbox_images, "installed-toolbox"),
+        "images": {TOOLBOX: "installed-toolbox"},
         "logs_port": home.port("logs"),
         "logs_secret_file": str(home.credential("kubelet", names.NODE)),
     }

@@ -12,21 +12,17 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from interlock.clients import files
 from interlock.errors import ConflictError, NotFoundError, RefusedError, UnreachableError
 from interlock.local import supervisor
 from interlock.local.home import Home
 
-if TYPE_CHECKING:
-    from interlock.local.provision import Options
-
 _POLL_SECONDS = 0.05
 
 
 def up(
-    home: Home, options: Options, *, timeout: float, clock: Callable[[], float] = time.monotonic
+    home: Home, *, timeout: float, clock: Callable[[], float] = time.monotonic
 ) -> Mapping[str, Mapping[str, object]]:
     """Provision the data folder on first use, start the supervisor, and wait until every engine is ready.
 
@@ -35,7 +31,7 @@ def up(
     # Imported here: the supervisor, which shares this module, needs none of the key generation behind it.
     from interlock.local import provision
 
-    home = provision.provision(home, options)
+    home = provision.provision(home)
     (home.run / "paused.json").unlink(missing_ok=True)
     if supervisor.read_state(home.run) is None:
         _refuse_taken_ports(home)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -43,14 +43,7 @@ _KUBERNETES_USERS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What `local up` is told: the toolbox image that the engine maps to the installed toolbox."""
-
-    toolbox_image: str
-
-
-def provision(home: Home, options: Options) -> Home:
+def provision(home: Home) -> Home:
     """Make what is missing below ``home.folder``; returns ``home`` with the port base that the folder has."""
     home.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     home.folder.chmod(0o700)
@@ -71,7 +64,7 @@ def provision(home: Home, options: Options) -> Home:
     ca, _ = _certificates(home)
     _clusters(home, ca)
     files.write_durably(home.context, _context_text(_context(home)))
-    engines.write_configs(home, _toolbox_images(home, options.toolbox_image))
+    engines.write_configs(home)
     return home
 
 
@@ -82,17 +75,6 @@ def _remembered(home: Home) -> Home:
         return replace(home, port_base=int(json.loads(path.read_text())["base"]))
     files.write_durably(path, json.dumps({"base": home.port_base}))
     return home
-
-
-def _toolbox_images(home: Home, installed: str) -> list[str]:
-    """Every toolbox that this folder has had: an estate whose catalog names an older one goes on building after an
-    upgrade, and each run records which toolbox really ran."""
-    path = home.folder / "toolbox-images.json"
-    known = json.loads(path.read_text()) if path.is_file() else []
-    if installed not in known:
-        known.append(installed)
-        files.write_durably(path, json.dumps(known, indent=1))
-    return known
 
 
 def _keys(home: Home) -> None:

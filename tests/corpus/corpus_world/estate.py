@@ -106,7 +106,8 @@ class Estate:
 def replayed(corpus: Corpus, folder: Path) -> Iterator[Estate]:
     """``corpus`` unpacked into ``folder``, with its systems answering."""
     with lzma.open(corpus.folder / "estate.tar.xz") as data, tarfile.open(fileobj=data, mode="r|") as archive:
-        archive.extractall(folder, filter="data")
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)  # before Python 3.11.4 there is none
+        archive.extractall(folder)
     for bundle in (folder / "repositories").glob("*.bundle"):
         subprocess.run(["git", "clone", "--quiet", "--mirror", bundle, bundle.with_suffix(".git")], check=True)
         bundle.unlink()

@@ -232,19 +232,7 @@ class TestLint:
         assert self.codes(metadata={"annotations": annotations}) == {code}
 
 
-def test_another_toolbox_is_another_reference(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from interlock.platform.catalog import catalog as module
-
-    for name in ("errors.py", "formats/x.py", "clients/x.py", "platform/domain/x.py", "platform/estate/x.py"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(name)
-    verb = tmp_path / "platform/toolbox/verb.py"
-    verb.parent.mkdir(parents=True)
-    monkeypatch.setattr(module, "files", lambda _: tmp_path)
-    references = []
-    for content in ("one", "one", "two"):
-        verb.write_text(content)
-        module.toolbox_image.cache_clear()
-        references.append(module.toolbox_image())
-    module.toolbox_image.cache_clear()
-    assert references[0] == references[1] != references[2]
+def test_every_step_is_on_the_toolbox_of_the_estate() -> None:
+    assert catalog.lint(catalog.tasks(), toolbox=catalog.TOOLBOX) == []
+    found = catalog.lint(catalog.tasks(), toolbox="registry.example/t@sha256:" + "1" * 64)
+    assert {problem.code for problem in found} == {"task-image-foreign"}

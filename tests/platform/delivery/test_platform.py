@@ -15,6 +15,7 @@ from interlock.clients.git import keys
 from interlock.errors import InputError, NotFoundError, RefusedError
 from interlock.formats.sigstore import PrivateKey
 from interlock.platform.books.vocabulary import Judged, Merged
+from interlock.platform.catalog import TOOLBOX
 from interlock.platform.delivery import edits, gate
 from interlock.platform.domain.ids import RecordNumber
 from interlock.platform.domain.verdict import Verdict
@@ -242,6 +243,7 @@ def test_argo_cds_objects_come_with_the_values_that_they_are_generated_of(contro
     assert judged(controller, added)["platform-generated"][0] == "platform-generated-differs"
 
 
+OTHER = "registry.acme.test/toolbox@sha256:" + "a" * 64
 TASK = f"""\
 apiVersion: tekton.dev/v1
 kind: Task
@@ -252,7 +254,7 @@ metadata:
 spec:
   steps:
     - name: lint
-      image: registry.acme.test/toolbox@sha256:{"a" * 64}
+      image: {TOOLBOX}
       command: [interlock-toolbox, sbom]
 """
 LEFT = '    validUntil: "2026-08-24T11:00:00+00:00"\n'
@@ -275,6 +277,9 @@ REFUSED: list[tuple[str, Changes]] = [
     ("platform-path-unknown", {"platform.yaml": [("pipeline: build-ace-flow", "pipeline: build-other")]}),
     ("platform-path-unknown", {"platform.yaml": [(PATHS, PATHS + "  - {shape: none, pipeline: p}\n")]}),
     ("catalog-lint", {"catalog/tasks/lint.yaml": TASK.replace("sbom", "sh").encode()}),
+    ("catalog-lint", {"catalog/tasks/lint.yaml": TASK.replace(TOOLBOX, OTHER).encode()}),
+    ("catalog-lint", {"catalog/tasks/lint.yaml": TASK.encode(), "platform.yaml": [(TOOLBOX, OTHER)]}),
+    ("platform-broken", {"platform.yaml": [(TOOLBOX, "registry.acme.test/platform/toolbox:latest")]}),
     ("catalog-lint", {"catalog/role.yaml": b"kind: Role\n"}),
     ("catalog-lint", {"catalog/tasks/lint.yaml": b"kind: [Task\n"}),
     ("catalog-lint", {"catalog/pipelines/p.yaml": b"kind: Pipeline\nspec: {tasks: [{name: a, taskSpec: {}}]}\n"}),
@@ -409,6 +414,18 @@ def test_a_good_task_and_a_freeze_to_come_are_taken(alone: Controller) -> None:
     freeze = f"freezes: [{{name: end, {DATES.replace('2026', '2036')}, environments: [prod]}}]"
     number = propose(world, {"platform.yaml": [("freezes: []", freeze)]})
     assert judged(alone, number) == {}, "a freeze is stricter: no record"
+
+
+def test_another_toolbox_comes_with_the_tasks_that_run_on_it(alone: Controller) -> None:
+    world = alone.world
+    world.commit({"catalog/tasks/lint.yaml": TASK.encode()})
+    moved = prepared(world, {"platform.yaml": change(world, "platform.yaml", TOOLBOX, OTHER)})
+    changed = world.git.diff(world.main(), moved.prepared.tree)
+    assert {item.path for item in changed} == {"platform.yaml", "catalog/tasks/lint.yaml"}
+    assert moved.records == ("prod",), "what builds is what prod trusts"
+    files = {item.path: world.git.read(moved.prepared.tree, item.path) for item in changed}
+    assert (files["catalog/tasks/lint.yaml"] or b"").decode() == TASK.replace(TOOLBOX, OTHER)
+    assert "catalog-lint" not in judged(alone, propose(world, files))
 
 
 def test_who_leaves_and_is_not_the_last_is_let_go(alone: Controller) -> None:

@@ -81,7 +81,7 @@ def test_the_source_of_people_can_be_exchanged(files: Files) -> None:
 @pytest.mark.parametrize(
     ("path", "old", "new", "where"),
     [
-        ("platform.yaml", "sealed: true", "seeled: true", "platform.yaml:45:13"),
+        ("platform.yaml", "sealed: true", "seeled: true", "platform.yaml:48:13"),
         ("platform.yaml", "name: prod", "name: Prod", None),
         ("platform.yaml", "who: other-team", "who: anybody", None),
         ("platform.yaml", "scanMaxAge: 30d", "scanMaxAge: 30", None),

@@ -123,7 +123,7 @@ def test_an_engine_killed_at_every_transition_loses_nothing_and_repeats_nothing(
                 last = f"{child['metadata']['name']} {len(child['status'].get('retriesStatus', []))}"
                 assert {f"{last} first", f"{last} second"} <= set(ran)
                 assert not any(
-                    line.startswith(child["metadata"]["name"] + " ") and line.split()[1] > last.split()[1]
+                    line.startswith(child["metadata"]["name"] + " ") and int(line.split()[1]) > int(last.split()[1])
                     for line in ran
                 )
     finally:

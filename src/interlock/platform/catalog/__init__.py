@@ -1,6 +1,6 @@
 """The catalog: reusable Tekton Tasks, and the service library chart, as package data. Pipelines are golden paths'.
 
-Public interface: `tasks`, `manifests`, `charts`, `chart`, `toolbox_image`; `lint`, `Problem`.
+Public interface: `tasks`, `manifests`, `charts`, `chart`, `TOOLBOX`; `lint`, `Problem`.
 
 Tasks and their verbs (`interlock.platform.toolbox`): git-clone, ace-unit-test, ace-build-bar, image-build, sbom,
 vulnerability-scan, image-sign, git-pr-bump; buildah, trivy-scan and cosign-sign are the same verbs under the names and
@@ -15,7 +15,7 @@ parameters that teams know. What the cluster must hold in the namespace of the r
 | PersistentVolumeClaim ``advisories`` | | vulnerability-scan: OSV folder with manifest.json |
 """
 
-from interlock.platform.catalog.catalog import chart, charts, manifests, tasks, toolbox_image
+from interlock.platform.catalog.catalog import TOOLBOX, chart, charts, manifests, tasks
 from interlock.platform.estate.lint import Problem, lint
 
-__all__ = ["Problem", "chart", "charts", "lint", "manifests", "tasks", "toolbox_image"]
+__all__ = ["TOOLBOX", "Problem", "chart", "charts", "lint", "manifests", "tasks"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,8 @@ from interlock.platform.estate.strictness import Difference
 from interlock.platform.facts import edit, estates
 
 PLATFORM_FILE, PEOPLE_FILE = "platform.yaml", "people.yaml"
+_STEP_IMAGE = re.compile(rb"^( +(?:- )?image: )\S+@sha256:[0-9a-f]{64}$", re.MULTILINE)
+"""As the catalog has it: steps of its tasks run a verb of the toolbox, and nothing else."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,8 @@ class Edit:
 
 
 def prepare(git: Repository, files: Mapping[str, bytes | None], title: str) -> Edit:
-    """``files``: path -> content, None deletes. Argo CD's objects that follow from them are added.
+    """``files``: path -> content, None deletes. What follows from them is added: Argo CD's objects, and another toolbox
+    in the tasks of the catalog that ``files`` do not bring.
 
     Raises the errors of `estate.load` for what is no estate, with the position; RefusedError ``change-nothing``.
     """
@@ -43,6 +47,9 @@ def prepare(git: Repository, files: Mapping[str, bytes | None], title: str) -> E
     before = estates.of(git, base)
     tree = git.write_tree(dict(files), base=base)
     after = estates.of(git, CommitId(tree))
+    if after.platform.toolbox not in (None, before.platform.toolbox):
+        files = {**_on_toolbox(git, tree, after.platform.toolbox), **files}
+        tree = git.write_tree(dict(files), base=base)
     old, new = (edit.objects(git, base, before, item) for item in (before, after))
     moved = {path: new.get(path) for path in old.keys() | new.keys() if old.get(path) != new.get(path)}
     found = strictness.differences(before, after)
@@ -55,6 +62,16 @@ def prepare(git: Repository, files: Mapping[str, bytes | None], title: str) -> E
     )
     prepared = promotion.change(git, Purpose.EDIT, WHOLE, {**files, **moved}, title, f"{body}\n")
     return Edit(prepared, found, rules.of(before.environment(PLATFORM), PLATFORM).approvals, asking)
+
+
+def _on_toolbox(git: Repository, tree: str, image: str) -> Mapping[str, bytes]:
+    """The tasks of the catalog whose steps run on another image, with this one."""
+    moved = {}
+    for item in git.ls_tree(tree, edit.CATALOG.rstrip("/")):
+        data = git.blob(item.id) if item.type == "blob" else b""
+        if (new := _STEP_IMAGE.sub(rb"\g<1>" + image.encode(), data)) != data:
+            moved[item.path] = new
+    return moved
 
 
 def person_added(people: bytes, entry: Mapping[str, Any]) -> bytes:

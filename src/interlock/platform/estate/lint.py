@@ -38,12 +38,13 @@ class Problem:
     detail: str
 
 
-def lint(tasks: Iterable[Mapping[str, Any]]) -> list[Problem]:
-    """Every broken rule of these Task objects, in their order."""
-    return [problem for task in tasks for problem in _task(task)]
+def lint(tasks: Iterable[Mapping[str, Any]], *, toolbox: str | None = None) -> list[Problem]:
+    """Every broken rule of these Task objects, in their order. ``toolbox``: the one image of their steps, where the
+    estate names it."""
+    return [problem for task in tasks for problem in _task(task, toolbox)]
 
 
-def _task(task: Mapping[str, Any]) -> Iterator[Problem]:
+def _task(task: Mapping[str, Any], toolbox: str | None) -> Iterator[Problem]:
     metadata, spec = task.get("metadata", {}), task.get("spec", {})
     name = str(metadata.get("name", "?"))
     stated = (metadata.get("annotations") or {}).get(NETWORK)
@@ -56,7 +57,7 @@ def _task(task: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem("task-host-path", name, f"volume {volume.get('name')}: a step sees no path of the machine")
     secrets = {volume.get("name") for volume in spec.get("volumes") or [] if "secret" in volume}
     for step in spec.get("steps") or []:
-        yield from _step(name, step, secrets)
+        yield from _step(name, step, secrets, toolbox)
     yield from _tekton(name, task)
 
 
@@ -70,10 +71,12 @@ def _tekton(name: str, task: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem(error.code, name, error.message)
 
 
-def _step(name: str, step: Mapping[str, Any], secrets: set[Any]) -> Iterator[Problem]:
-    label = f"step {step.get('name', '?')}"
-    if not _PINNED.match(str(step.get("image", ""))):
+def _step(name: str, step: Mapping[str, Any], secrets: set[Any], toolbox: str | None) -> Iterator[Problem]:
+    label, image = f"step {step.get('name', '?')}", str(step.get("image", ""))
+    if not _PINNED.match(image):
         yield Problem("task-image-unpinned", name, f"{label}: the image is not named by digest")
+    elif toolbox not in (None, image):
+        yield Problem("task-image-foreign", name, f"{label}: the image is not the toolbox of platform.yaml: {toolbox}")
     if step.get("script"):
         yield Problem("task-script", name, f"{label}: catalog steps run a verb, never a script")
     command = step.get("command")

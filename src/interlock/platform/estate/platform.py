@@ -13,6 +13,8 @@ from interlock.platform.estate import layout
 from interlock.platform.estate.model import Duration, ImageRepository, Label, Model, PersonKey, Text
 from interlock.platform.estate.windows import Freeze, Window
 
+ToolboxImage = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)+@sha256:[0-9a-f]{64}$")]
+
 PLATFORM = EnvironmentName("platform")
 """The platform repo is delivered like an environment of this name."""
 
@@ -178,6 +180,8 @@ class Platform(Model):
     """Prefix of the services' image repositories."""
     builder: Text
     """Builder id that provenance must name."""
+    toolbox: ToolboxImage | None = None
+    """The image on which every step of the catalog runs. None in an estate of before 0.2: its catalog alone says it."""
     source_integrity: Literal["signatureKeys", "sourceIntegrity"] = Field(alias="sourceIntegrity")
     """Which field of an AppProject demands the seal; see estate/argocd.py."""
     platform: PlatformRepository

@@ -53,7 +53,7 @@ class Plan:
 def plan(founding: Founding, context: Context, keys: Keys, *, seal_key_ids: tuple[str, ...]) -> Plan:
     """What there is to make of an estate folder, once the forge has accounts and so a key (``keys``)."""
     platform = founding.estate.platform
-    tasks = catalog.manifests(max_age=duration(platform.advisories.max_age))
+    tasks = catalog.manifests(image=platform.toolbox or catalog.TOOLBOX, max_age=duration(platform.advisories.max_age))
     repositories = founding.repositories(
         keys,
         seal_key_ids=seal_key_ids,

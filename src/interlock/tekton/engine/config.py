@@ -33,7 +33,7 @@ class Config(BaseModel):
     endpoints: dict[str, HostPort] = Field(default_factory=dict)
     """Endpoint name, as Tasks write it in the annotation ``interlock.dev/network`` -> address."""
     images: dict[str, Literal["installed-toolbox"]] = Field(default_factory=dict)
-    """Image reference -> what executes its steps."""
+    """Image reference, or repository for whatever it has -> what executes its steps."""
     host_images: list[str] = Field(default_factory=list)
     """Image references whose steps run with this machine's own shell and tools: an explicit choice, said in status."""
     registry: str | None = None

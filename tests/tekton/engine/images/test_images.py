@@ -30,7 +30,7 @@ def images(sandbox: Sandbox, machine: Machine | None = None) -> Images:
         sandbox.folder / "store",
         toolbox=TOOLBOX,
         machine=machine or Machine.this(os.environ.get("PATH", "")),
-        toolbox_images=["registry.acme.test/toolbox@sha256:1"],
+        toolbox_images=["registry.acme.test/toolbox@sha256:1", "registry.acme.test/platform/toolbox"],
         host_images=["test/shell"],
     )
 
@@ -54,6 +54,14 @@ def test_the_toolbox_image_is_the_installed_toolbox(sandbox: Sandbox) -> None:
     assert (root.executor, root.entrypoint) == ("installed-toolbox", ("interlock-toolbox",))
     assert root.image_id == f"interlock.local/installed-toolbox@{TOOLBOX['digest']}"
     assert root.arguments == sandbox.system.arguments
+
+
+def test_a_repository_stands_for_whatever_it_has(sandbox: Sandbox) -> None:
+    found = images(sandbox)
+    for name in ("registry.acme.test/platform/toolbox", "registry.acme.test/platform/toolbox@sha256:" + "0" * 64):
+        assert found.root(name, script="", command=["x"]).executor == "installed-toolbox"
+    with pytest.raises(UnsupportedError):
+        found.root("registry.acme.test/platform/toolbox-other@sha256:" + "0" * 64, script="", command=["x"])
 
 
 def test_a_host_image_is_this_machine_and_says_so(sandbox: Sandbox) -> None:

@@ -114,14 +114,18 @@ class CatalogLint(Check):
     claim = "Every file of the catalog that changes holds tasks and pipelines, and its tasks keep their rules."
 
     def judge(self, facts: Facts) -> Finding:
-        changed = [item.path for item in facts.get(edit.differences) if item.path.startswith(edit.CATALOG)]
-        files = facts.get(edit.catalog) if changed else {}
-        for path in changed:
-            if (problem := self._problem(path, files.get(path))) is not None:
+        found = facts.get(edit.read)
+        before, toolbox = found.before.platform.toolbox, _after(facts).platform.toolbox
+        changed = {item.path for item in facts.get(edit.differences) if item.path.startswith(edit.CATALOG)}
+        files = facts.get(edit.catalog) if changed or toolbox != before else {}
+        if toolbox != before:
+            changed |= files.keys()
+        for path in sorted(changed):
+            if (problem := self._problem(path, files.get(path), toolbox)) is not None:
                 return self.invalid("catalog-lint", problem)
         return self.valid(f"{len(changed)} files")
 
-    def _problem(self, path: str, data: bytes | None) -> str | None:
+    def _problem(self, path: str, data: bytes | None, toolbox: str | None) -> str | None:
         if data is None:
             return None
         try:
@@ -133,7 +137,7 @@ class CatalogLint(Check):
             return f"{path}: not all of it are tasks and pipelines"
         if any(_embeds(item) for item in documents):
             return f"{path}: a pipeline brings a task of its own; name one of the catalog"
-        found = lint.lint(item for item in documents if item["kind"] == "Task")
+        found = lint.lint((item for item in documents if item["kind"] == "Task"), toolbox=toolbox)
         return f"{path}: {found[0].task}: {found[0].code}: {found[0].detail}" if found else None
 
 

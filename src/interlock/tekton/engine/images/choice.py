@@ -133,6 +133,8 @@ class Images:
         if image in self._host_images:
             return self._of_host(image, script, command)
         named = images.normalise(image)
+        if named.name in self._toolbox_images:
+            return self._of_toolbox()
         found = self._content.root(named, image) if self._content is not None else None
         if found is not None:
             if not self._mounts:
