@@ -64,7 +64,7 @@ def move(
     estate.service(service)
     found = estate.environment(environment)
     git = session.connections.mirror(found.repository, identity)
-    prepared, moved = charts.move(git, ServiceName(service), found.name, version)
+    prepared, moved = charts.move(git, ServiceName(service), found, version)
     typer.echo(rendering.text(moved) or "nothing that is rendered differs")
     session.propose(identity, estate, found, git, prepared)
 

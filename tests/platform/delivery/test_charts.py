@@ -258,7 +258,7 @@ def running(world: World) -> World:
 
 def test_one_service_moves_and_nothing_else(running: World, known: Judge) -> None:
     have(running, OLD)
-    prepared, _ = charts.move(running.git, PAYMENTS, "prod", "1.0.0")
+    prepared, _ = charts.move(running.git, PAYMENTS, running.environment, "1.0.0")
     facts = known(running, open_pull(running, prepared))
     assert facts.get(case.read) == Case(kind.NAME, PAYMENTS)
     assert refused(facts) == {}
@@ -271,7 +271,7 @@ def test_one_service_moves_and_nothing_else(running: World, known: Judge) -> Non
 def test_in_an_environment_without_records_its_own_rule_holds(make_world: Callable[..., World], known: Judge) -> None:
     test = make_world("test")
     have(test, OLD)
-    prepared, _ = charts.move(test.git, PAYMENTS, "test", "1.0.0")
+    prepared, _ = charts.move(test.git, PAYMENTS, test.environment, "1.0.0")
     assert approvals(known(test, open_pull(test, prepared))) == ["platform-reviewer"]
 
 
@@ -300,7 +300,7 @@ def test_labels_of_the_pod_template_restart_pods_and_are_more_than_metadata() ->
 
 def test_the_rendered_diff_is_shown(running: World, known: Judge) -> None:
     have(running, RESTARTS)
-    prepared, found = charts.move(running.git, PAYMENTS, "prod", "1.3.0")
+    prepared, found = charts.move(running.git, PAYMENTS, running.environment, "1.3.0")
     line = "Deployment payments: spec.strategy.rollingUpdate.maxSurge 1 -> 2"
     assert rendering.summary(found) == line
     assert "-      maxSurge: 1\n+      maxSurge: 2\n" in prepared.body
@@ -394,7 +394,7 @@ def test_a_services_own_chart_files_are_generated(running: World, known: Judge, 
 def test_a_move_is_taken_back_by_its_exact_inverse_which_is_a_move(running: World, known: Judge) -> None:
     have(running, OLD)
     before = running.git.tree(running.main())
-    prepared, _ = charts.move(running.git, PAYMENTS, "prod", "1.0.0")
+    prepared, _ = charts.move(running.git, PAYMENTS, running.environment, "1.0.0")
     running.push(open_pull(running, prepared).head_sha, "main")
     running.pulls.clear()
     newest = reverts.newest(running.git, PAYMENTS, "prod")
@@ -408,14 +408,14 @@ def test_a_move_is_taken_back_by_its_exact_inverse_which_is_a_move(running: Worl
 
 def test_nothing_is_prepared_that_the_gate_would_refuse(running: World) -> None:
     with pytest.raises(NotFoundError) as caught:
-        charts.move(running.git, PAYMENTS, "prod", "1.0.0")
+        charts.move(running.git, PAYMENTS, running.environment, "1.0.0")
     assert (caught.value.code, caught.value.expected) == ("chart-version-absent", "1.2.0")
     with pytest.raises(RefusedError, match="already"):
-        charts.move(running.git, PAYMENTS, "prod", "1.2.0")
+        charts.move(running.git, PAYMENTS, running.environment, "1.2.0")
     with pytest.raises(RefusedError, match="already"):
         charts.addition(running.git, "prod", NEW)
     with pytest.raises(NotFoundError, match="not onboarded"):
-        charts.move(running.git, ServiceName("orders"), "prod", "1.2.0")
+        charts.move(running.git, ServiceName("orders"), running.environment, "1.2.0")
     with pytest.raises(NotFoundError, match="no flat"):
         charts.departure(running.git, "prod")
 
@@ -434,12 +434,12 @@ def test_the_flat_chart_comes_as_a_version_byte_for_byte(world: World, known: Ju
 def test_a_version_beside_the_flat_chart_changes_nothing_for_who_renders_with_it(world: World) -> None:
     flatten(world)
     deliver_image(world)
-    before, base = rendering.render(world.git, world.main(), PAYMENTS, "prod"), world.main()
+    before, base = rendering.render(world.git, world.main(), PAYMENTS, world.environment), world.main()
     bound = result.paths(PAYMENTS, "prod", result.library(world.git, base, PAYMENTS))
     have(world, OLD, NEW)
     assert result.ids(world.git, world.main(), bound) == result.ids(world.git, base, bound)
     assert dict(result.ids(world.git, base, bound).items)[FLAT] == world.git.object_id(base, FLAT)
-    assert rendering.render(world.git, world.main(), PAYMENTS, "prod") == before
+    assert rendering.render(world.git, world.main(), PAYMENTS, world.environment) == before
     assert reverts.newest(world.git, PAYMENTS, "prod") == base
 
 
@@ -450,7 +450,7 @@ def test_approvals_outlive_a_version_and_not_a_move(world: World) -> None:
     seen = result.merged_ids(world.git, world.main(), pull.head_sha, bound)
     have(world, OLD)
     assert result.merged_ids(world.git, world.main(), pull.head_sha, bound) == seen
-    prepared, _ = charts.move(world.git, PAYMENTS, "prod", "1.0.0")
+    prepared, _ = charts.move(world.git, PAYMENTS, world.environment, "1.0.0")
     world.push(open_pull(world, prepared).head_sha, "main")
     moved = result.paths(PAYMENTS, "prod", "charts/service/1.0.0")
     assert result.merged_ids(world.git, world.main(), pull.head_sha, moved) != seen
@@ -464,7 +464,7 @@ def test_the_flat_chart_leaves_when_nobody_renders_with_it(world: World, known: 
     found = LibraryVersion().examine(known(world, used))
     assert (found.reason, found.detail) == ("chart-flat-used", "payments, quotes")
     for service in (PAYMENTS, QUOTES):
-        prepared, _ = charts.move(world.git, service, "prod", "1.0.0")
+        prepared, _ = charts.move(world.git, service, world.environment, "1.0.0")
         pull = open_pull(world, prepared)
         assert refused(known(world, pull)) == {}
         world.push(world.git.commit_tree(  # as the forge would merge it
@@ -525,7 +525,7 @@ def test_an_addition_and_a_move_are_proven_and_what_runs_leads_to_the_move(world
     judged(world, known(world, open_pull(world, charts.addition(world.git, "prod", OLD))))
     added = settle(world)
     assert delivering(world, added, PAYMENTS) == image, "a version that nobody uses delivers nothing"
-    prepared, _ = charts.move(world.git, PAYMENTS, "prod", "1.0.0")
+    prepared, _ = charts.move(world.git, PAYMENTS, world.environment, "1.0.0")
     judged(world, known(world, open_pull(world, prepared)))
     moved = settle(world)
     assert delivering(world, moved, PAYMENTS) == moved

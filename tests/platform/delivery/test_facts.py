@@ -221,7 +221,7 @@ def test_rendering_says_what_the_chart_does_wrong(world: World) -> None:
 
 @pytest.mark.parametrize("service", ["orders"])
 def test_a_service_without_a_chart_renders_nothing(world: World, service: str) -> None:
-    assert rendering.render(world.git, world.main(), ServiceName(service), "prod") == ()
+    assert rendering.render(world.git, world.main(), ServiceName(service), world.environment) == ()
 
 
 def test_what_commits_alone_decide_is_read_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,14 +4,18 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from interlock.clients.git import keys
 from interlock.errors import InputError, NotFoundError
+from interlock.formats import yaml
 from interlock.platform import estate
 from interlock.platform.domain.ids import CommitId, PersonId
 from interlock.platform.domain.people import People, Person, System
 from interlock.platform.domain.record import RecordState
+from interlock.platform.estate import argocd
 
 NOW = datetime(2026, 8, 24, 12, 0, tzinfo=UTC)
 COMMIT = CommitId("a" * 40)
+SEAL = keys.generate_openpgp("Interlock <interlock@acme.test>")[1]
 Files = dict[str, bytes]
 
 
@@ -42,6 +46,37 @@ def test_the_sample_is_a_consistent_estate(files: Files) -> None:
     assert loaded.pipeline("ace-flow") == "build-ace-flow"
     assert loaded.platform.advisories.max_age == timedelta(days=5)
     assert loaded.url("env-dev") == "https://git/acme/env-dev"
+
+
+def test_an_environment_may_be_promoted_from_any_before_it(files: Files) -> None:
+    loaded = estate.load(
+        changed(files, "platform.yaml", "name: prod\n", "name: prod\n    promotesFrom: dev\n"), commit=COMMIT
+    )
+    assert loaded.previous(loaded.environment("prod")) == loaded.environment("dev")
+    assert loaded.previous(loaded.environment("test")) == loaded.environment("dev")
+
+
+NAMED = "\n    namespaces: service-environment"
+
+
+def test_environments_share_a_cluster_where_namespaces_tell_them_apart(files: Files) -> None:
+    shared = changed(files, "platform.yaml", "cluster: https://test-cluster", "cluster: https://dev-cluster" + NAMED)
+    refused(shared)  # dev has namespaces of its services' names there
+    shared = changed(
+        shared, "platform.yaml", "cluster: https://dev-cluster\n", f"cluster: https://dev-cluster{NAMED}\n"
+    )
+    loaded = estate.load(shared, commit=COMMIT)
+    found = {item.name: item.namespace("payments") for item in loaded.platform.environments}
+    assert found == {"dev": "payments-dev", "test": "payments-test", "prod": "payments"}
+    objects = argocd.files(loaded.platform, seal_key_ids=["AB"], seal_certificate=SEAL)
+    for name in ("dev", "test"):
+        spec = yaml.load(objects[f"argocd/project-{name}.yaml"], file=name).value["spec"]
+        assert [item["namespace"] for item in spec["destinations"]] == [f"*-{name}", "!kube-*"]
+    long = "a" * 60
+    registered = shared["services/payments.yaml"].replace(b"name: payments", b"name: " + long.encode())
+    registered = registered.replace(b"integration/payments", b"integration/" + long.encode())
+    error = refused({**shared, f"services/{long}.yaml": registered})
+    assert "longer than 63 characters" in error.message
 
 
 def test_a_registered_service_reads_back_from_the_file_that_registers_it(files: Files) -> None:
@@ -89,6 +124,9 @@ def test_the_source_of_people_can_be_exchanged(files: Files) -> None:
         ("platform.yaml", "timezone: UTC", "timezone: Mars/Olympus", None),
         ("platform.yaml", "repository: env-test", "repository: env-dev", None),
         ("platform.yaml", "cluster: https://test-cluster", "cluster: https://dev-cluster", None),
+        ("platform.yaml", "cluster: https://test-cluster", "cluster: https://hub-cluster" + NAMED, None),
+        ("platform.yaml", "name: test\n", "name: test\n    promotesFrom: prod\n", None),
+        ("platform.yaml", "name: test\n", "name: test\n    promotesFrom: test\n", None),
         ("platform.yaml", "name: dev", "name: platform", None),
         ("platform.yaml", 'review: ["0"]', 'review: ["-1"]', None),
         (

@@ -197,7 +197,7 @@ class Acting:
                 workload: Object | None = None
                 with suppress(NotFoundError):  # onboarded, and nothing delivered yet
                     cluster = world.sources.cluster(environment.cluster)
-                    workload = running.fetch(cluster, service, service.workloads[0])
+                    workload = running.fetch(cluster, environment, service, service.workloads[0])
                 digest = capture.capture_sync(
                     world.books,
                     source=f"{NAMESPACE}/applications/{body.application}",

@@ -9,7 +9,7 @@ from interlock.platform.delivery.promotion import Prepared
 from interlock.platform.domain.branches import WHOLE, Purpose
 from interlock.platform.domain.ids import ServiceName
 from interlock.platform.domain.result import CHART
-from interlock.platform.estate import layout
+from interlock.platform.estate import Environment, layout
 from interlock.platform.estate.layout import MAIN
 from interlock.platform.estate.library import Library
 from interlock.platform.facts import library, rendering
@@ -35,7 +35,9 @@ def departure(git: Repository, environment: str) -> Prepared:
     return promotion.change(git, Purpose.CHART, WHOLE, dict.fromkeys(found.placed), title, body)
 
 
-def move(git: Repository, service: ServiceName, environment: str, version: str) -> tuple[Prepared, tuple[Moved, ...]]:
+def move(
+    git: Repository, service: ServiceName, environment: Environment, version: str
+) -> tuple[Prepared, tuple[Moved, ...]]:
     """Moves one service to a version that is there; with what it renders to differently.
 
     Raises NotFoundError ``service-not-onboarded`` or ``chart-version-absent``, RefusedError ``change-nothing``, and
@@ -44,18 +46,18 @@ def move(git: Repository, service: ServiceName, environment: str, version: str) 
     path = f"{layout.chart(service)}/Chart.yaml"
     before = git.read(MAIN, path)
     if before is None:
-        raise NotFoundError("service-not-onboarded", f"{service} is not onboarded in {environment}", where=path)
+        raise NotFoundError("service-not-onboarded", f"{service} is not onboarded in {environment.name}", where=path)
     if version not in (known := library.versions(git, MAIN)):
         raise NotFoundError(
             "chart-version-absent",
-            f"{environment} does not have that version of the library chart",
+            f"{environment.name} does not have that version of the library chart",
             got=version,
             expected=", ".join(known) or "a version",
-            todo=f"deliver it first: `interlock chart add {version} --env {environment}`",
+            todo=f"deliver it first: `interlock chart add {version} --env {environment.name}`",
         )
     files = {path: layout.set_library(before, version, file=path)}
     tree = git.write_tree(files, base=MAIN)
     found = rendering.moved(Rendering(*(rendering.render(git, side, service, environment) for side in (MAIN, tree))))
-    title = f"{service}: chart {version} to {environment}"
+    title = f"{service}: chart {version} to {environment.name}"
     body = f"Changes version and folder of the library chart in `{path}`, nothing else.\n\n{promotion.rendered(found)}"
     return promotion.change(git, Purpose.CHART, service, files, title, body), found

@@ -72,7 +72,7 @@ def _judged(
 
 
 def _rendered(git: Repository, found: Change, service: ServiceName, environment: Environment) -> Rendering:
-    before, after = (rendering.render(git, side, service, environment.name) for side in (found.base, found.tree))
+    before, after = (rendering.render(git, side, service, environment) for side in (found.base, found.tree))
     return Rendering(before, after)
 
 

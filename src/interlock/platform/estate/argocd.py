@@ -64,7 +64,7 @@ def _environment_project(
         f"Services in {item.name}." + (" Only sealed commits sync." if item.sealed else " Free for all."),
         repositories=[repository],
         # Namespaces of the cluster itself are nobody's service.
-        destinations=[{"server": item.cluster, "namespace": name} for name in ("*", "!kube-*")],
+        destinations=[{"server": item.cluster, "namespace": name} for name in (item.namespace("*"), "!kube-*")],
         cluster_kinds=[{"group": "", "kind": "Namespace"}],
         denied=list(_DENIED) if item.sealed and not item.prune else [_DENIED[0]] if item.sealed else [],
         integrity=_integrity(platform, seal_key_ids) if item.sealed else {},

@@ -20,6 +20,8 @@ from interlock.platform.estate.platform import PLATFORM, Environment, Platform
 from interlock.platform.estate.service import Service
 from interlock.platform.estate.windows import Freeze
 
+_NAMESPACE = 63
+"""Characters of a namespace's name: it is a DNS label."""
 KEYS = ("keys/seal.asc", "keys/forge.asc", "keys/release.pem", "keys/attest.pem")
 
 
@@ -67,6 +69,8 @@ class Estate:
     def previous(self, environment: Environment) -> Environment | None:
         """The environment that ``environment`` is promoted from."""
         items = self.platform.environments
+        if environment.promotes_from is not None:
+            return self.environment(environment.promotes_from)
         found = [before for before, item in itertools.pairwise(items) if item.name == environment.name]
         return found[0] if found else None
 
@@ -168,10 +172,18 @@ def load_service(data: bytes, *, file: str, platform: Platform, people: People) 
 
 
 def _named_apart(platform: Platform, found: Mapping[str, Service]) -> None:
-    """One Argo CD holds the Applications of all environments: two of one name would be one."""
+    """One Argo CD holds the Applications of all environments: two of one name would be one, and so would be their
+    namespaces."""
     owners: dict[str, tuple[str, str]] = {}
-    for pair in itertools.product(found, (item.name for item in platform.environments)):
-        name = layout.application_name(*pair)
+    for service, item in itertools.product(found, platform.environments):
+        pair, name = (service, item.name), layout.application_name(service, item.name)
+        if len(item.namespace(service)) > _NAMESPACE:
+            raise InputError(
+                "estate-inconsistent",
+                f"the namespace of {service} in {item.name} is longer than {_NAMESPACE} characters",
+                got=item.namespace(service),
+                where=services.path(service),
+            )
         if owners.setdefault(name, pair) != pair:
             both = " and ".join(f"{service} in {environment}" for service, environment in (owners[name], pair))
             where = services.path(pair[0])

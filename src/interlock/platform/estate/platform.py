@@ -71,6 +71,10 @@ class Environment(Model):
     name: Label
     repository: Label
     cluster: Annotated[str, StringConstraints(pattern=r"^https://[a-z0-9.-]+(:[0-9]+)?$")]
+    namespaces: Literal["service", "service-environment"] = "service"
+    """How namespaces are called there. Environments that share a cluster have ``service-environment``."""
+    promotes_from: Label | None = Field(alias="promotesFrom", default=None)
+    """The environment from which images come, one that stands earlier; the one before unless it says another."""
     sealed: bool
     """Applications track branch ``sealed``; else they track ``main``."""
     prune: bool = False
@@ -80,6 +84,10 @@ class Environment(Model):
     rules: Rules
     windows: tuple[Window, ...] = ()
     """Weekly change windows; none means: always open."""
+
+    def namespace(self, service: str) -> str:
+        """Where the service's objects are in the cluster."""
+        return service if self.namespaces == "service" else layout.application_name(service, self.name)
 
     @property
     def branch(self) -> str:
@@ -203,12 +211,18 @@ class Platform(Model):
             name=PLATFORM, repository=own.repository, cluster=own.cluster, sealed=True, bases=every, rules=own.rules
         )
 
+    def _clusters(self) -> list[str]:
+        """Each as often as environments need it for themselves."""
+        shared = {item.cluster for item in self.environments if item.namespaces == "service-environment"}
+        return [*shared, *(item.cluster for item in self.environments if item.namespaces == "service")]
+
     @model_validator(mode="after")
     def _unique(self) -> Platform:
         for what, found in (
             ("environment", [item.name for item in self.environments]),
             ("repository", [self.platform.repository, *(item.repository for item in self.environments)]),
-            ("cluster", [self.platform.cluster, *(item.cluster for item in self.environments)]),
+            # Environments may share a cluster where their namespaces tell them apart; the hub's is no environment's.
+            ("cluster", [self.platform.cluster, *self._clusters()]),
             ("team", [item.id for item in self.teams]),
             ("shape", [item.shape for item in self.golden_paths]),
         ):
@@ -218,6 +232,9 @@ class Platform(Model):
         if self.platform.team not in {None, *(item.id for item in self.teams)}:
             raise ValueError(f"platform: team {self.platform.team} is none of `teams`")
         known = {item.name for item in self.environments}
+        for index, item in enumerate(self.environments):
+            if item.promotes_from not in {None, *(before.name for before in self.environments[:index])}:
+                raise ValueError(f"{item.name}: promotesFrom names no environment before it: {item.promotes_from}")
         if PLATFORM in known:
             raise ValueError("environment `platform` is the platform repo's own name")
         for freeze in self.freezes:

@@ -90,7 +90,7 @@ def users(facts: Facts) -> tuple[str, ...]:
 
     Raises what rendering another service raises.
     """
-    git, where, own = facts.get(repository), facts.get(environment).name, facts.get(named)
+    git, where, own = facts.get(repository), facts.get(environment), facts.get(named)
     base = facts.get(change.read).base
     listed = facts.get(before) or facts.get(after)
     hosts = [f"{item.name}.{item.namespace}" for item in (listed.objects if listed else ()) if item.kind == "Service"]
@@ -100,7 +100,7 @@ def users(facts: Facts) -> tuple[str, ...]:
         found += [
             f"{other}: {item.get('kind')} {(item.get('metadata') or {}).get('name')}"
             for item in rendering.render(git, base, other, where)
-            if any(_uses(value, own, hosts) for value in _values(item))
+            if any(_uses(value, where.namespace(own), hosts) for value in _values(item))
         ]
     return tuple(found)
 

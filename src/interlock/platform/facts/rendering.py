@@ -12,7 +12,7 @@ from interlock.formats import helm, yaml
 from interlock.platform.domain import difference
 from interlock.platform.domain.difference import Difference
 from interlock.platform.domain.ids import ServiceName
-from interlock.platform.estate import layout
+from interlock.platform.estate import Environment, layout
 from interlock.platform.facts import change
 from interlock.platform.facts.facts import Facts
 from interlock.platform.facts.ground import environment, named, repository, sources
@@ -60,17 +60,19 @@ class Moved:
 def read(facts: Facts) -> Rendering:
     """Raises the errors of git, and of helm for a chart that does not render."""
     found, git = facts.get(change.read), facts.get(repository)
-    service, where, kept = facts.get(named), facts.get(environment).name, facts.get(sources).kept
+    service, where, kept = facts.get(named), facts.get(environment), facts.get(sources).kept
 
     def side(revision: str) -> Objects:
         folders = layout.chart(service), library(git, revision, service)
         trees = tuple(git.object_ids(revision, folders).values())
-        return kept.get(("rendering", *trees, service, where), lambda: render(git, revision, service, where))
+        return kept.get(
+            ("rendering", *trees, service, where.name, where.namespaces), lambda: render(git, revision, service, where)
+        )
 
     return Rendering(side(found.base), side(found.tree))
 
 
-def render(git: Repository, revision: str, service: ServiceName, environment: str) -> Objects:
+def render(git: Repository, revision: str, service: ServiceName, environment: Environment) -> Objects:
     """The objects at a commit or tree; none where the service has no chart. Raises the errors of git and helm."""
     folders = (layout.chart(service), library(git, revision, service))
     entries = [item for folder in folders for item in git.ls_tree(revision, folder) if item.type == "blob"]
@@ -80,9 +82,9 @@ def render(git: Repository, revision: str, service: ServiceName, environment: st
     rendered = helm.render(
         files,
         layout.chart(service),
-        value_files=[f"values.{environment}.yaml"],
-        release_name=f"{service}-{environment}",
-        namespace=service,
+        value_files=[f"values.{environment.name}.yaml"],
+        release_name=layout.application_name(service, environment.name),
+        namespace=environment.namespace(service),
     )
     return tuple(item.object for item in rendered)
 

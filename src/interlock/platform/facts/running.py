@@ -21,8 +21,9 @@ from interlock.platform.facts.sources import Sources
 
 def objects(facts: Facts) -> tuple[tuple[Workload, Object], ...]:
     """Each container that the service names, with the object that runs it."""
-    cluster, service = facts.get(sources).cluster(facts.get(place.environment).cluster), facts.get(place.service)
-    return tuple((item, fetch(cluster, service, item)) for item in service.workloads)
+    environment, service = facts.get(place.environment), facts.get(place.service)
+    cluster = facts.get(sources).cluster(environment.cluster)
+    return tuple((item, fetch(cluster, environment, service, item)) for item in service.workloads)
 
 
 def workload(facts: Facts) -> Object:
@@ -35,8 +36,10 @@ def pods(facts: Facts) -> list[Object]:
     """Pods that it selects."""
     labels = (facts.get(workload)["spec"].get("selector") or {}).get("matchLabels") or {}
     selector = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
-    cluster = facts.get(sources).cluster(facts.get(place.environment).cluster)
-    return list(cluster.list("v1", "Pod", namespace=facts.get(place.read).service, label_selector=selector).items)
+    environment = facts.get(place.environment)
+    namespace = environment.namespace(facts.get(place.read).service)
+    cluster = facts.get(sources).cluster(environment.cluster)
+    return list(cluster.list("v1", "Pod", namespace=namespace, label_selector=selector).items)
 
 
 def read(facts: Facts) -> ImageReference:
@@ -75,13 +78,15 @@ def basis(sources: Sources, environment: Environment, service: Service) -> Basis
     """``simulated`` when one of the service's own workloads says that no container runs, or does not tell."""
     try:
         cluster = sources.cluster(environment.cluster)
-        found = [fetch(cluster, service, item) for item in service.workloads]
+        found = [fetch(cluster, environment, service, item) for item in service.workloads]
     except InterlockError:
         return Basis.SIMULATED
     return Basis.SIMULATED if any(map(workloads.simulated, found)) else Basis.EXECUTED
 
 
-def fetch(cluster: KubernetesClient, service: Service, workload: Workload) -> Object:
-    """The object of a workload, in the namespace of the service's name. Raises NotFoundError ``kubernetes-not-found``,
+def fetch(cluster: KubernetesClient, environment: Environment, service: Service, workload: Workload) -> Object:
+    """The object of a workload, in the service's namespace. Raises NotFoundError ``kubernetes-not-found``,
     the cluster's errors."""
-    return cluster.get(workloads.KINDS[workload.kind].api_version, workload.kind, workload.name, service.name)
+    return cluster.get(
+        workloads.KINDS[workload.kind].api_version, workload.kind, workload.name, environment.namespace(service.name)
+    )

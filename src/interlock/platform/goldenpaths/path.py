@@ -183,6 +183,7 @@ class Path:
             **self._values(service, platform),
             "environment": environment.name,
             "cluster": environment.cluster,
+            "namespace": environment.namespace(service.name),
             "revision": environment.ref,
             "environmentRepository": environment.repository,
             "prune": "true" if environment.prune else "false # never auto-prune; humans approve deletes",

@@ -124,10 +124,10 @@ class Syncs:
                 break
             if git.is_ancestor(item.said.merge, revision):
                 before, after = (
-                    rendering.by_key(rendering.render(git, commit, name, environment.name))
+                    rendering.by_key(rendering.render(git, commit, name, environment))
                     for commit in (item.said.base, item.said.merge)
                 )
-                found |= {_place(key, name) for key in before.keys() - after.keys()}
+                found |= {_place(key, environment.namespace(name)) for key in before.keys() - after.keys()}
         return found
 
     def _read(self, environment: Environment, service: Service, application: Mapping[str, Any], revision: str) -> Seen:

@@ -178,6 +178,10 @@ class KeysFixed(Check):
         old, new = ((x.organisation, x.git, x.platform.repository) for x in (before.platform, after.platform))
         if old != new:
             return self.invalid("platform-fixed", f"{' '.join(new)}, was {' '.join(old)}")
+        named = {item.name: item.namespaces for item in before.platform.environments}
+        for item in after.platform.environments:
+            if item.namespaces != named.get(item.name, item.namespaces):
+                return self.invalid("platform-fixed", f"{item.name}: namespaces {item.namespaces}")
         return self.valid()
 
 
