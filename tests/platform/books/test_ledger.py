@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from interlock.errors import ConflictError, IntegrityError, NotFoundError, RefusedError
+from interlock.errors import ConflictError, InputError, IntegrityError, NotFoundError, RefusedError
 from interlock.formats.sigstore import PrivateKey
 from interlock.platform.books.keys import AttestKey, load
 from interlock.platform.books.ledger import Ledger, entries
@@ -64,6 +64,29 @@ def test_a_retried_act_is_one_entry(ledger: Ledger) -> None:
     with pytest.raises(ConflictError) as error:
         ledger.append("sealed", "prod/quotes", key="sealed/1", body={})
     assert error.value.code == "ledger-key-reused"
+
+
+def test_the_key_is_replaced_and_what_the_old_one_signed_stays(
+    path: Path, attest_key: AttestKey, now: Clock, tmp_path: Path
+) -> None:
+    fill(Ledger(path, attest_key, now=now), 2)
+    new = PrivateKey(ec.generate_private_key(ec.SECP256R1()))
+    public, secret = tmp_path / "attest.pem", tmp_path / "secret.pem"
+    secret.write_bytes(new.pem)
+    public.write_bytes(attest_key.public.pem)
+    with pytest.raises(InputError) as caught:
+        load(public, secret)
+    assert caught.value.code == "key-pair"
+    for pem in (new.public.pem + attest_key.public.pem, attest_key.public.pem + new.public.pem):
+        public.write_bytes(pem)
+        both = load(public, secret)
+        assert both.public.fingerprint == new.public.fingerprint, "it signs, wherever it stands"
+    ledger = Ledger(path, both, now=now)
+    assert ledger.verify().whole
+    last = ledger.append("sealed", "prod/payments", key="sealed/9", body={})
+    assert ledger.verify().whole and len(list(Ledger(path, load(public), now=now).entries())) == 3
+    assert last.authentic(AttestKey(new.public)) and not last.authentic(attest_key)
+    assert not Ledger(path, attest_key, now=now).verify().whole
 
 
 def test_an_empty_ledger_is_whole(ledger: Ledger) -> None:

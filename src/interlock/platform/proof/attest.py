@@ -132,7 +132,7 @@ def _push(
 ) -> recorded.Statement:
     """Push ``made`` unless an equal statement by our key is there (signatures need not be deterministic)."""
     found = registry.bundles(repository, subject.digest)
-    outcome = verify.verify(found, key=key.public, subject=subject.digest, predicate_type=made.predicate_type)
+    outcome = verify.verify(found, key=key.ring, subject=subject.digest, predicate_type=made.predicate_type)
     existing = [item.source for item in outcome.verified if item.payload == made.to_bytes()]
     if existing:
         bundle = next(item for item in found if item.source == existing[0])

@@ -43,8 +43,8 @@ class Notary:
 
     def __init__(self, origin: str, key: AttestKey) -> None:
         self.origin, self._key = origin, key
-        self._verifier = note.Ecdsa(origin, key.public)
-        self._key_id = self._verifier.key_id
+        self._verifiers = [note.Ecdsa(origin, item) for item in key.ring.keys]
+        self._key_id = self._verifiers[0].key_id
 
     def sign(self, text: str) -> bytes:
         """The note. Raises RefusedError ``attest-key-public``.
@@ -57,7 +57,7 @@ class Notary:
 
     def verified(self, data: bytes) -> str:
         """The text of a note. Raises IntegrityError ``note-...``."""
-        return note.verified(data, [self._verifier])
+        return note.verified(data, self._verifiers)
 
     def make(self, size: int, root: bytes) -> Checkpoint:
         """Raises RefusedError ``attest-key-public``."""
