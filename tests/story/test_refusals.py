@@ -100,8 +100,7 @@ def test_the_platform_itself_may_not_merge_what_is_not_approved_and_judged(estat
 def test_an_approval_followed_by_a_push_is_stale(estate: Estate, promotion: Proposal) -> None:
     promotion.approve("sam")
     promotion.approve("rita")
-    approved = promotion.says(record_approved="record-not-approved")
-    assert "approval-service-owner" not in approved.standing
+    promotion.stands("record-state", "record-approved", "record-unchanged")
 
     promotion.push("dana", "One more thing", nothing)
 

@@ -167,7 +167,6 @@ def test_one_delivery_moves_one_service(estate: Estate, second: str) -> None:
             write("charts/service/1.2.0/templates/_all.tpl", "apiVersion: v1\nkind: ConfigMap\n"),
         ),
         ("middleware-not-claimed", write("middleware/payments/orders.yaml", "kind: Topic\n")),
-        ("file-deleted", lambda clone: (clone / "argocd" / "payments.yaml").unlink()),
     ],
 )
 def test_what_no_kind_claims_is_refused_by_what_it_is(
@@ -179,11 +178,18 @@ def test_what_no_kind_claims_is_refused_by_what_it_is(
     assert gate.state == "failure"
 
 
-def test_the_rules_themselves_are_not_changed_yet(estate: Estate) -> None:
-    """A change of platform.yaml is of the kind platform, which needs two people: no kind claims it yet."""
+def test_an_application_does_not_just_go(estate: Estate) -> None:
+    """It is the last step of a removal, whose first has named every object."""
+    gone = lambda clone: (clone / "argocd" / "payments.yaml").unlink()  # noqa: E731
+    with proposed(estate, "env-prod", gone, branch="change/payments/gone") as pull:
+        pull.says(removal_files="removal-files-other", approval_service_owner="approval-missing")
+
+
+def test_a_weaker_rule_asks_two_of_the_platforms_team_and_a_record(estate: Estate) -> None:
     change = edit(Path("platform.yaml"), lambda text: text.replace("changeRecord: true", "changeRecord: false"))
     with proposed(estate, "platform", change, branch="change/platform/records") as pull:
-        pull.says(delivery_kind="platform-file-altered")
+        gate = pull.says(approval_platform_team="approval-missing", record_approved="record-not-approved")
+    assert "delivery-kind" not in gate.standing
 
 
 def test_a_file_outside_of_the_layout_is_refused(estate: Estate) -> None:
