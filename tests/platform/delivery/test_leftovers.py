@@ -104,3 +104,12 @@ def test_nothing_goes_before_all_else_is_done(cluster: Cluster) -> None:
 def test_what_a_removal_took_out_is_the_removals_affair(cluster: Cluster) -> None:
     tip = cluster.deliver({PATH: b"replicas: 0\n"}, kind="removal")
     assert cluster.round(revision=tip) == []
+
+
+def test_a_delivery_that_nobody_could_render_stops_no_other(cluster: Cluster) -> None:
+    """It mended values that were broken on main: what it took out nobody was shown."""
+    values = cluster.world.git.read("refs/heads/main", PATH)
+    assert values is not None
+    cluster.world.commit({PATH: values + b"replicas: 7\n"})
+    tip = cluster.deliver({PATH: values}, kind="revert")
+    assert cluster.round(revision=tip) == [Prune("payments-prod", tip, (Place(*MAP),))]

@@ -7,12 +7,12 @@ loop has Argo CD delete it, and nothing else. What a removal takes out is `remov
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from interlock.errors import NotFoundError
+from interlock.errors import InputError, NotFoundError, UnsupportedError
 from interlock.platform.books import Recorded
 from interlock.platform.books.vocabulary import Merged, RecordClosed, Synced, subject
 from interlock.platform.controller.acting import Acting
@@ -93,8 +93,8 @@ class Syncs:
             return Done()
         revision = health.of(application).deployed
         if left := _left(application):
-            leaving = self._taken_out(environment, service, health.of(application).revision) & left
-            self._acting.all(plan(environment, service, Seen(application, leaving=tuple(sorted(leaving)))))
+            leaving = self._taken_out(environment, service, health.of(application).revision, left)
+            self._acting.all(plan(environment, service, Seen(application, leaving=leaving)))
             return Done()
         if revision is None or self._settled.get(name) == revision:
             return Done()
@@ -114,21 +114,27 @@ class Syncs:
                 return environment, service
         return None
 
-    def _taken_out(self, environment: Environment, service: Service, revision: str) -> set[Place]:
-        """What the newest deliveries in ``revision`` took out of what is rendered."""
+    def _taken_out(
+        self, environment: Environment, service: Service, revision: str, left: Set[Place]
+    ) -> tuple[Place, ...]:
+        """Of what is left, what the newest deliveries in ``revision`` took out of what is rendered."""
         git, name = self._world.snapshot.fresh(environment.repository), ServiceName(service.name)
         about = subject(EnvironmentName(environment.name), name)
         found: set[Place] = set()
         for item in islice(self._world.books.of_subject(Merged, about), _LOOK_BACK):
-            if isinstance(item.body, Unread) or item.said.kind == REMOVAL:
+            if isinstance(item.body, Unread) or item.said.kind == REMOVAL or found >= left:
                 break
-            if git.is_ancestor(item.said.merge, revision):
+            if not git.is_ancestor(item.said.merge, revision):
+                continue
+            try:
                 before, after = (
                     rendering.by_key(rendering.render(git, commit, name, environment))
                     for commit in (item.said.base, item.said.merge)
                 )
-                found |= {_place(key, environment.namespace(name)) for key in before.keys() - after.keys()}
-        return found
+            except (InputError, NotFoundError, UnsupportedError):
+                continue  # what nobody could render, nobody was shown: it took out nothing
+            found |= {_place(key, environment.namespace(name)) for key in before.keys() - after.keys()}
+        return tuple(sorted(found & left))
 
     def _read(self, environment: Environment, service: Service, application: Mapping[str, Any], revision: str) -> Seen:
         books = self._world.books
