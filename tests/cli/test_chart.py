@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tests.platform import acme
 from typer.testing import CliRunner
 
 from interlock.cli import app
@@ -56,7 +57,7 @@ class Estate:
         )
 
     def estate(self, identity: str) -> Any:
-        environment = SimpleNamespace(name="prod", repository="env-prod")
+        environment = acme.environment("prod")
         commit = self.repositories["platform"].resolve("refs/heads/main")
         return SimpleNamespace(environment=lambda name: environment, service=lambda name: None, commit=commit)
 

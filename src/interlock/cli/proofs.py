@@ -49,7 +49,7 @@ def print_backwards(trace: chain.Trace) -> None:
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"[bold]{trace.environment}/{trace.service}[/bold] at {_time(trace.at)}")
     for name, value in trace.ids.items():
-        console.print(f"  {name:15}{value}", style="dim")
+        console.print(f"  {name:15}{value}", style="bold red" if name == "genesis" else "dim")
     for number, finding in enumerate(trace.findings, 1):
         _print_link(console, number, finding, accepted=finding.accepted(trace.bases))
     _print_ledger(console, trace.ledger)

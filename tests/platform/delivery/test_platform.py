@@ -17,12 +17,12 @@ from interlock.formats.sigstore import PrivateKey
 from interlock.platform.books.vocabulary import Judged, Merged
 from interlock.platform.catalog import TOOLBOX
 from interlock.platform.delivery import edits, gate
-from interlock.platform.domain.ids import RecordNumber
+from interlock.platform.domain.ids import CommitId, RecordNumber
 from interlock.platform.domain.verdict import Verdict
 from interlock.platform.estate import argocd
 from interlock.platform.facts import Facts, estates, ground, image
 from interlock.platform.kinds.platform.checks import REASONS
-from interlock.platform.proof import forward
+from interlock.platform.proof import chain, forward
 
 from .test_reading import Controller, carol, platform_tickets, standing, ticket_system
 
@@ -432,6 +432,72 @@ def test_who_leaves_and_is_not_the_last_is_let_go(alone: Controller) -> None:
     number = propose(alone.world, {"people.yaml": [("  - id: rita\n", "  - id: rita\n" + LEFT)]})
     assert judged(alone, number) == {}
     assert gate.judge(replaced(alone, number)).verdict is Verdict.VALID
+
+
+# -- the way back ------------------------------------------------------------------------------------------------------
+
+GENESIS = "keys/genesis.pub"
+ENDED = 'validUntil: "2026-08-24T11:59:00+00:00"\n'
+
+
+def founded_with_genesis(controller: Controller) -> World:
+    """The stranger's key is the estate's genesis key, and everybody of the platform's team has left."""
+    world = controller.world
+    people = (world.git.read(world.main(), "people.yaml") or b"").decode()
+    for person in ("pat", "nils", "mara"):
+        people = people.replace(f"  - id: {person}\n", f"  - id: {person}\n    {ENDED}")
+    world.commit({GENESIS: world.keys.ssh["stranger"][1].encode(), "people.yaml": people.encode()})
+    world.estate = estates.of(world.git, CommitId(world.main()))
+    world.environment = world.estate.environment("platform")
+    return world
+
+
+def returning(world: World, signer: str = "stranger") -> int:
+    """A pull request after which the platform's team is back, signed by this key."""
+    people = (world.git.read(world.main(), "people.yaml") or b"").decode().replace(f"    {ENDED}", "")
+    return world.propose(f"edit/main/{len(world.pulls):07x}", {"people.yaml": people.encode()}, person=signer).number
+
+
+def test_the_genesis_key_brings_back_an_estate_that_nobody_could_change(alone: Controller) -> None:
+    world = founded_with_genesis(alone)
+    assert "approval-platform-team" in judged(alone, returning(world, "dana"), by=()), "people are asked of people"
+    number = returning(world)
+    found = gate.judge(replaced(alone, number))
+    assert found.standing == () and found.verdict is Verdict.VALID
+    told = {str(item.id): item.detail for item in found.findings}
+    assert told["genesis-key"] == "SIGNED BY THE GENESIS KEY, APPROVED BY NOBODY"
+    merged = world.merge("acme", "platform", number, head_commit_id=world.pulls[number].head_sha)
+    commit = CommitId(str(merged.merge_commit_sha))
+    assert world.pulls[number].head_sha[:12] in chain.genesis(world.git, estates.of(world.git, commit))
+
+
+def test_the_genesis_key_is_worth_nothing_anywhere_else(alone: Controller, make_world: Callable[[str], World]) -> None:
+    world = founded_with_genesis(alone)
+    assert chain.genesis(world.git, world.estate) == ""
+    old = returning(world)
+    world.commit({"catalog/tasks/lint.yaml": TASK.encode()})
+    stale = judged(alone, old, by=())
+    assert "approval-platform-team" in stale and stale["signed-commits"][0] == "commit-signer-unknown"
+    number = returning(world)
+    world.commit({"catalog/tasks/other.yaml": TASK.encode()}, branch=world.pulls[number].head_ref, person="dana")
+    world.edit(number, head_sha=world.git.resolve(f"refs/heads/{world.pulls[number].head_ref}"))
+    assert {"approval-platform-team", "signed-commits"} <= judged(alone, number, by=()).keys(), "somebody's commit more"
+    prod = make_world("prod")
+    prod.estate = world.estate
+    prod.environment = world.estate.environment("prod")
+    pull = prod.propose("configure/payments/1", {"apps/payments/values.prod.yaml": b"replicas: 2\n"}, person="stranger")
+    with_genesis = Controller(prod, None)  # type: ignore[arg-type]
+    assert judged(with_genesis, pull.number, by=())["signed-commits"][0] == "commit-signer-unknown"
+
+
+def test_the_genesis_key_never_changes_and_is_nobodys(alone: Controller) -> None:
+    world = founded_with_genesis(alone)
+    for changed in (None, NEW_KEY.encode()):
+        number = world.propose(f"edit/main/{len(world.pulls):07x}", {GENESIS: changed}, person="stranger").number
+        assert judged(alone, number, by=())["platform-roots"][0] == "platform-key-fixed"
+    for wrong in (b"no key", world.keys.ssh["sam"][1].encode()):
+        with pytest.raises(InputError, match="estate-inconsistent"):
+            prepared(world, {GENESIS: wrong})
 
 
 # -- as the command line prepares them ---------------------------------------------------------------------------------

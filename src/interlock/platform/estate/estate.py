@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from interlock.errors import InputError, NotFoundError
+from interlock.formats.signatures import sshkey
 from interlock.platform.domain.ids import CommitId, Digest
 from interlock.platform.domain.people import People
 from interlock.platform.estate import check_table, layout, rules
@@ -20,6 +21,7 @@ from interlock.platform.estate.platform import PLATFORM, Environment, Platform
 from interlock.platform.estate.service import Service
 from interlock.platform.estate.windows import Freeze
 
+GENESIS = "keys/genesis.pub"
 _NAMESPACE = 63
 """Characters of a namespace's name: it is a DNS label."""
 KEYS = ("keys/seal.asc", "keys/forge.asc", "keys/release.pem", "keys/attest.pem")
@@ -33,6 +35,9 @@ class Keys:
     forge: str
     release: str
     attest: str
+    genesis: str | None = None
+    """The public half of the offline key (OpenSSH) that changes the estate when nobody can approve it any more; None
+    where there is none."""
 
 
 @dataclass(frozen=True)
@@ -131,12 +136,13 @@ def load(files: Mapping[str, bytes], *, commit: CommitId, people: PeopleSource |
         if name := layout.registered_service(path):
             found[name] = load_service(files[path], file=path, platform=platform, people=known)
     _named_apart(platform, found)
-    keys = [_file(files, path).decode("utf-8", errors="replace") for path in KEYS]
+    seal, forge, release, attest = (_file(files, path).decode("utf-8", errors="replace") for path in KEYS)
     table = None
     if (data := files.get(check_table.FILE)) is not None:
         names = {PLATFORM, *(item.name for item in platform.environments)}
         table = check_table.read(data, environments=names)
-    return Estate(platform, known, found, Keys(*keys), commit, _digest(files), table)
+    keys = Keys(seal, forge, release, attest, _genesis(files, known))
+    return Estate(platform, known, found, keys, commit, _digest(files), table)
 
 
 def load_service(data: bytes, *, file: str, platform: Platform, people: People) -> Service:
@@ -169,6 +175,21 @@ def load_service(data: bytes, *, file: str, platform: Platform, people: People) 
             place = ("workloads", index, "image")
             raise refuse(f"the image is not in {platform.registry}", data=data, file=file, path=place, got=item.image)
     return service
+
+
+def _genesis(files: Mapping[str, bytes], people: People) -> str | None:
+    """One key, and nobody's: what it signs is said to be of nobody."""
+    if GENESIS not in files:
+        return None
+    line = files[GENESIS].decode("utf-8", errors="replace").strip()
+    try:
+        key = sshkey.parse_public(line)
+    except InputError as error:
+        raise InputError("estate-inconsistent", "not one OpenSSH public key", got=error.got, where=GENESIS) from error
+    for person in people.persons:
+        if key.fingerprint in person.key_fingerprints:
+            raise InputError("estate-inconsistent", "the key is a person's", got=person.id, where=GENESIS)
+    return line
 
 
 def _named_apart(platform: Platform, found: Mapping[str, Service]) -> None:

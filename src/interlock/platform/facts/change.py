@@ -10,10 +10,11 @@ from interlock.clients.git import FileChange as GitChange
 from interlock.errors import ConflictError, InputError, RefusedError
 from interlock.platform.domain.change import Change, ChangeStatus, CommitFacts, FileChange
 from interlock.platform.domain.ids import CommitId, ObjectId
+from interlock.platform.estate import PLATFORM
 from interlock.platform.facts import pull as pulls
 from interlock.platform.facts.facts import Facts, missing
-from interlock.platform.facts.ground import estate, moment, repository, sources
-from interlock.platform.facts.signers import Signers
+from interlock.platform.facts.ground import environment, estate, moment, repository, sources
+from interlock.platform.facts.signers import GENESIS, Signers
 
 MAX_FILES = 200
 """Contents are read of this many files at most; no kind changes more."""
@@ -76,6 +77,16 @@ def made(git: Repository, commit: str) -> Change:
 def commits(facts: Facts) -> tuple[CommitFacts, ...]:
     """Every commit that the pull request brings, with who is shown to have made it."""
     return facts.get(read).commits
+
+
+def genesis(facts: Facts) -> bool:
+    """Whether the genesis key signed all that an edit of the platform repo brings, on top of what its main is now: an
+    old commit of that key, of a pull request that was closed, is worth nothing."""
+    brought = facts.get(commits)
+    if facts.get(environment).name != PLATFORM or not brought or any(item.problem != GENESIS for item in brought):
+        return False
+    moved = facts.get(read)
+    return moved.merge_base == moved.base
 
 
 def contents(git: Repository, revision: str, paths: Iterable[str]) -> dict[str, bytes]:

@@ -11,6 +11,14 @@ from interlock.platform.domain.change import CommitFacts
 from interlock.platform.domain.ids import CommitId
 from interlock.platform.estate import Estate
 
+GENESIS = "genesis-key"
+"""Why nobody is known to have made a commit that the estate's genesis key signed."""
+
+
+def by_genesis(commit: Commit, key: str) -> bool:
+    """Whether ``key``, the estate's genesis key, signed it."""
+    return isinstance(verify_commit(commit, ssh_keys=[key]), Verified)
+
 
 @dataclass(frozen=True)
 class Signers:
@@ -20,7 +28,8 @@ class Signers:
 
     def attribute(self, commits: Iterable[Commit], *, at: datetime | None) -> tuple[CommitFacts, ...]:
         """``at``: when the signer must be a known person; None for authorship, which does not end with employment."""
-        ssh_keys = self.estate.people.ssh_keys()
+        genesis = self.estate.keys.genesis
+        ssh_keys = (*self.estate.people.ssh_keys(), *([genesis] if genesis else ()))
         forge = self.estate.keys.forge
         fingerprint = openpgp.fingerprint(forge)
         return tuple(self._attribute(item, ssh_keys, forge, fingerprint, at) for item in commits)
@@ -32,6 +41,8 @@ class Signers:
         person, platform, problem = None, False, ""
         if not isinstance(answer, Verified):
             problem = answer.reason
+        elif answer.kind == "ssh" and self.estate.keys.genesis and by_genesis(commit, self.estate.keys.genesis):
+            problem = GENESIS
         elif answer.kind == "ssh":
             found = self.estate.people.by_key(answer.fingerprint, at)
             person, problem = (found.id, "") if found else (None, "unknown-person")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from interlock.clients.git import Repository
 from interlock.platform import kinds
 from interlock.platform.books import Ledger, Report, timestamp
 from interlock.platform.books.ledger.entries import GENESIS
@@ -15,7 +16,8 @@ from interlock.platform.books.ledger.verification import Fault
 from interlock.platform.checks.link import Link
 from interlock.platform.domain.ids import EnvironmentName, ServiceName
 from interlock.platform.domain.verdict import Basis, Finding, Verdict, overall
-from interlock.platform.facts import Facts, Sources, build, case, decision, ground, place, running, synced
+from interlock.platform.estate import Estate
+from interlock.platform.facts import Facts, Sources, build, case, decision, ground, place, running, signers, synced
 from interlock.platform.proof import back
 from interlock.platform.proof.links import LINKS
 
@@ -118,6 +120,7 @@ def identify(facts: Facts) -> dict[str, str]:
         "run": lambda: get(build.run).said.run,
         "source": lambda: get(build.run).said.commit,
         "platformCommit": lambda: get(ground.estate).commit,
+        "genesis": lambda: genesis(get(place.platform), get(place.estate)),
     }
     found = {}
     for name, read in wanted.items():
@@ -128,6 +131,14 @@ def identify(facts: Facts) -> dict[str, str]:
         if value:
             found[name] = str(value)
     return found
+
+
+def genesis(git: Repository, estate: Estate) -> str:
+    """The commits of the platform repo that its genesis key signed: nobody approved them, and whatever was judged since
+    rests on them. Empty where there are none."""
+    key = estate.keys.genesis
+    found = [item.id[:12] for item in git.log(estate.commit) if signers.by_genesis(item, key)] if key else []
+    return f"rules that nobody approved, signed by the genesis key: {', '.join(found)}" if found else ""
 
 
 def finding_as_dict(finding: Finding, bases: Iterable[Basis]) -> dict[str, Any]:

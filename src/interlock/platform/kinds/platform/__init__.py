@@ -13,7 +13,7 @@ from interlock.platform.domain.people import System
 from interlock.platform.domain.result import registry_paths
 from interlock.platform.estate import PLATFORM, Requirement, layout, rules, strictness
 from interlock.platform.estate.check_table import FILE as CHECKS
-from interlock.platform.estate.estate import KEYS
+from interlock.platform.estate.estate import GENESIS, KEYS
 from interlock.platform.estate.rules import Demand
 from interlock.platform.facts import Facts, change, edit, ground
 from interlock.platform.facts.stakes import Stakes
@@ -21,6 +21,7 @@ from interlock.platform.kinds.kind import Kind, Need, Position
 from interlock.platform.kinds.platform.checks import (
     CatalogLint,
     FreezesPast,
+    GenesisKey,
     KeysFixed,
     KeysOverlap,
     Loads,
@@ -46,6 +47,7 @@ class PlatformEdit(Kind):
         Need(edit.pipelines, "git"),
         Need(edit.rotations, "git"),
         Need(edit.unknown_checks, "git"),
+        Need(change.genesis, "reviews"),
     )
 
     def claims(self, file: FileChange, change: Change, environment: str) -> bool:
@@ -55,12 +57,12 @@ class PlatformEdit(Kind):
             return False
         if layout.registered_service(file.path) is not None:
             return file.status == "modified"
-        return file.path in (*OWN, *KEYS) or file.path.startswith((edit.CATALOG, edit.GENERATED))
+        return file.path in (*OWN, *KEYS, GENESIS) or file.path.startswith((edit.CATALOG, edit.GENERATED))
 
     def checks(self, position: Position) -> tuple[Check, ...]:
         return (
             Loads(), CatalogLint(), ObjectsGenerated(), KeysFixed(), KeysOverlap(), PeopleApart(), FreezesPast(),
-            Unlocked(),
+            Unlocked(), GenesisKey(),
         )  # fmt: skip
 
     def paths(self, service: ServiceName | None, environment: str, chart: str) -> tuple[str, ...] | None:
@@ -69,7 +71,9 @@ class PlatformEdit(Kind):
 
     def asks(self, facts: Facts, own: Demand) -> Demand:
         """The owners of every service that changes, old and new, and a change record where a rule gets weaker for an
-        environment that has records."""
+        environment that has records. Nobody, where the genesis key signed it: people are what it brings back."""
+        if facts.get(change.genesis):
+            return Demand((), change_record=False, windows=(), freezes=False)
         owners = tuple(Requirement(who="owners-touched") for _ in self.stakes(facts).owners)
         found, before = facts.get(edit.differences), facts.get(edit.read).before.platform
         places = [item for item in (*before.environments, before.itself) if rules.records(item)]

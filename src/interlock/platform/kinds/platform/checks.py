@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime
-
 from interlock.errors import InputError
 from interlock.formats import yaml
-from interlock.platform.checks import Check, approvals
-from interlock.platform.checks.approvals import Standing
+from interlock.platform.checks import Check, lockout
 from interlock.platform.checks.files import first_difference
 from interlock.platform.checks.reasons import PUSH, Reason, table
-from interlock.platform.domain.ids import TeamId
-from interlock.platform.domain.people import People, Person, Role, System
+from interlock.platform.domain.people import Person
 from interlock.platform.domain.verdict import Finding
-from interlock.platform.estate import Estate, lint, rules
+from interlock.platform.estate import Estate, lint
 from interlock.platform.facts import Facts, change, edit, ground, missing
 
 REASONS = table(
@@ -34,7 +29,7 @@ REASONS = table(
             "`interlock platform edit` generates them; do not write them by hand",
         ),
         "platform-key-fixed": Reason(
-            "The seal key and the forge's key are trust roots that no edit of the platform repo changes.",
+            "The seal key, the forge's and the genesis key are trust roots that no edit of the platform repo changes.",
             "leave the file as it is",
         ),
         "platform-key-invalid": Reason(
@@ -175,6 +170,8 @@ class KeysFixed(Check):
         keys = [name for name in ("seal", "forge") if getattr(before.keys, name) != getattr(after.keys, name)]
         if keys:
             return self.invalid("platform-key-fixed", ", ".join(f"keys/{name}.asc" for name in keys))
+        if before.keys.genesis not in (None, after.keys.genesis):
+            return self.invalid("platform-key-fixed", "keys/genesis.pub")
         old, new = ((x.organisation, x.git, x.platform.repository) for x in (before.platform, after.platform))
         if old != new:
             return self.invalid("platform-fixed", f"{' '.join(new)}, was {' '.join(old)}")
@@ -183,6 +180,17 @@ class KeysFixed(Check):
             if item.namespaces != named.get(item.name, item.namespaces):
                 return self.invalid("platform-fixed", f"{item.name}: namespaces {item.namespaces}")
         return self.valid()
+
+
+class GenesisKey(Check):
+    """Always valid: it is there to be read, in the decision and whatever tells of it."""
+
+    id = "genesis-key"
+    claim = "If nobody approves the edit, the estate's offline genesis key signed it, and that is said."
+
+    def judge(self, facts: Facts) -> Finding:
+        used = facts.get(change.genesis)
+        return self.valid("SIGNED BY THE GENESIS KEY, APPROVED BY NOBODY" if used else "not used")
 
 
 class KeysOverlap(Check):
@@ -261,37 +269,8 @@ class Unlocked(Check):
     def judge(self, facts: Facts) -> Finding:
         before, after = facts.get(edit.read).before, _after(facts)
         now = facts.get(ground.moment)
-        for at in (now, *_turns(after.people, now)):
-            problem = _locked(after, at)
-            if problem and not (at > now and _locked(before, at)):
+        for at in (now, *lockout.turns(after.people, now)):
+            problem = lockout.of(after, at)
+            if problem and not (at > now and lockout.of(before, at)):
                 return self.invalid("estate-locked-out", problem)
         return self.valid()
-
-
-def _turns(people: People, now: datetime) -> Iterator[datetime]:
-    moments = {moment for item in people.persons for moment in (item.valid_from, item.valid_until) if moment}
-    return (moment for moment in sorted(moments) if moment > now)
-
-
-def _locked(estate: Estate, at: datetime) -> str:
-    """Why nobody could approve a change of the platform at ``at``; empty when somebody can."""
-    own = estate.platform.platform
-    places = (estate.platform.itself, *estate.platform.environments)
-    wanted = rules.of(places[0], "platform").approvals
-    valid = [item for item in estate.people.persons if item.valid(at)]
-    able = [item for item in valid if System.FORGE in {system for system, _ in item.accounts}]
-    team = [item for item in able if own.team in item.teams]
-    if not team:
-        return "nobody of the platform's team has an account on the forge"
-    for author in team:
-        others = [item for item in able if item is not author]
-        standing = Standing(teams=author.teams, platform_team=TeamId(own.team) if own.team else None)
-        if not approvals.possible(wanted, others, standing):
-            names = ", ".join(item.id for item in team if item is not author) or "nobody"
-            who = ", ".join(f"{item.count} {item.who}" for item in wanted)
-            return f"asked for by {author.id}, {names} of the platform's team: {who} needed"
-    managers = [item for item in valid if Role.CHANGE_MANAGER in item.roles]
-    decides = any(system is System.TICKETS for item in managers for system, _ in item.accounts)
-    if any(rules.records(item) for item in places) and not decides:
-        return "no change manager with an account in the ticket system"
-    return ""
