@@ -82,6 +82,9 @@ def test_environments_share_a_cluster_where_namespaces_tell_them_apart(files: Fi
 def test_a_registered_service_reads_back_from_the_file_that_registers_it(files: Files) -> None:
     service = estate.load(files, commit=COMMIT).service("payments")
     assert service.file() == files["services/payments.yaml"]
+    tiered = service.model_copy(update={"tier": "critical"})
+    read = estate.load({**files, "services/payments.yaml": tiered.file()}, commit=COMMIT).service("payments")
+    assert read == tiered != service
 
 
 def test_two_accounts_are_one_person(files: Files) -> None:

@@ -49,6 +49,8 @@ class Service(Model):
     """Image repository, without tag."""
     configuration_item: Text = Field(alias="configurationItem")
     """The service's CI in the CMDB: change records must name it."""
+    tier: Label | None = None
+    """How much depends on it, in the estate's own words. A platform edit gives it, which old and new owner approve."""
     runs: tuple[Container, ...] | None = Field(alias="workloads", default=None, min_length=1)
     parameters: dict[str, Text] = Field(default_factory=dict)
     """What its golden path asks for beyond this."""
@@ -81,6 +83,8 @@ class Service(Model):
             "image": self.image,
             "configurationItem": self.configuration_item,
         }
+        if self.tier is not None:
+            found["tier"] = self.tier
         if self.workloads != self.model_copy(update={"runs": None}).workloads:
             found["workloads"] = [
                 {"kind": item.kind, "name": item.name, "container": item.container}
