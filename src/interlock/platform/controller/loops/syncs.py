@@ -1,8 +1,8 @@
 """The sync loop: what Argo CD applied is captured before anything can change it, and its record is closed.
 
 Argo CD prunes nothing by itself in production, and is not Synced while an object is left that git has no more. Where
-that is one which a delivery took out of what is rendered (people approved that with the rendered diff), the
-loop has Argo CD delete it, and nothing else. What a removal takes out is `removals`' affair.
+that is one which a delivery took out of what is rendered (people approved that with the rendered diff), the loop has
+Argo CD delete it, and nothing else. What a removal takes out is `removals`' affair.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ class Seen:
 
 
 def plan(environment: Environment, service: Service, seen: Seen) -> tuple[Act, ...]:
-    """Delete what a delivery took out; capture what is deployed, then close the record of every delivery that
-    it contains."""
+    """Delete what a delivery took out; capture what is deployed, then close the record of every delivery that it
+    contains."""
     found = health.of(seen.application)
     if found.deployed is None:
         return (Prune(found.name, found.revision, seen.leaving),) if seen.leaving else ()
@@ -133,7 +133,7 @@ class Syncs:
                 )
             except (InputError, NotFoundError, UnsupportedError):
                 continue  # what nobody could render, nobody was shown: it took out nothing
-            found |= {_place(key, environment.namespace(name)) for key in before.keys() - after.keys()}
+            found |= {_where(key, environment.namespace(name)) for key in before.keys() - after.keys()}
         return tuple(sorted(found & left))
 
     def _read(self, environment: Environment, service: Service, application: Mapping[str, Any], revision: str) -> Seen:
@@ -165,6 +165,6 @@ def _left(application: Mapping[str, Any]) -> set[Place]:
     return {Place(*(str(item.get(field) or "") for field in fields)) for item in different}
 
 
-def _place(key: rendering.Key, namespace: str) -> Place:
+def _where(key: rendering.Key, namespace: str) -> Place:
     """Where Argo CD puts an object that states no namespace. (Of a kind that has none it is not found, and stays.)"""
     return Named(key[0], key[1], key[2] or namespace, key[3], uid="").place
