@@ -131,6 +131,20 @@ def test_a_damaged_ledger_is_found(
 
 
 @pytest.mark.parametrize("corpus", CORPORA, ids=str)
+def test_a_checkpoint_that_was_kept_is_of_the_ledger_of_today(
+    corpus: Corpus, estate_of: EstateOf, run: Run, tmp_path: Path
+) -> None:
+    estate = estate_of(corpus)
+    kept = tmp_path / "kept"
+    kept.write_bytes(estate.ledger.with_name(f"{estate.ledger.name}.checkpoint").read_bytes())
+    exit_code, answer = run(estate.context(), "ledger", "verify", "--checkpoint", str(kept))
+    assert (exit_code, answer["whole"]) == (0, True)
+    kept.write_bytes(kept.read_bytes().replace(b'"size":', b'"size":1'))
+    exit_code, answer = run(estate.context(), "ledger", "verify", "--checkpoint", str(kept))
+    assert exit_code and "checkpoint-forged" in json.dumps(answer)
+
+
+@pytest.mark.parametrize("corpus", CORPORA, ids=str)
 def test_the_systems_of_the_past_know_no_more_and_take_no_writes(corpus: Corpus, estate_of: EstateOf) -> None:
     for address in estate_of(corpus).addresses.values():
         with httpx.Client(base_url=address, headers={"Authorization": estate_of(corpus).authorization}) as http:

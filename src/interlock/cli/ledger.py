@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,13 +18,26 @@ def group() -> None:
 
 
 @app.command()
-def verify(json: JsonOption = False, context: ContextOption = None) -> None:
+def verify(
+    kept: Annotated[
+        Path | None,
+        typer.Option(
+            "--checkpoint",
+            exists=True,
+            dir_okay=False,
+            help="File with a checkpoint that was kept: its entries must still be the first.",
+        ),
+    ] = None,
+    json: JsonOption = False,
+    context: ContextOption = None,
+) -> None:
     """Check every entry against its hash, its signature, the chain and the checkpoint; exit code 1 at a fault."""
     from interlock.cli import proofs
     from interlock.cli.session import Session
     from interlock.platform.proof.chain import report_as_dict
 
-    report = proofs.sources(Session(context)).books.ledger.verify()
+    ledger = proofs.sources(Session(context)).books.ledger
+    report = ledger.verify(kept=None if kept is None else kept.read_bytes())
     if json:
         print_json(report_as_dict(report))
     elif report.fault is None:
@@ -32,6 +46,20 @@ def verify(json: JsonOption = False, context: ContextOption = None) -> None:
         typer.echo(f"entry {report.fault.sequence} [{report.fault.reason}]: {report.fault.detail}")
     if report.fault is not None:
         raise typer.Exit(1)
+
+
+@app.command()
+def checkpoint(context: ContextOption = None) -> None:
+    """Print the newest checkpoint: size and root of the ledger, signed. Who keeps it sees later whether anything before
+    it was rewritten."""
+    from interlock.cli import proofs
+    from interlock.cli.session import Session
+    from interlock.errors import NotFoundError
+
+    found = proofs.sources(Session(context)).books.ledger.checkpoint()
+    if found is None:
+        raise NotFoundError("checkpoint-missing", "nothing was written to the ledger yet")
+    typer.echo(found.signed.decode(), nl=False)
 
 
 @app.command("list")

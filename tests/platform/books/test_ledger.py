@@ -89,6 +89,35 @@ def test_the_key_is_replaced_and_what_the_old_one_signed_stays(
     assert not Ledger(path, attest_key, now=now).verify().whole
 
 
+def test_a_checkpoint_that_was_kept_shows_another_history(path: Path, attest_key: AttestKey, now: Clock) -> None:
+    """By the holder of the key: the history is whole, and not the one that was."""
+    ledger = Ledger(path, attest_key, now=now)
+    fill(ledger, 3)
+    found = ledger.checkpoint()
+    assert found is not None
+    kept = found.signed
+    ledger.append("sealed", "prod/payments", key="sealed/9", body={})
+    assert ledger.verify(kept=kept).whole and ledger.verify(kept=kept).size == 4
+
+    other = Ledger(path.with_name("other") / "ledger.jsonl", attest_key, now=now)
+    for count, reason in ((2, "ledger-truncated"), (3, "ledger-rewritten"), (5, "ledger-rewritten")):
+        for number in range(count):
+            other.append("merged", "prod/payments", key=f"other/{number}", body={"number": number})
+        fault = other.verify(kept=kept).fault
+        assert fault is not None and (fault.sequence, fault.reason) == (3, reason)
+        assert other.verify().whole
+
+    stranger = PrivateKey(ec.generate_private_key(ec.SECP256R1()))
+    theirs = Ledger(path.with_name("theirs") / "ledger.jsonl", AttestKey(stranger.public, stranger), now=now)
+    fill(theirs, 2)
+    foreign = theirs.checkpoint()
+    assert foreign is not None
+    for wrong, code in ((foreign.signed, "checkpoint-forged"), (b"what?", "checkpoint-unreadable")):
+        with pytest.raises(IntegrityError) as caught:
+            ledger.verify(kept=wrong)
+        assert caught.value.code == code
+
+
 def test_an_empty_ledger_is_whole(ledger: Ledger) -> None:
     assert ledger.verify().whole
     assert list(ledger.entries()) == []

@@ -153,14 +153,17 @@ class Ledger:
                     self._view.doubt(doubt, again=again)
             return self._proof(entry)
 
-    def verify(self) -> Report:
-        """Judge the whole file against itself and the checkpoint; the first fault is named."""
+    def verify(self, *, kept: bytes | None = None) -> Report:
+        """Judge the whole file against itself and the checkpoint; the first fault is named. ``kept``: an earlier
+        checkpoint of it that somebody outside kept; IntegrityError ``checkpoint-unreadable`` or ``checkpoint-forged``
+        where that is none."""
+        earlier = None if kept is None else self._notary.read(kept)
         try:
             # Before the entries: somebody may be appending, and entries are written before their checkpoint.
             checkpoint = self.checkpoint()
         except IntegrityError as error:
             return Report(0, entries.GENESIS, Fault(0, error.code, error.message))
-        return verification.verify(self._journal, checkpoint, self._key)
+        return verification.verify(self._journal, checkpoint, self._key, kept=earlier)
 
     def checkpoint(self) -> Checkpoint | None:
         """The signed size and root; None for a ledger that was never written. Raises IntegrityError

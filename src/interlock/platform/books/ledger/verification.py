@@ -42,20 +42,25 @@ _BESIDE = ("ledger-format-unknown", "ledger-tile-altered")
 """Faults of what stands there although the signed root came out."""
 
 
-def verify(journal: Journal, checkpoint: Checkpoint | None, key: AttestKey) -> Report:
-    """Every line has its place in the chain, and its bytes are those that were signed.
+def verify(
+    journal: Journal, checkpoint: Checkpoint | None, key: AttestKey, *, kept: Checkpoint | None = None
+) -> Report:
+    """Every line has its place in the chain, and its bytes are those that were signed. ``kept``: a checkpoint that
+    somebody outside kept, of this ledger when it was shorter: its entries must be the first of those of now.
 
     Signatures are verified one by one only where no signed root covers the entries; when the root does not come out,
     everything is judged again, one by one, for the name of the first fault.
     """
     covered = checkpoint.size if checkpoint and checkpoint.root is not None else 0
-    report = _judge(journal, checkpoint, key, covered)
+    report = _judge(journal, checkpoint, key, covered, kept)
     if covered and report.fault is not None and report.fault.reason not in _BESIDE:
-        return _judge(journal, checkpoint, key, 0)
+        return _judge(journal, checkpoint, key, 0, kept)
     return report
 
 
-def _judge(journal: Journal, checkpoint: Checkpoint | None, key: AttestKey, covered: int) -> Report:
+def _judge(
+    journal: Journal, checkpoint: Checkpoint | None, key: AttestKey, covered: int, kept: Checkpoint | None
+) -> Report:
     head, number, unknown, tree = GENESIS, 0, None, Tree(journal.tiles)
     for number, line in enumerate(journal.lines(), 1):
         try:
@@ -74,7 +79,11 @@ def _judge(journal: Journal, checkpoint: Checkpoint | None, key: AttestKey, cove
         if checkpoint and number == checkpoint.size and not checkpoint.fits(head, tree.root):
             detail = "the checkpoint signs another entry here, or others before it"
             return Report(number, head, Fault(number, "ledger-rewritten", detail))
-    return Report(number, head, _against(checkpoint, number) or unknown or _tiles(tree))
+        if kept and number == kept.size and not kept.fits(head, tree.root):
+            detail = "the checkpoint that was kept signs another entry here, or others before it"
+            return Report(number, head, Fault(number, "ledger-rewritten", detail))
+    fault = _against(checkpoint, number) or (_against(kept, number) if kept else None)
+    return Report(number, head, fault or unknown or _tiles(tree))
 
 
 def _misplaced(
