@@ -280,7 +280,8 @@ def _told(forge: ForgeClient, place: tuple[str, str], pull: PullRequest, account
     """From the commit status and the last comment of the platform, which is ``account``."""
     from interlock.platform.estate.protection import GATE_STATUS
 
-    answer = next((s for s in forge.statuses(*place, pull.head_sha) if s.context == GATE_STATUS), None)
+    every = forge.statuses(*place, pull.head_sha)
+    answer = next((item for item in every if item.context == GATE_STATUS and item.creator == account), None)
     if answer is None:
         return _Said()
     own = [item.body for item in forge.comments(*place, pull.number) if item.user == account]

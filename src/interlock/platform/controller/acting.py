@@ -117,8 +117,11 @@ class Acting:
         text = f"{act.state} {act.description}"
 
         def read() -> str | None:
-            every = forge.statuses(owner, name, act.commit)
-            return next((f"{item.state} {item.description}" for item in every if item.context == act.context), None)
+            """Whoever may write can say the same of themselves: then ours is said again, and is the newest."""
+            own = self._world.estate().platform.accounts.platform
+            every = (item for item in forge.statuses(owner, name, act.commit) if item.context == act.context)
+            newest = next(every, None)
+            return f"{newest.state} {newest.description}" if newest is not None and newest.creator == own else None
 
         def say() -> None:
             forge.set_status(owner, name, act.commit, context=act.context, state=act.state, description=act.description)
