@@ -73,14 +73,22 @@ class Storage:
     def owners(self) -> set[tuple[str, str]]:
         """(namespace, uid) of every run that owns a claim."""
         notes = (self.root / "volumes").glob("*/.*.owner")
-        return {(note.parent.name, str(json.loads(note.read_text()).get("uid"))) for note in notes}
+        return {(note.parent.name, uid) for note in notes if (uid := _owner(note)) is not None}
 
     def drop(self, namespace: str, owner_uid: str) -> None:
-        """Remove the claims of a run that was deleted."""
+        """Remove the claims of a run that was deleted. Others may be removing theirs, or the same ones."""
         for note in (self.root / "volumes" / checked(namespace)).glob(".*.owner"):
-            if json.loads(note.read_text()).get("uid") == owner_uid:
+            if _owner(note) == owner_uid:
                 remove(note.with_name(note.name[1 : -len(".owner")]))
-                note.unlink()
+                note.unlink(missing_ok=True)
+
+
+def _owner(note: Path) -> str | None:
+    """Whose claim it is; None for one that is gone meanwhile."""
+    try:
+        return str(json.loads(note.read_text()).get("uid"))
+    except FileNotFoundError:
+        return None
 
 
 def checked(name: str) -> str:
